@@ -1,0 +1,3 @@
+//! The one binary; everything is in the library.
+
+fn main() {}

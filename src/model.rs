@@ -1,0 +1,65 @@
+//! The nouns, valid by construction. This file is the glossary: one word for a thing everywhere - in TOML, code, API,
+//! command line and metrics.
+//!
+//! | word | means |
+//! |---|---|
+//! | [`Endpoint`] | one place that can serve: IPv4 and/or IPv6 addresses; has a provider and a region |
+//! | [`Provider`], [`Region`] | who runs it, where it is; both are shared-fate groups that can be overridden as one |
+//! | [`Pool`] | endpoints that stand for one site or tier, with weights and an answer mode |
+//! | [`Service`] | names, ordered pools, steering policy |
+//! | [`Check`], probe, [`Observation`] | a definition; one execution of it; what it saw |
+//! | [`Subject`], [`Target`] | an endpoint under a check; one address of it |
+//! | vantage | a node in its role of prober |
+//! | standing | one vantage's debounced opinion of a target (room `judge`) |
+//! | [`Ballot`] | all standings of one vantage, as published |
+//! | [`Verdict`] | what counts: up, degraded, down or unknown, with its cause |
+//! | [`Override`] | a person's temporary order: scope, action, reason, author, expiry |
+//! | drain | out of the answers, still probed |
+//! | [`Snapshot`] | fleet, verdicts and overrides at one instant, with generation and digest |
+//! | answer table | what the DNS doors read (room `steer`) |
+//! | node | one running wayshift |
+//! | store | where overrides, audit and history live (room `store`) |
+//!
+//! Nothing in here does I/O, reads a clock or draws by chance.
+
+mod ballot;
+mod check;
+pub mod digest;
+mod endpoint;
+mod event;
+mod fleet;
+mod id;
+mod memory;
+mod name;
+mod observation;
+mod overrides;
+mod policy;
+mod selector;
+mod service;
+mod snapshot;
+mod time;
+mod verdict;
+mod zone;
+
+pub use self::{
+    ballot::{Ballot, SelfTest, Vote},
+    check::{
+        BODY_READ_MAX, CertLimit, Check, CheckKind, Expect, HttpCheck, INTERVAL_MIN, LatencyLimit, Secret, Thresholds,
+        TlsCheck, Window,
+    },
+    endpoint::{Addresses, CheckAt, Endpoint, Family, Provider, Region, Weight},
+    event::{Event, Happening},
+    fleet::{CheckIx, EndpointIx, Fleet, FleetError, Parts, PoolIx, ServiceIx, Subject, SubjectIx},
+    id::{CheckId, EndpointId, ID_LENGTH_MAX, IdError, NodeId, PoolId, ProviderId, RegionId, ServiceId},
+    memory::{LastGood, Memory, Remembered},
+    name::{DnsName, LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameError, labels},
+    observation::{Complaint, Failure, Observation, Outcome, OwnFault, Phases, SubjectId, Target, Tempo},
+    overrides::{Action, Lane, OVERRIDES_MAX, Override, OverrideId, OverrideIdError, REASON_LENGTH_MAX},
+    policy::{KeepRule, Lives, PanicBelow, Quorum, Safety, Startup, VerdictPolicy},
+    selector::{Glob, SELECTOR_LENGTH_MAX, Selector, SelectorError},
+    service::{ANSWER_ENDPOINTS_MAX, Arm, Member, MinUp, POOL_MEMBERS_MAX, Pool, PoolAnswer, Service, Steer, WhenNone},
+    snapshot::{Digest, Snapshot, Tempi},
+    time::{Mono, Now, Span, SpanError, Wall, WallError, ms},
+    verdict::{Availability, Cause, Health, Tally, Verdict},
+    zone::{RecordSet, Zone, kind},
+};

@@ -1,0 +1,50 @@
+//! Ballots: all standings of one vantage, as published.
+
+use std::collections::BTreeMap;
+
+use super::{NodeId, OwnFault, ProviderId, RegionId, Target};
+
+/// Whole and self-contained: a lost one heals with the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ballot {
+    /// Who votes.
+    pub node: NodeId,
+    /// Where: one region, one vote.
+    pub region: Option<RegionId>,
+    /// At whose place, for the provider cap.
+    pub provider: Option<ProviderId>,
+    /// Rises with each ballot of this node; freshness is the arrival of a higher one.
+    pub sequence: u64,
+    /// Whether this node's own network has proven itself (DECIDING section 3, self-test).
+    pub self_test: SelfTest,
+    /// By id and not by position: configurations may differ for a while. A target without an entry has no vote.
+    pub votes: BTreeMap<Target, Vote>,
+}
+
+/// What a node knows of its own network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SelfTest {
+    /// Something beyond this node answered lately.
+    Passed,
+    /// Nothing did.
+    Failed,
+    /// Nothing can prove or refute it: a single node without anchors.
+    #[default]
+    Unprovable,
+}
+
+/// One vantage's debounced opinion of one target, as others see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vote {
+    /// It passes.
+    Up {
+        /// It works, with a complaint.
+        degraded: bool,
+        /// It has failed since the last pass, not often enough to be down.
+        wavers: bool,
+    },
+    /// It fails.
+    Down,
+    /// The fault is the node's own; counts for neither side.
+    Abstain(OwnFault),
+}

@@ -1,0 +1,139 @@
+//! How votes are counted, and the brakes.
+
+use std::time::Duration;
+
+use super::Selector;
+
+/// How verdicts come from votes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerdictPolicy {
+    /// What `down` needs of the votes cast.
+    pub quorum: Quorum,
+    /// `down` needs at least this many voting regions, once more than one is known.
+    pub min_vantages: u16,
+    /// A ballot not renewed for this long casts no vote.
+    pub stale_after: Duration,
+    /// Starting standings.
+    pub startup: Startup,
+}
+
+impl Default for VerdictPolicy {
+    fn default() -> Self {
+        Self {
+            quorum: Quorum::Majority,
+            min_vantages: 2,
+            stale_after: Duration::from_secs(10),
+            startup: Startup::LastKnown,
+        }
+    }
+}
+
+/// Of the votes cast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quorum {
+    /// One is enough.
+    Any,
+    /// More than half.
+    Majority,
+    /// All.
+    All,
+    /// So many regions.
+    Count(u16),
+}
+
+/// What a node believes before its first results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Startup {
+    /// The persisted verdict under 10 min old, else unknown.
+    LastKnown,
+    /// Unknown.
+    Unknown,
+}
+
+/// The brakes and the lives of overrides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Safety {
+    /// Of a pool's weight: below it, and with no other pool open, health is ignored inside the pool.
+    pub panic_below: PanicBelow,
+    /// Life of an override that names none, by action.
+    pub lives: Lives,
+    /// Longest life of an override from now on, at each extension.
+    pub override_max: Duration,
+    /// An override without a reason is refused.
+    pub require_reason: bool,
+    /// What must be left.
+    pub rules: Vec<KeepRule>,
+}
+
+/// Default lives of overrides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lives {
+    /// Of a drain.
+    pub drain: Duration,
+    /// Of a down.
+    pub down: Duration,
+    /// Of a weight.
+    pub weight: Duration,
+    /// Of a pin.
+    pub pin: Duration,
+    /// Of an up.
+    pub up: Duration,
+    /// Of a freeze.
+    pub freeze: Duration,
+}
+
+impl Default for Safety {
+    fn default() -> Self {
+        let hours = |n: u64| Duration::from_secs(n * 3600);
+        Self {
+            panic_below: PanicBelow::Auto,
+            lives: Lives {
+                drain: hours(24),
+                down: hours(24),
+                weight: hours(4),
+                pin: hours(4),
+                up: hours(1),
+                freeze: hours(1),
+            },
+            override_max: hours(72),
+            require_reason: true,
+            rules: Vec::new(),
+        }
+    }
+}
+
+impl Lives {
+    /// The default life of an action.
+    #[must_use]
+    pub fn of(&self, action: &super::Action) -> Duration {
+        use super::Action;
+        match action {
+            Action::Up => self.up,
+            Action::Drain => self.drain,
+            Action::Down => self.down,
+            Action::Weight(_) => self.weight,
+            Action::Pin(_) => self.pin,
+            Action::Freeze => self.freeze,
+        }
+    }
+}
+
+/// When a pool without alternative ignores health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PanicBelow {
+    /// 0 % up to 4 endpoints, 34 % from 5 on.
+    Auto,
+    /// This share of the weight, in percent; 0 to 100.
+    Share(u8),
+}
+
+/// `keep` of the groups must keep an endpoint that is neither ordered out nor down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepRule {
+    /// Its name, in refusals.
+    pub name: String,
+    /// How many groups must be left.
+    pub keep: u16,
+    /// The groups.
+    pub of: Vec<Selector>,
+}

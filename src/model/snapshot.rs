@@ -1,0 +1,59 @@
+//! Snapshots: fleet, verdicts and overrides at one instant.
+
+use std::{fmt, sync::Arc};
+
+use super::{Family, Fleet, NodeId, Now, Override, SubjectIx, Target, Tempo, Verdict};
+
+/// What answers are compiled from, and what every view shows. Immutable; replaced whole.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Which node decided.
+    pub node: NodeId,
+    /// Counts up on one node, never goes back: wait for it, order by it.
+    pub generation: u64,
+    /// Over fleet, verdicts in force and overrides: equal digests, equal answers.
+    pub digest: Digest,
+    /// When it was decided.
+    pub at: Now,
+    /// What exists.
+    pub fleet: Arc<Fleet>,
+    /// By [`Snapshot::slot`]: two for each subject, IPv4 first; `None` where the endpoint lacks the family.
+    pub verdicts: Box<[Option<Verdict>]>,
+    /// Those in force at `at`, in the order of their ids; those that begin later are left out.
+    pub overrides: Arc<[Override]>,
+    /// Overrides that were accepted and begin later.
+    pub planned: Arc<[Override]>,
+}
+
+impl Snapshot {
+    /// The position of a target's verdict.
+    #[must_use]
+    pub fn slot(subject: SubjectIx, family: Family) -> usize {
+        subject.index() * 2 + family.index()
+    }
+
+    /// The verdict on one address of a subject.
+    #[must_use]
+    pub fn verdict(&self, subject: SubjectIx, family: Family) -> Option<&Verdict> {
+        self.verdicts.get(Self::slot(subject, family))?.as_ref()
+    }
+}
+
+/// A SHA-256, shown as 16 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Digest(pub [u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0[..8].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// How soon each target is probed again; whole, replaced whole. A target without an entry is steady.
+pub type Tempi = std::collections::HashMap<Target, Tempo>;

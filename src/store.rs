@@ -1,0 +1,205 @@
+//! What must not be lost: overrides, audit, idempotency keys, events, verdict transitions; and what a node needs to
+//! start without any of it: the snapshot file and the accepted configurations.
+//!
+//! Accepted means kept: [`ControlStore::commit`] returns after the fsync. A commit whose answer was lost may have
+//! happened; idempotency keys make repeating it safe.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use tokio::sync::watch;
+
+use crate::model::{Ballot, NodeId, Override, OverrideId, Wall};
+
+/// A future of an object-safe method.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The durable state, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Durable {
+    /// The database's identity: a new one never passes for the old.
+    pub epoch: String,
+    /// Rises by one with each commit of a change.
+    pub generation: u64,
+    /// Overrides that have not ended, by id. Expired ones are dropped by the store some time after their end.
+    pub overrides: Arc<[Override]>,
+}
+
+/// One mutation of the durable state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A new override; its `generation` is set by the store.
+    Create(Override),
+    /// Another end.
+    Extend {
+        /// Which.
+        id: OverrideId,
+        /// The new end.
+        expires: Wall,
+    },
+    /// Ended by a person.
+    End {
+        /// Which.
+        id: OverrideId,
+    },
+}
+
+/// The generation a change was decided on; it fails with [`StoreError::Conflict`] if the store has moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen(pub u64);
+
+/// Who did what, for the audit. JSON texts are kept as given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditDraft {
+    /// When.
+    pub at: Wall,
+    /// Who: `token:web-oncall`, `uid:1000`, `node`.
+    pub actor: String,
+    /// From where: an address, `unix`, or `signal`.
+    pub from: String,
+    /// The verb: `override.create`, `override.extend`, `override.end`, `config.reload`, `endpoint.probe` ...
+    pub action: String,
+    /// The thing: `override:ov_...`, `config`.
+    pub target: String,
+    /// Before, as JSON.
+    pub before: Option<String>,
+    /// After, as JSON.
+    pub after: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// The request's id.
+    pub request_id: String,
+}
+
+/// An audit entry as kept: its hash covers its content and the hash before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// 1, 2, 3 ...
+    pub sequence: u64,
+    /// The content.
+    pub draft: AuditDraft,
+    /// SHA-256 of the entry before, in hexadecimal; 64 zeros for the first.
+    pub previous: String,
+    /// SHA-256 over `previous` and the content, in hexadecimal.
+    pub hash: String,
+}
+
+/// An answer that is repeated when the same request comes again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Whose key: principals do not share them.
+    pub principal: String,
+    /// The key as sent.
+    pub key: String,
+    /// SHA-256 of method, path and body, in hexadecimal.
+    pub fingerprint: String,
+    /// When; kept for [`IDEMPOTENCY_KEPT`].
+    pub at: Wall,
+    /// The status that was answered.
+    pub status: u16,
+    /// The body that was answered.
+    pub body: String,
+}
+
+/// How long idempotency keys are kept.
+pub const IDEMPOTENCY_KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+/// What a commit did.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// The state afterwards.
+    pub durable: Arc<Durable>,
+    /// The override that was created, extended or ended, as it is (or was at its end).
+    pub entity: Override,
+}
+
+/// Builds the answer to keep under an idempotency key, inside the transaction, from what was committed: status and
+/// body.
+pub type Reply = Box<dyn FnOnce(&Override) -> (u16, String) + Send>;
+
+/// An idempotency key that is to be kept with the commit.
+pub struct KeepKey {
+    /// See [`Idempotency`].
+    pub principal: String,
+    /// See [`Idempotency`].
+    pub key: String,
+    /// See [`Idempotency`].
+    pub fingerprint: String,
+    /// The answer.
+    pub reply: Reply,
+}
+
+/// Why the store did not do it; variants by what the caller can do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Decide again on the newer state.
+    #[error("the store has moved on to generation {current}")]
+    Conflict {
+        /// Where it is now.
+        current: u64,
+    },
+    /// There is nothing to extend or end.
+    #[error("no override has the id {0}")]
+    NoOverride(OverrideId),
+    /// The key is in use: repeat the kept answer or refuse another body.
+    #[error("the idempotency key was used before")]
+    KeyUsed(Box<Idempotency>),
+    /// A bound was reached.
+    #[error("{what} is full: at most {max}")]
+    Full {
+        /// What.
+        what: &'static str,
+        /// The bound.
+        max: usize,
+    },
+    /// The disk or the database refuses; nothing was changed.
+    #[error("the database in {path} refuses: {why}")]
+    Refused {
+        /// Where.
+        path: String,
+        /// In words.
+        why: String,
+    },
+    /// The database is damaged or gone; the node goes on from the snapshot file, and writes are refused.
+    #[error("the database in {path} is damaged: {why}")]
+    Damaged {
+        /// Where.
+        path: String,
+        /// In words.
+        why: String,
+    },
+    /// It may have happened: repeat with the same idempotency key.
+    #[error("the outcome is unknown: {0}")]
+    Unknown(String),
+}
+
+/// Durable, linear: embedded SQLite now, etcd later.
+pub trait ControlStore: Send + Sync {
+    /// The state now.
+    fn load(&self) -> Later<'_, Result<Arc<Durable>, StoreError>>;
+    /// The newest state, whole.
+    fn watch(&self) -> watch::Receiver<Arc<Durable>>;
+    /// Override, audit entry and idempotency key in one transaction, on disk when it returns.
+    fn commit(
+        &self,
+        change: Change,
+        seen: Seen,
+        audit: AuditDraft,
+        key: Option<KeepKey>,
+    ) -> Later<'_, Result<Committed, StoreError>>;
+    /// An audit entry of something that is not an override.
+    fn note(&self, audit: AuditDraft) -> Later<'_, Result<(), StoreError>>;
+    /// The answer kept under a key, if it is young enough.
+    fn kept(&self, principal: String, key: String) -> Later<'_, Result<Option<Idempotency>, StoreError>>;
+    /// Audit entries with a sequence below `before` (all: `u64::MAX`), newest first.
+    fn audit(&self, before: u64, limit: usize) -> Later<'_, Result<Vec<AuditEntry>, StoreError>>;
+    /// Whether the whole audit chain holds; the sequence of the first entry that does not.
+    fn verify_audit(&self) -> Later<'_, Result<Option<u64>, StoreError>>;
+}
+
+/// Ephemeral, lossy by contract: in-process now, leases later.
+pub trait BallotBus: Send + Sync {
+    /// Replaces this node's ballot.
+    fn publish(&self, ballot: Ballot);
+    /// The newest ballot of each node.
+    fn watch(&self) -> watch::Receiver<Arc<std::collections::BTreeMap<NodeId, Ballot>>>;
+}

@@ -1,0 +1,37 @@
+//! Logs and metrics. A leaf: each room counts into its own family here, the admin API reads the registry.
+//!
+//! Names: `wayshift_<noun>_<unit|total>`. Labels only from sets that the configuration bounds, never a client or a
+//! queried name.
+
+pub mod dns;
+pub mod http;
+pub mod probe;
+
+use std::sync::Arc;
+
+use prometheus_client::registry::Registry;
+
+/// Every metric of the program; rooms get their part.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// Of the DNS doors.
+    pub dns: Arc<dns::DnsMetrics>,
+    /// Of the probes.
+    pub probe: Arc<probe::ProbeMetrics>,
+    /// Of the admin API.
+    pub http: Arc<http::HttpMetrics>,
+}
+
+impl Metrics {
+    /// All metrics at zero, and the registry that shows them.
+    #[must_use]
+    pub fn new() -> (Self, Registry) {
+        let mut registry = Registry::with_prefix("wayshift");
+        let metrics = Self {
+            dns: Arc::new(dns::DnsMetrics::register(&mut registry)),
+            probe: Arc::new(probe::ProbeMetrics::register(&mut registry)),
+            http: Arc::new(http::HttpMetrics::register(&mut registry)),
+        };
+        (metrics, registry)
+    }
+}
