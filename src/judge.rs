@@ -2,5 +2,7 @@
 
 pub mod brakes;
 pub mod orders;
+#[cfg(test)]
+pub(crate) mod sample;
 
 pub use self::{brakes::Strength, orders::Orders};

@@ -259,3 +259,6 @@ struct Uses<'s> {
     pool: Option<Newest<'s>>,
     service: Option<Newest<'s>>,
 }
+
+#[cfg(test)]
+mod tests;
