@@ -11,6 +11,7 @@ mod names;
 mod pick;
 mod steering;
 mod table;
+mod touched;
 mod wheel;
 
 pub use self::{
