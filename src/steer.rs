@@ -9,6 +9,8 @@ pub mod decide;
 mod live;
 mod names;
 mod pick;
+#[cfg(test)]
+pub(crate) mod sample;
 mod steering;
 mod table;
 mod touched;

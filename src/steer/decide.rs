@@ -295,3 +295,6 @@ impl MemberView {
         !self.is(Availability::Drain) && !self.is(Availability::Down)
     }
 }
+
+#[cfg(test)]
+mod tests;
