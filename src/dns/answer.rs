@@ -199,8 +199,10 @@ fn found_at<'t>(
         }
         return None;
     }
-    if asked == kind::ANY {
-        answer.answer.push(any(chain.owner(), sets, steering.is_some())?);
+    if asked == kind::ANY
+        && let Some(records) = any(chain.owner(), sets, steering.is_some())
+    {
+        answer.answer.push(records);
         return None;
     }
     if let Some(set) = sets.iter().find(|set| set.kind == asked) {

@@ -61,7 +61,7 @@ impl Names {
     /// Writes `name` (one uncompressed name), with a pointer as early as possible.
     pub(super) fn write(&mut self, out: &mut Vec<u8>, name: &[u8], case: Case) {
         let mut rest = name;
-        while let [octets @ 1.., ..] = *rest {
+        while let Some(&octets @ 1..) = rest.first() {
             if let Some(offset) = self.find(out, rest, case) {
                 out.extend_from_slice(&(0xc000 | offset).to_be_bytes());
                 return;

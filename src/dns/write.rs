@@ -2,14 +2,15 @@
 //!
 //! What does not fit is left out whole: empty sections, TC, and the OPT stays (RFC 6891 section 7, RFC 2181 section 9).
 
+use std::net::IpAddr;
+
 use super::{
     answer::{Answer, Data, Owner, Records},
+    desk::Face,
     message::{HEADER, OPT, Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN, flag, option},
     names::{Case, Names},
     read::{Edns, Head, Query, Refusal},
 };
-use std::net::IpAddr;
-
 use crate::{
     model::{NAME_LENGTH_MAX, kind},
     steer::Picks,
@@ -18,10 +19,8 @@ use crate::{
 /// What we say about ourselves in an OPT record.
 #[derive(Debug, Clone, Copy)]
 pub struct Own<'s> {
-    /// Most octets over UDP, announced and kept.
-    pub udp_size: u16,
-    /// Who answers, for those who ask (RFC 5001).
-    pub nsid: Option<&'s [u8]>,
+    /// Size and NSID.
+    pub face: &'s Face,
     /// Idle time of the connection in units of 100 ms, on streams alone (RFC 7828).
     pub keepalive: Option<u16>,
 }
@@ -47,7 +46,7 @@ pub struct Written {
 /// Appends the reply to a query.
 pub fn reply(query: &Query<'_>, answer: &Answer<'_>, room: Room, own: Own<'_>, out: &mut Vec<u8>) -> Written {
     let limit = match room {
-        Room::Datagram => usize::from(query.edns.map_or(UDP_SIZE_MIN, |edns| edns.size.min(own.udp_size)).max(UDP_SIZE_MIN)),
+        Room::Datagram => usize::from(query.edns.map_or(UDP_SIZE_MIN, |edns| edns.size.min(own.face.udp_size)).max(UDP_SIZE_MIN)),
         Room::Stream => STREAM_SIZE_MAX,
     };
     let start = out.len();
@@ -168,7 +167,7 @@ impl<'o> Message<'o> {
             self.out[self.start + at..self.start + at + 2].copy_from_slice(&count.to_be_bytes());
         }
         let Some(edns) = edns else { return };
-        let [size_high, size_low] = own.udp_size.to_be_bytes();
+        let [size_high, size_low] = own.face.udp_size.to_be_bytes();
         let flags = if edns.dnssec_ok { 0x80 } else { 0 };
         // Options add up to less than 256 octets and an NSID, which the settings bound.
         let length = u16::try_from(options_length(edns, own)).expect("options are short");
@@ -190,7 +189,7 @@ fn options_length(edns: Edns, own: Own<'_>) -> usize {
 }
 
 fn asked_nsid<'s>(edns: Edns, own: Own<'s>) -> Option<&'s [u8]> {
-    own.nsid.filter(|_| edns.nsid)
+    own.face.nsid.as_deref().filter(|_| edns.nsid).map(str::as_bytes)
 }
 
 fn asked_keepalive(edns: Edns, own: Own<'_>) -> Option<u16> {
