@@ -51,7 +51,11 @@ impl Handler {
 #[async_trait::async_trait]
 impl RequestHandler for Handler {
     /// Replies leave as we wrote them when the other side is [`Slot`], and through hickory's encoder otherwise.
-    async fn handle_request<R: ResponseHandler, T: Time>(&self, request: &Request, mut response_handle: R) -> ResponseInfo {
+    async fn handle_request<R: ResponseHandler, T: Time>(
+        &self,
+        request: &Request,
+        mut response_handle: R,
+    ) -> ResponseInfo {
         if let Some(slot) = (&response_handle as &dyn Any).downcast_ref::<Slot>() {
             let mut place = slot.place();
             let Place { client, out, handled } = &mut *place;

@@ -3,13 +3,13 @@
 use std::fmt;
 
 /// A header, in octets (RFC 1035 section 4.1.1).
-pub const HEADER: usize = 12;
+pub(super) const HEADER: usize = 12;
 /// What fits into UDP without EDNS (RFC 1035 section 4.2.1), and the least that EDNS may announce (RFC 6891 section 6.2.5).
 pub const UDP_SIZE_MIN: u16 = 512;
 /// The longest message there is: streams announce it in two octets (RFC 1035 section 4.2.2).
 pub const STREAM_SIZE_MAX: usize = 65_535;
 /// An OPT record without options: root, type, class, TTL, length.
-pub const OPT: usize = 11;
+pub(super) const OPT: usize = 11;
 
 /// Second pair of header octets.
 pub(super) mod flag {

@@ -76,7 +76,8 @@ impl Names {
 
     fn remember(&mut self, at: usize, length: usize) {
         let offset = at - self.start;
-        if let (Some(place), true, Ok(length)) = (self.places.get_mut(self.known), offset <= POINTER_MAX, u8::try_from(length))
+        if let (Some(place), true, Ok(length)) =
+            (self.places.get_mut(self.known), offset <= POINTER_MAX, u8::try_from(length))
             && let Ok(offset) = u16::try_from(offset)
         {
             *place = Place { offset, length };
@@ -140,7 +141,9 @@ mod tests {
         for name in ["www.example.com", "example.com", "ns.example.com", "www.example.com", "org", "."] {
             names.write(&mut out, &wire(name), Case::Exact);
         }
-        let expected = [wire("www.example.com").as_slice(), &[0xc0, 4], b"\x02ns\xc0\x04", &[0xc0, 0], b"\x03org\0", &[0]].concat();
+        let expected =
+            [wire("www.example.com").as_slice(), &[0xc0, 4], b"\x02ns\xc0\x04", &[0xc0, 0], b"\x03org\0", &[0]]
+                .concat();
         assert_eq!(out[3..], expected);
     }
 

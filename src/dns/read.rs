@@ -164,8 +164,7 @@ pub fn read(packet: &[u8]) -> Reading<'_> {
     }
     let Some(name) = LowerName::first(rest) else { return refuse(Rcode::FormErr, None, None) };
     let end = usize::from(name.length) + 4;
-    let (Some(question), Some(kind), Some(class)) =
-        (rest.get(..end), u16_at(rest, end - 4), u16_at(rest, end - 2))
+    let (Some(question), Some(kind), Some(class)) = (rest.get(..end), u16_at(rest, end - 4), u16_at(rest, end - 2))
     else {
         return refuse(Rcode::FormErr, None, None);
     };
@@ -177,9 +176,7 @@ pub fn read(packet: &[u8]) -> Reading<'_> {
     }
     match walk(sections, authorities, additionals) {
         Extra::Malformed(edns) => refuse(Rcode::FormErr, Some(question), edns),
-        Extra::Read { edns: Some(edns), .. } if edns.version != 0 => {
-            refuse(Rcode::BadVers, Some(question), Some(edns))
-        }
+        Extra::Read { edns: Some(edns), .. } if edns.version != 0 => refuse(Rcode::BadVers, Some(question), Some(edns)),
         // We hold no keys in this version.
         Extra::Read { edns, signed: true } => refuse(Rcode::NotAuth, Some(question), edns),
         Extra::Read { edns, signed: false } => Reading::Query(Query { head, question, name, kind, class, edns }),

@@ -46,7 +46,9 @@ pub struct Written {
 /// Appends the reply to a query.
 pub fn reply(query: &Query<'_>, answer: &Answer<'_>, room: Room, own: Own<'_>, out: &mut Vec<u8>) -> Written {
     let limit = match room {
-        Room::Datagram => usize::from(query.edns.map_or(UDP_SIZE_MIN, |edns| edns.size.min(own.face.udp_size)).max(UDP_SIZE_MIN)),
+        Room::Datagram => {
+            usize::from(query.edns.map_or(UDP_SIZE_MIN, |edns| edns.size.min(own.face.udp_size)).max(UDP_SIZE_MIN))
+        }
         Room::Stream => STREAM_SIZE_MAX,
     };
     let start = out.len();
@@ -56,9 +58,10 @@ pub fn reply(query: &Query<'_>, answer: &Answer<'_>, room: Room, own: Own<'_>, o
     let mut counts = [0_u16; 3];
     let sections = [&*answer.answer, answer.authority.as_slice(), &*answer.additional];
     let limit = limit.saturating_sub(tail);
-    let fits = sections.into_iter().zip(&mut counts).all(|(section, count)| {
-        section.iter().all(|records| message.records(records, &answer.picks, count, limit))
-    });
+    let fits = sections
+        .into_iter()
+        .zip(&mut counts)
+        .all(|(section, count)| section.iter().all(|records| message.records(records, &answer.picks, count, limit)));
     if answer.authoritative {
         message.out[start + 2] |= flag::AA;
     }
@@ -173,7 +176,17 @@ impl<'o> Message<'o> {
         let length = u16::try_from(options_length(edns, own)).expect("options are short");
         let [length_high, length_low] = length.to_be_bytes();
         self.out.extend_from_slice(&[
-            0, 0, kind::OPT as u8, size_high, size_low, extended, 0, flags, 0, length_high, length_low,
+            0,
+            0,
+            kind::OPT as u8,
+            size_high,
+            size_low,
+            extended,
+            0,
+            flags,
+            0,
+            length_high,
+            length_low,
         ]);
         if let Some(nsid) = asked_nsid(edns, own) {
             put_option(self.out, option::NSID, nsid);
