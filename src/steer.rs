@@ -9,8 +9,11 @@ pub mod decide;
 mod live;
 mod names;
 mod pick;
+#[cfg(test)]
+pub(crate) mod sample;
 mod steering;
 mod table;
+mod touched;
 mod wheel;
 
 pub use self::{

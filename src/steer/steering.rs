@@ -7,7 +7,10 @@ use super::{
     pick::Seat,
     wheel::Wheel,
 };
-use crate::model::{ANSWER_ENDPOINTS_MAX, Family, Fleet, PoolAnswer, ServiceId, ServiceIx, Steer};
+use crate::model::{
+    ANSWER_ENDPOINTS_MAX, EndpointId, EndpointIx, Family, Fleet, PoolAnswer, PoolId, PoolIx, Service, ServiceId,
+    ServiceIx, Steer, WhenNone,
+};
 
 /// One service's answers. Shared by the tables in which nothing about it differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub struct Steering {
     ttl: u32,
     steer: Steer,
     sides: [Side; 2],
+    /// The last set answered while healthy, kept only where `when_none_healthy` asks for it.
+    good: Option<Box<[(PoolIx, EndpointIx)]>>,
 }
 
 /// One family of a service.
@@ -74,41 +79,58 @@ impl Steering {
         &self.sides[family.index()]
     }
 
-    /// Compiles a decision.
-    pub(super) fn new(fleet: &Fleet, decision: &Decision) -> Self {
+    /// The last set answered while healthy, by what outlives a reload.
+    pub(super) fn good_by_id(&self, fleet: &Fleet) -> Option<Vec<(PoolId, EndpointId)>> {
+        let ids = |(pool, endpoint): &(PoolIx, EndpointIx)| {
+            (fleet.pool(*pool).id.clone(), fleet.endpoint(*endpoint).id.clone())
+        };
+        Some(self.good.as_ref()?.iter().map(ids).collect())
+    }
+
+    /// Compiles a decision; `good` is the last set answered while healthy before it.
+    pub(super) fn new(fleet: &Fleet, decision: &Decision, good: Option<&[(PoolId, EndpointId)]>) -> Self {
         let service = fleet.service(decision.service);
+        let good = (service.when_none == WhenNone::LastGood).then(|| {
+            let places = good.into_iter().flatten();
+            let before: Vec<_> = places
+                .filter_map(|(pool, endpoint)| Some((fleet.find_pool(pool)?, fleet.find_endpoint(endpoint.as_str())?)))
+                .collect();
+            let has = |endpoint, family| fleet.endpoint(endpoint).addresses.of(family).is_some();
+            decision.good(service.steer, &before, has).unwrap_or(before)
+        });
         Self {
             id: service.id.clone(),
             ix: decision.service,
             ttl: service.ttl,
             steer: service.steer,
-            sides: Family::ALL.map(|family| Side::new(fleet, service.steer, family, decision.side(family))),
+            sides: Family::ALL.map(|family| Side::new(fleet, service, family, decision.side(family))),
+            good: good.filter(|good| !good.is_empty()).map(Vec::into),
         }
     }
 }
 
 impl Side {
-    fn new(fleet: &Fleet, steer: Steer, family: Family, decided: &Decided) -> Self {
-        let choices = match &decided.answers {
+    fn new(fleet: &Fleet, service: &Service, family: Family, decided: &Decided) -> Self {
+        match decided.answers {
             Answers::NoData => return Self::NoData,
             Answers::ServFail => return Self::ServFail,
-            Answers::From(choices) => choices,
-        };
-        match steer {
+            Answers::From(_) => {}
+        }
+        let choices = decided.in_force(service.steer);
+        let pools = || choices.iter().map(|choice| fleet.pool(choice.pool));
+        match service.steer {
             Steer::All => {
-                let answer = (choices.first()).map_or(PoolAnswer::All, |choice| fleet.pool(choice.pool).answer);
-                let count = choices.iter().map(|choice| fleet.pool(choice.pool).count).max().unwrap_or(1);
-                let row = Row::new(fleet, family, answer, count, choices);
-                Self::Rows { rows: Box::new([row]), wheel: None }
+                // One draw over all pools: by the mode of the first pool written, with the largest count.
+                let answer = fleet.pool(service.arms[0].pool).answer;
+                let count = pools().map(|pool| pool.count).max().unwrap_or(1);
+                Self::Rows { rows: Box::new([Row::new(fleet, family, answer, count, choices)]), wheel: None }
             }
             Steer::Failover | Steer::Weighted | Steer::RoundRobin | Steer::Random => {
-                let rows = choices.iter().map(|choice| {
-                    let pool = fleet.pool(choice.pool);
-                    Row::new(fleet, family, pool.answer, pool.count, std::slice::from_ref(choice))
-                });
-                let weighted = steer == Steer::Weighted;
+                let rows = pools().zip(choices.chunks(1));
+                let rows = rows.map(|(pool, choice)| Row::new(fleet, family, pool.answer, pool.count, choice));
                 let weights = choices.iter().map(|choice| u64::from(choice.weight.0));
-                Self::Rows { rows: rows.collect(), wheel: weighted.then(|| Wheel::new(weights)).flatten() }
+                let wheel = (service.steer == Steer::Weighted).then(|| Wheel::new(weights));
+                Self::Rows { rows: rows.collect(), wheel: wheel.flatten() }
             }
         }
     }
