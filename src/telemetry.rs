@@ -29,7 +29,7 @@ impl Metrics {
     pub fn new() -> (Self, Registry) {
         let mut registry = Registry::with_prefix("wayshift");
         let metrics = Self {
-            dns: Arc::new(dns::DnsMetrics::register(&mut registry)),
+            dns: dns::DnsMetrics::register(&mut registry),
             probe: Arc::new(probe::ProbeMetrics::register(&mut registry)),
             http: Arc::new(http::HttpMetrics::register(&mut registry)),
         };
