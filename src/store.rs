@@ -4,6 +4,14 @@
 //! Accepted means kept: [`ControlStore::commit`] returns after the fsync. A commit whose answer was lost may have
 //! happened; idempotency keys make repeating it safe.
 
+pub mod bus;
+mod database;
+pub mod journal;
+mod lock;
+pub mod records;
+pub mod sqlite;
+mod worker;
+
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use tokio::sync::watch;
@@ -166,6 +174,14 @@ pub enum StoreError {
         path: String,
         /// In words.
         why: String,
+    },
+    /// Another process has it open. Not a reason to start from the snapshot file: the other process is the node.
+    #[error("the store in {path} is in use{}", .pid.map_or_else(String::new, |pid| format!(" by process {pid}")))]
+    InUse {
+        /// Where.
+        path: String,
+        /// Who, if it is known.
+        pid: Option<u32>,
     },
     /// It may have happened: repeat with the same idempotency key.
     #[error("the outcome is unknown: {0}")]
