@@ -4,11 +4,14 @@
 //! Accepted means kept: [`ControlStore::commit`] returns after the fsync. A commit whose answer was lost may have
 //! happened; idempotency keys make repeating it safe.
 
+pub mod accepted;
 pub mod bus;
 mod database;
+pub mod detached;
 pub mod journal;
 mod lock;
 pub mod records;
+pub mod snapshot;
 pub mod sqlite;
 mod worker;
 
@@ -218,4 +221,10 @@ pub trait BallotBus: Send + Sync {
     fn publish(&self, ballot: Ballot);
     /// The newest ballot of each node.
     fn watch(&self) -> watch::Receiver<Arc<std::collections::BTreeMap<NodeId, Ballot>>>;
+}
+
+/// SHA-256 of a text, in hexadecimal.
+fn sum(text: &str) -> String {
+    use sha2::Digest as _;
+    data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(text.as_bytes()))
 }

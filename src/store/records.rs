@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_newer_record_is_refused_and_an_unknown_field_is_not() {
-        let order = crate::store::records::samples::plain_override(1);
+        let order = plain_override(1);
         let text = OverrideRecord::text(&order);
         let newer = text.replace("\"v\":1", "\"v\":2");
         assert_eq!(OverrideRecord::parse(&newer), Err(RecordError::Newer(2)));

@@ -11,6 +11,7 @@ use super::{
         AuditDraft, Change, Idempotency, KeepKey, Seen, StoreError,
         database::{classify, count, damaged, integer, refused},
         records::OverrideRecord,
+        sum as digest,
     },
     chain, keys,
 };
@@ -43,7 +44,7 @@ impl Orders {
         let mut all = BTreeMap::new();
         for row in rows {
             let (id, record, sum) = row.map_err(told)?;
-            if chain::hex(&record) != sum {
+            if digest(&record) != sum {
                 return Err(damaged(file, format!("override {id} is not as it was written")));
             }
             let order =
@@ -146,7 +147,7 @@ fn change_one(db: &Connection, file: &Path, orders: &mut Orders, change: Change,
 
 fn put(db: &Connection, orders: &mut Orders, order: Override) -> Result<Override, Stop> {
     let record = OverrideRecord::text(&order);
-    let sum = chain::hex(&record);
+    let sum = digest(&record);
     db.prepare_cached("INSERT OR REPLACE INTO override VALUES (?1, ?2, ?3)")?.execute(params![
         order.id.to_string(),
         record,

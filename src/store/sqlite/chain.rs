@@ -7,12 +7,12 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use sha2::{Digest as _, Sha256};
 
 use super::super::{
     AuditDraft, AuditEntry, StoreError,
     database::{classify, count, damaged, integer},
     records::AuditRecord,
+    sum,
 };
 
 /// What stands before the first entry.
@@ -20,14 +20,9 @@ pub(super) fn first() -> String {
     "0".repeat(64)
 }
 
-/// SHA-256 in hexadecimal.
-pub(super) fn hex(text: &str) -> String {
-    data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
-}
-
 /// The hash covers `previous`, the sequence and the record exactly as it is kept.
 fn hash(previous: &str, sequence: u64, record: &str) -> String {
-    hex(&format!("{previous}\n{sequence}\n{record}"))
+    sum(&format!("{previous}\n{sequence}\n{record}"))
 }
 
 fn head(db: &Connection) -> rusqlite::Result<(u64, String)> {

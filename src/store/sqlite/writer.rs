@@ -257,3 +257,96 @@ fn again(error: &StoreError) -> StoreError {
         | StoreError::InUse { .. } => StoreError::Unknown(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Clock,
+        store::{
+            database::{self, Sync},
+            records::samples::plain_override,
+            sqlite::schema,
+        },
+    };
+
+    fn draft(reason: String) -> AuditDraft {
+        AuditDraft {
+            at: Wall(2_000_000),
+            actor: "node".into(),
+            from: "signal".into(),
+            action: "override.create".into(),
+            target: "config".into(),
+            before: None,
+            after: None,
+            reason: Some(reason),
+            request_id: "r".into(),
+        }
+    }
+
+    fn create(number: u64) -> (Job, oneshot::Receiver<Result<Committed, StoreError>>) {
+        let (answer, answered) = oneshot::channel();
+        let change = Change::Create(plain_override(number));
+        (Job::Commit { change, seen: Seen(number), audit: draft("x".repeat(500)), key: None, answer }, answered)
+    }
+
+    /// SQLite's own limit stands for the disk's: the error is the same.
+    fn room_for(writer: &Writer, pages: u32) {
+        writer.db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_refuses_whole_batches_and_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("wayshift.db");
+        let db = database::open(&file, Sync::Full, schema::STEPS, |db| schema::fresh(db, Wall(1))).unwrap();
+        let time = Time { opened: Wall(1), clock: Clock::start(), heard: Default::default() };
+        let (mut writer, (durable, trouble)) = Writer::new(db, file.clone(), Arc::new(time)).unwrap();
+        room_for(&writer, 20);
+
+        let mut made = 0;
+        let refused = loop {
+            // Both together or none: the second is too big for what is left at some point.
+            let (job, mut answered) = create(made);
+            let (answer, mut noted) = oneshot::channel();
+            writer.batch(vec![job, Job::Note { audit: draft("y".repeat(3_000)), answer }]);
+            match (answered.try_recv().unwrap(), noted.try_recv().unwrap()) {
+                (Ok(_), Ok(())) => made += 1,
+                (Err(one), Err(other)) => break (one, other),
+                uneven => panic!("{uneven:?}"),
+            }
+            assert!(made < 100, "the limit does not hold");
+        };
+        for error in [refused.0, refused.1] {
+            assert!(error.to_string().ends_with("refuses: the disk is full"), "{error}");
+        }
+        assert!(0 < made && trouble.borrow().is_some());
+        assert_eq!((durable.borrow().generation, durable.borrow().overrides.len() as u64), (made, made));
+        let kept = Orders::read(&writer.db, &file).unwrap();
+        assert_eq!((kept.generation, kept.all.len() as u64), (made, made), "nothing of the refused batch is there");
+
+        room_for(&writer, 100_000);
+        let (job, mut answered) = create(made);
+        writer.batch(vec![job]);
+        assert_eq!(answered.try_recv().unwrap().unwrap().durable.generation, made + 1);
+        assert!(trouble.borrow().is_none());
+        let whole = chain::Walk::default().step(&writer.db, &file, 1_000).unwrap();
+        assert!(matches!(whole, chain::Stepped::Whole));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_for_a_moment_drops_no_override() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("wayshift.db");
+        let db = database::open(&file, Sync::Full, schema::STEPS, |db| schema::fresh(db, Wall(1))).unwrap();
+        let time = Time { opened: Wall(1), clock: Clock::start(), heard: Default::default() };
+        let (mut writer, (durable, _)) = Writer::new(db, file, Arc::new(time)).unwrap();
+        for (number, at) in [(0, 2_000_000), (1, u64::from(u32::MAX) * 1_000), (2, 2_000_000)] {
+            let (answer, _answered) = oneshot::channel();
+            let audit = AuditDraft { at: Wall(at), ..draft(String::new()) };
+            let change = Change::Create(plain_override(number));
+            writer.batch(vec![Job::Commit { change, seen: Seen(number), audit, key: None, answer }]);
+        }
+        assert_eq!(durable.borrow().overrides.len(), 3);
+    }
+}
