@@ -3,7 +3,21 @@
 //! The runner keeps one list of due times and starts what is due; a probe ends in an [`Observation`] that goes to the
 //! control loop. It judges nothing: an inverted check, thresholds and votes are the judge's.
 
+mod agenda;
+mod asks;
+mod cert;
+mod expect;
+mod fault;
+mod http;
+mod job;
 mod runner;
+mod schedule;
+mod tcp;
+#[cfg(test)]
+mod testing;
+mod tls;
+mod tls_words;
+mod trace;
 
 use tokio::sync::oneshot;
 
