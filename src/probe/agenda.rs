@@ -165,11 +165,6 @@ impl Agenda {
         places
     }
 
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     fn keep(&mut self, place: Place, job: &Job, now: Duration) -> bool {
         let Some(entry) = self.entries.get_mut(&place).filter(|entry| entry.job.asks_the_same(job)) else {
             return false;

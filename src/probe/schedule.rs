@@ -81,8 +81,9 @@ impl Rhythm {
 
     fn steady(&self, last: Ran) -> Duration {
         let beat = self.beat_after(last.end.max(last.start));
-        let half = self.interval / 2;
-        if beat.saturating_sub(last.start) < half { beat.saturating_add(half) } else { beat }
+        // Less than half an interval by the jitter, so that the step behind the half step is a beat.
+        let least = self.interval / 2 - nanos(self.interval.as_nanos() / JITTER_DIVISOR);
+        if beat.saturating_sub(last.start) < least { beat.saturating_add(self.interval / 2) } else { beat }
     }
 
     fn beat(&self, k: u64) -> Duration {
@@ -179,9 +180,9 @@ mod tests {
             for step in 0..4 {
                 let next = rhythm.next(last, Tempo::Steady);
                 let gap = next - last.start;
-                prop_assert!(rhythm.interval.mul_f64(0.45) <= gap, "{gap:?} {rhythm:?}");
-                prop_assert!(gap <= rhythm.interval.mul_f64(1.05).max(rhythm.interval + JITTER_MAX) || step == 0);
-                prop_assert!(gap <= rhythm.interval.mul_f64(1.05) + Duration::from_millis(took));
+                prop_assert!(rhythm.interval.mul_f64(0.449) <= gap, "{gap:?} {rhythm:?}");
+                let over = if step == 0 { Duration::from_millis(took) } else { Duration::ZERO };
+                prop_assert!(gap <= rhythm.interval.mul_f64(1.05) + over, "{gap:?} {rhythm:?}");
                 last = Ran { start: next, end: next };
             }
             prop_assert_eq!(rhythm.beat_after(last.start - Duration::from_nanos(1)), last.start);
@@ -246,7 +247,6 @@ mod tests {
 
     #[test]
     fn a_phase_is_the_same_in_every_version() {
-        assert_eq!(rhythms("node-a", 1)[0].seed, rhythms("node-a", 1)[0].seed);
-        assert_eq!(rhythms("node-a", 1)[0].seed, 0, "fill in");
+        assert_eq!(rhythms("node-a", 1)[0].seed, 1_047_159_958_096_208_887);
     }
 }

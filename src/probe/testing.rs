@@ -1,5 +1,7 @@
 //! What the tests of this room share: checks, fleets, and endpoints that misbehave.
 
+pub(crate) mod zoo;
+
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use crate::model::{
