@@ -43,49 +43,58 @@ pub(super) fn of_io(error: &io::Error, address: SocketAddr) -> Outcome {
     }
 }
 
-/// The meaning of what reqwest reports: the causes are in its chain of sources.
+/// The meaning of what reqwest reports: the innermost cause that says something.
 pub(super) fn of_chain(error: &(dyn Error + 'static), address: SocketAddr, shaking_hands: bool) -> Outcome {
-    let mut protocol = None;
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            return Outcome::Fail(Failure::Tls(tls_words::of(tls)));
+    let mut meaning = None;
+    for cause in causes(error) {
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            meaning = Some(Outcome::Fail(Failure::Tls(tls_words::of(tls))));
+        } else if let Some(io) = cause.downcast_ref::<io::Error>() {
+            meaning = Some(if shaking_hands && io.kind() == io::ErrorKind::UnexpectedEof {
+                Outcome::Fail(Failure::Tls("the connection was closed during the handshake".into()))
+            } else {
+                of_io(io, address)
+            });
+        } else if let Some(http) = cause.downcast_ref::<hyper::Error>() {
+            meaning = of_http(http).or(meaning);
         }
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                return Outcome::Fail(Failure::Tls(tls_words::of(tls)));
-            }
-            if shaking_hands && io.kind() == io::ErrorKind::UnexpectedEof {
-                return Outcome::Fail(Failure::Tls("the connection was closed during the handshake".into()));
-            }
-            return of_io(io, address);
-        }
-        if let Some(http) = error.downcast_ref::<hyper::Error>() {
-            if http.is_incomplete_message() {
-                return Outcome::Fail(Failure::Reset);
-            }
-            if http.is_parse_too_large() {
-                protocol = Some("the head of the answer is too large".to_owned());
-            } else if http.is_parse() {
-                protocol = Some(http.to_string());
-            }
-        }
-        next = error.source();
     }
-    let words = protocol.unwrap_or_else(|| error.to_string());
-    Outcome::Fail(Failure::Protocol(words.chars().filter(|c| !c.is_control()).take(tls_words::WORDS_MAX).collect()))
+    meaning.unwrap_or_else(|| protocol(&error.to_string()))
 }
 
 /// Whether an error is the end of the stream, seen before it was announced.
 pub(super) fn is_eof(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof) {
-            return true;
+    causes(error)
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof))
+}
+
+/// An error and all that caused it. An `io::Error` that wraps another error names that one's source as its own, so the
+/// wrapped one is taken out by hand.
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| {
+        let error: &'e (dyn Error + 'static) = *error;
+        match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
+            None => error.source(),
         }
-        next = error.source();
+    })
+}
+
+fn of_http(error: &hyper::Error) -> Option<Outcome> {
+    if error.is_incomplete_message() {
+        Some(Outcome::Fail(Failure::Reset))
+    } else if error.is_parse_too_large() {
+        Some(protocol("the head of the answer is too large"))
+    } else if error.is_parse() {
+        Some(protocol(&error.to_string()))
+    } else {
+        None
     }
-    false
+}
+
+fn protocol(words: &str) -> Outcome {
+    let words = words.chars().filter(|c| !c.is_control()).take(tls_words::WORDS_MAX).collect();
+    Outcome::Fail(Failure::Protocol(words))
 }
 
 fn of_kind(kind: io::ErrorKind) -> Outcome {

@@ -34,7 +34,7 @@ fn of_certificate(why: &CertificateError) -> String {
                 ServerName::IpAddress(address) => std::net::IpAddr::from(*address).to_string(),
                 other => format!("{other:?}"),
             };
-            let names = presented.iter().take(NAMES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let names = presented.iter().take(NAMES_SHOWN).map(|name| bare(name)).collect::<Vec<_>>().join(", ");
             let more = if NAMES_SHOWN < presented.len() { " and more" } else { "" };
             format!("the certificate is not for {expected}, but for {names}{more}")
         }
@@ -43,6 +43,12 @@ fn of_certificate(why: &CertificateError) -> String {
         CertificateError::Revoked => "the certificate was revoked".into(),
         other => other.to_string(),
     }
+}
+
+/// rustls shows a name with its kind around it: `DnsName("app.test")`.
+fn bare(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(name).trim_matches('"')
 }
 
 /// Names in certificates are the endpoint's text: no line breaks, no control characters, no essays.

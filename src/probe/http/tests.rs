@@ -14,6 +14,8 @@ use crate::{
     },
 };
 
+mod tls;
+
 const SHORT: Duration = Duration::from_millis(400);
 
 async fn probe_as(http: HttpCheck, at: SocketAddr, timeout: Duration) -> Observation {
@@ -136,7 +138,7 @@ async fn what_breaks_is_told_by_its_name() {
         let seen = probe(plain(), zoo.at).await;
         assert!(matches!(&seen.outcome, Outcome::Fail(failure) if fits(failure)), "{manner:?} gave {seen:?}");
     }
-    let refused = { Zoo::http(Manner::Reset).await.at };
+    let refused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert_eq!(probe(plain(), refused).await.outcome, Outcome::Fail(Failure::Refused));
 }
 

@@ -13,7 +13,6 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
-    time::Instant,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -47,9 +46,12 @@ pub(crate) fn answer(status: u16, headers: &str, body: &str) -> Manner {
 pub(crate) struct Zoo {
     pub(crate) at: SocketAddr,
     pub(crate) requests: Arc<Mutex<Vec<String>>>,
-    pub(crate) times: Arc<Mutex<Vec<Instant>>>,
+    /// Names that were asked for in TLS.
+    pub(crate) names: Arc<Mutex<Vec<Option<String>>>>,
     /// Connections accepted and not yet ended.
     pub(crate) open: watch::Receiver<usize>,
+    /// The most of them at once.
+    pub(crate) peak: watch::Receiver<usize>,
     /// Octets sent.
     pub(crate) sent: watch::Receiver<usize>,
     _task: JoinSet<()>,
@@ -60,8 +62,9 @@ struct Desk {
     manner: Manner,
     acceptor: Option<TlsAcceptor>,
     requests: Arc<Mutex<Vec<String>>>,
-    times: Arc<Mutex<Vec<Instant>>>,
+    names: Arc<Mutex<Vec<Option<String>>>>,
     open: Arc<watch::Sender<usize>>,
+    peak: Arc<watch::Sender<usize>>,
     sent: Arc<watch::Sender<usize>>,
 }
 
@@ -74,25 +77,28 @@ impl Zoo {
         let listener = TcpListener::bind((ip, 0)).await.unwrap();
         let at = listener.local_addr().unwrap();
         let (open_in, open) = watch::channel(0);
+        let (peak_in, peak) = watch::channel(0);
         let (sent_in, sent) = watch::channel(0);
         let desk = Desk {
             manner,
             acceptor: shown.map(|shown| TlsAcceptor::from(shown.server())),
             requests: Arc::default(),
-            times: Arc::default(),
+            names: Arc::default(),
             open: Arc::new(open_in),
+            peak: Arc::new(peak_in),
             sent: Arc::new(sent_in),
         };
-        let (requests, times) = (Arc::clone(&desk.requests), Arc::clone(&desk.times));
+        let (requests, names) = (Arc::clone(&desk.requests), Arc::clone(&desk.names));
         let mut task = JoinSet::new();
         task.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                desk.times.lock().unwrap().push(Instant::now());
                 let desk = desk.clone();
                 connections.spawn(async move {
                     desk.open.send_modify(|open| *open += 1);
+                    let open = *desk.open.borrow();
+                    desk.peak.send_modify(|peak| *peak = open.max(*peak));
                     // What an endpoint makes of a prober that leaves does not matter here.
                     let _ = desk.meet(stream).await;
                     desk.open.send_modify(|open| *open -= 1);
@@ -100,7 +106,7 @@ impl Zoo {
                 while connections.try_join_next().is_some() {}
             }
         });
-        Self { at, requests, times, open, sent, _task: task }
+        Self { at, requests, names, open, peak, sent, _task: task }
     }
 
     /// All connections have ended.
@@ -125,7 +131,11 @@ impl Desk {
                 until_left(&mut stream).await
             }
             (_, None) => self.talk(stream).await,
-            (_, Some(acceptor)) => self.talk(acceptor.accept(stream).await?).await,
+            (_, Some(acceptor)) => {
+                let stream = acceptor.accept(stream).await?;
+                self.names.lock().unwrap().push(stream.get_ref().1.server_name().map(ToOwned::to_owned));
+                self.talk(stream).await
+            }
         }
     }
 
@@ -191,11 +201,11 @@ pub(crate) struct Shown {
 }
 
 impl Authority {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(rcgen::DnType::CommonName, "zoo authority");
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         let pem = params.self_signed(&key).unwrap().pem();
         Self { issuer: Issuer::new(params, key), pem }
     }
