@@ -1,1 +1,3 @@
-//! The room `admin`.
+//! The admin API: status, overrides and all else over HTTP, on loopback and a Unix socket.
+
+pub mod views;
