@@ -1,10 +1,13 @@
 //! Checks: `GET /v1/checks`. Secrets and the values of header fields are never shown.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CheckId, Span};
+use crate::model::{CheckId, CheckIx, CheckKind, Expect, Fleet, Span};
 
 /// A definition of a probe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,4 +90,57 @@ pub struct LimitView {
     pub limit: Span,
     /// Breaking it is a failure; else the endpoint is degraded.
     pub fail: bool,
+}
+
+impl CheckView {
+    pub(in crate::admin) fn of(fleet: &Fleet, ix: CheckIx) -> Self {
+        let check = fleet.check(ix);
+        let http = match &check.kind {
+            CheckKind::Http(http) => Some(http),
+            CheckKind::Tcp { .. } => None,
+        };
+        let users: BTreeSet<_> =
+            fleet.subjects.iter().filter(|subject| subject.check == Some(ix)).map(|subject| subject.endpoint).collect();
+        Self {
+            id: check.id.clone(),
+            kind: match http.map(|http| http.tls.is_some()) {
+                Some(true) => "https",
+                Some(false) => "http",
+                None => "tcp",
+            }
+            .to_owned(),
+            url: http.map(|http| http.url.clone()),
+            method: http.map(|http| http.method.clone()),
+            port: check.kind.port(),
+            headers: http.map(|http| http.headers.keys().cloned().collect()).unwrap_or_default(),
+            authenticates: http.is_some_and(|http| http.bearer.is_some()),
+            insecure: http.and_then(|http| http.tls.as_ref()).is_some_and(|tls| tls.insecure),
+            expect: http.map(|http| ExpectView::from(&http.expect)),
+            interval: Span(check.interval),
+            timeout: Span(check.timeout),
+            recheck: Span(check.recheck),
+            rise: check.thresholds.rise,
+            fall: check.thresholds.fall,
+            window: check.thresholds.window.map(|window| WindowView { failures: window.failures, of: window.of }),
+            cooldown: Span(check.cooldown),
+            inverted: check.inverted,
+            endpoints: users.len(),
+        }
+    }
+}
+
+impl From<&Expect> for ExpectView {
+    fn from(expect: &Expect) -> Self {
+        let range = |range: &RangeInclusive<u16>| match (range.start(), range.end()) {
+            (one, other) if one == other => one.to_string(),
+            (first, last) => format!("{first}-{last}"),
+        };
+        Self {
+            status: expect.status.iter().map(range).collect(),
+            body: expect.body.clone(),
+            header: expect.header.clone(),
+            latency: expect.latency.map(|limit| LimitView { limit: Span(limit.max), fail: limit.fail }),
+            cert: expect.cert.map(|limit| LimitView { limit: Span(limit.min), fail: limit.fail }),
+        }
+    }
 }

@@ -1,13 +1,19 @@
 //! Endpoints and probe results: `GET /v1/endpoints`, `/v1/endpoints/{id}/results`, `POST .../probe`.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::word;
-use crate::model::{
-    Availability, CheckId, EndpointId, Family, Health, OverrideId, PoolId, ProviderId, RegionId, ServiceId, Span, Wall,
-    Weight,
+use crate::{
+    admin::{
+        picture::{Picture, Worst},
+        recent::Recent,
+    },
+    model::{
+        Availability, CheckId, EndpointId, EndpointIx, Family, Health, Observation, Outcome, OverrideId, PoolId,
+        PoolIx, ProviderId, RegionId, Service, ServiceId, Span, SubjectIx, Tally, Target, Wall, Weight,
+    },
 };
 
 /// One place that can serve, with what is known of it.
@@ -150,4 +156,105 @@ pub struct PhasesView {
     pub first_byte_ms: Option<f64>,
     /// All of it.
     pub total_ms: f64,
+}
+
+impl EndpointView {
+    pub(in crate::admin) fn of(picture: &Picture<'_>, recent: &Recent, ix: EndpointIx) -> Self {
+        let fleet = picture.fleet();
+        let endpoint = fleet.endpoint(ix);
+        let Worst { verdict, measured, since, order } = picture.endpoint(ix);
+        let pools = fleet.pools.iter().enumerate().filter(|(_, pool)| pool.members.iter().any(|m| m.endpoint == ix));
+        let (places, pools): (Vec<PoolIx>, Vec<PoolId>) =
+            pools.map(|(place, pool)| (PoolIx::new(place), pool.id.clone())).unzip();
+        let uses = |service: &&Service| fleet.arms(service).any(|arm| places.contains(&arm.pool));
+        let targets = picture.subjects_of(ix).iter().flat_map(|subject| {
+            endpoint
+                .addresses
+                .iter()
+                .filter_map(|(family, address)| AddressView::of(picture, recent, *subject, family, address))
+        });
+        Self {
+            id: endpoint.id.clone(),
+            provider: endpoint.provider.clone(),
+            region: endpoint.region.clone(),
+            addresses: endpoint.addresses.iter().map(|(_, address)| address).collect(),
+            weight: endpoint.weight,
+            capacity: endpoint.capacity,
+            labels: endpoint.labels.clone(),
+            alias: endpoint.alias.clone(),
+            verdict,
+            measured,
+            order: order.map(OrderView::from),
+            since,
+            targets: targets.collect(),
+            services: fleet.services.iter().filter(uses).map(|service| service.id.clone()).collect(),
+            pools,
+        }
+    }
+}
+
+impl From<(Availability, OverrideId)> for OrderView {
+    fn from((action, id): (Availability, OverrideId)) -> Self {
+        Self { action, id }
+    }
+}
+
+impl AddressView {
+    fn of(picture: &Picture<'_>, recent: &Recent, subject: SubjectIx, family: Family, address: IpAddr) -> Option<Self> {
+        let verdict = picture.snapshot.verdict(subject, family)?;
+        let id = picture.fleet().subject_id(subject);
+        let last = id.as_ref().and_then(|id| recent.last(&Target { subject: id.clone(), family }));
+        Some(Self {
+            check: id.map(|id| id.check),
+            family,
+            address,
+            verdict: verdict.health,
+            measured: verdict.measured,
+            cause: verdict.cause.word().to_owned(),
+            since: verdict.since,
+            votes: TallyView::from(verdict.tally),
+            frozen: verdict.frozen.clone(),
+            last: last.map(|last| ResultView::from(&*last)),
+        })
+    }
+}
+
+impl From<Tally> for TallyView {
+    fn from(Tally { up, down, abstained }: Tally) -> Self {
+        Self { up, down, abstained }
+    }
+}
+
+impl From<&Observation> for ResultView {
+    fn from(seen: &Observation) -> Self {
+        let (outcome, reason, detail) = match &seen.outcome {
+            Outcome::Pass => ("pass", None, None),
+            Outcome::Complaint(complaint) => ("complaint", Some(complaint.word()), None),
+            Outcome::Fail(failure) => ("fail", Some(failure.word()), Some(failure.to_string())),
+            Outcome::Abstain(fault) => ("abstain", Some(fault.word()), None),
+        };
+        Self {
+            endpoint: seen.target.subject.endpoint.clone(),
+            check: seen.target.subject.check.clone(),
+            family: seen.target.family,
+            address: seen.address.to_string(),
+            at: seen.at.wall,
+            outcome: outcome.to_owned(),
+            reason: reason.map(str::to_owned),
+            detail,
+            phases: PhasesView {
+                connect_ms: seen.phases.connect.map(milliseconds),
+                tls_ms: seen.phases.tls.map(milliseconds),
+                first_byte_ms: seen.phases.first_byte.map(milliseconds),
+                total_ms: milliseconds(seen.phases.total),
+            },
+            status: seen.status,
+            cert_left: seen.cert_left.map(Span),
+        }
+    }
+}
+
+/// With microseconds as its fraction: loopback answers in less than one.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -1,11 +1,18 @@
 //! The node: `GET /v1/status`, `/v1/nodes`, `/v1/whoami`, `/readyz?verbose`.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
 use super::{EndpointView, OverrideView, ServiceView};
-use crate::model::{NodeId, ProviderId, RegionId, Selector, Span, Wall};
+use crate::{
+    admin::{
+        handles::Condition,
+        picture::{Picture, Worst, is_out, tally},
+        recent::Recent,
+    },
+    model::{EndpointIx, Health, NodeId, Override, ProviderId, RegionId, Selector, Span, Wall},
+};
 
 /// One call for the page and for `status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,4 +116,55 @@ pub struct ReadyView {
     pub ready: bool,
     /// `doors`, `table`.
     pub checks: BTreeMap<String, bool>,
+}
+
+/// Entries of each list in a status; the lists of their own go on.
+const STATUS_LIST_MAX: usize = 200;
+
+impl StatusView {
+    pub(in crate::admin) fn of(node: NodeView, condition: &Condition, picture: &Picture<'_>, recent: &Recent) -> Self {
+        let snapshot = picture.snapshot;
+        let fleet = picture.fleet();
+        let mut services: Vec<ServiceView> =
+            fleet.services().map(|(ix, service)| ServiceView::of(picture, ix, service)).collect();
+        let mut counts = CountsView {
+            pools: fleet.pools.len(),
+            overrides: snapshot.overrides.len(),
+            planned: snapshot.planned.len(),
+            ..CountsView::default()
+        };
+        for service in &services {
+            tally(&mut counts.services, service.verdict, false);
+        }
+        services.sort_by(|a, b| b.verdict.cmp(&a.verdict).then_with(|| a.id.cmp(&b.id)));
+        services.truncate(STATUS_LIST_MAX);
+
+        let mut troubles: Vec<(EndpointIx, Worst)> = Vec::new();
+        for ix in (0..fleet.endpoints.len()).map(EndpointIx::new) {
+            let worst = picture.endpoint(ix);
+            let out = is_out(worst.order.as_ref().map(|(order, _)| *order));
+            tally(&mut counts.endpoints, worst.verdict, out);
+            if worst.verdict != Health::Up || worst.measured != Health::Up || out {
+                troubles.push((ix, worst));
+            }
+        }
+        troubles.sort_by_key(|(ix, worst)| (Reverse(worst.verdict), *ix));
+        troubles.truncate(STATUS_LIST_MAX);
+
+        let mut overrides: Vec<&Override> = snapshot.overrides.iter().chain(&*snapshot.planned).collect();
+        overrides.sort_by_key(|order| (order.expires, order.id.clone()));
+        overrides.truncate(STATUS_LIST_MAX);
+
+        let stale =
+            condition.config_stale.iter().map(|why| format!("the configuration in effect is not the file's: {why}"));
+        let broken = condition.store_broken.iter().map(|why| format!("the store takes no changes: {why}"));
+        Self {
+            banners: broken.chain(stale).chain(condition.banners.iter().cloned()).collect(),
+            counts,
+            services,
+            troubles: troubles.iter().map(|(ix, _)| EndpointView::of(picture, recent, *ix)).collect(),
+            overrides: overrides.into_iter().map(|order| OverrideView::of(picture, &node.id, order)).collect(),
+            node,
+        }
+    }
 }

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{EndpointId, OverrideId, PoolId, Selector, ServiceId, Span, Wall, Weight};
+use crate::{
+    admin::{picture::Picture, reach},
+    model::{Action, EndpointId, NodeId, Override, OverrideId, PoolId, Selector, ServiceId, Span, Wall, Weight},
+};
 
 /// The body of `POST /v1/overrides`. Unknown fields are refused: a typo must not execute.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,4 +198,64 @@ pub struct ChangeView {
     /// What else changes: `weights`, `pool us -> eu`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub note: Option<String>,
+}
+
+/// Entries of `matches`.
+pub(in crate::admin) const MATCHES_MAX: usize = 100;
+
+impl OverrideView {
+    /// As this node sees it: what it takes in, what it competes with, whether the answers follow it yet.
+    pub(in crate::admin) fn of(picture: &Picture<'_>, node: &NodeId, order: &Override) -> Self {
+        let snapshot = picture.snapshot;
+        let mut matches = reach::matches(picture.fleet(), &order.target);
+        let matches_total = matches.len();
+        matches.truncate(MATCHES_MAX);
+        let others = || snapshot.overrides.iter().chain(&*snapshot.planned).filter(|other| other.id != order.id);
+        let rivals = reach::rivals(picture.fleet(), order, others());
+        let applied = reach::shows(snapshot, order);
+        let (applied_on, pending_on) = match applied {
+            true => (vec![node.to_string()], Vec::new()),
+            false => (Vec::new(), vec![node.to_string()]),
+        };
+        let state = match (snapshot.at.wall < order.from, snapshot.at.wall < order.expires) {
+            (_, false) => OverrideState::Ended,
+            (true, true) => OverrideState::Planned,
+            (false, true) => OverrideState::Active,
+        };
+        let (weight, pool) = match &order.action {
+            Action::Weight(weight) => (Some(*weight), None),
+            Action::Pin(pool) => (None, Some(pool.clone())),
+            Action::Up | Action::Drain | Action::Down | Action::Freeze => (None, None),
+        };
+        Self {
+            id: order.id.clone(),
+            action: order.action.word().to_owned(),
+            weight,
+            pool,
+            target: order.target.clone(),
+            reason: order.reason.clone(),
+            by: order.author.clone(),
+            created: order.created,
+            from: order.from,
+            expires: order.expires,
+            state,
+            forced: order.forced,
+            matches,
+            matches_total,
+            shadows: rivals.beaten,
+            shadowed_by: rivals.beat_it,
+            kept: Vec::new(),
+            warnings: Vec::new(),
+            applied_on,
+            pending_on,
+            safe_to_stop_at: None,
+            undo: format!("DELETE /v1/overrides/{}", order.id),
+            etag: tag_of(order),
+        }
+    }
+}
+
+/// The version of one override.
+pub(in crate::admin) fn tag_of(order: &Override) -> String {
+    format!("\"ov-{}\"", order.generation)
 }

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{HealthCounts, OrderView, word};
-use crate::model::{EndpointId, Health, OverrideId, PoolAnswer, PoolId, ServiceId, Weight};
+use crate::{
+    admin::picture::{Picture, availability_of, is_out, tally, verdict_of},
+    model::{EndpointId, Health, Member, MinUp, OverrideId, PoolAnswer, PoolId, PoolIx, Selector, ServiceId, Weight},
+};
 
 /// Endpoints that stand for one site or tier.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,4 +54,58 @@ pub struct MemberView {
     /// The order that governs the membership in the first service that uses the pool.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub order: Option<OrderView>,
+}
+
+impl PoolView {
+    pub(in crate::admin) fn of(picture: &Picture<'_>, ix: PoolIx) -> Self {
+        let pool = picture.fleet().pool(ix);
+        let users: Vec<_> = picture.users_of(ix).collect();
+        let first = users.first();
+        let member = |member: &Member| {
+            let worst = picture.endpoint(member.endpoint);
+            let in_service = first.map(|(service, _)| *service);
+            let order = match in_service {
+                Some(service) => picture.orders.in_membership(service, ix, member.endpoint).and_then(availability_of),
+                None => worst.order,
+            };
+            let weight = in_service.and_then(|service| picture.orders.weight(service, ix, member.endpoint));
+            MemberView {
+                endpoint: picture.fleet().endpoint(member.endpoint).id.clone(),
+                weight: member.weight,
+                weight_ordered: weight.map(|(weight, _)| weight),
+                verdict: worst.verdict,
+                measured: worst.measured,
+                order: order.map(OrderView::from),
+            }
+        };
+        let members: Vec<MemberView> = pool.members.iter().map(member).collect();
+        let mut endpoints = HealthCounts::default();
+        for member in &members {
+            tally(&mut endpoints, member.verdict, is_out(member.order.as_ref().map(|order| order.action)));
+        }
+        Self {
+            id: pool.id.clone(),
+            verdict: verdict_of(&endpoints),
+            answer: pool.answer,
+            count: pool.count,
+            min_up: match pool.min_up {
+                MinUp::Auto => "auto".to_owned(),
+                MinUp::Count(count) => count.to_string(),
+                MinUp::Share(percent) => format!("{percent}%"),
+            },
+            implicit: pool.implicit,
+            endpoints,
+            members,
+            services: users.iter().map(|(_, service)| service.id.clone()).collect(),
+            overrides: picture.aimed_at(|target| match target {
+                Selector::Pool(glob) => glob.fits(pool.id.as_str()),
+                Selector::Endpoint(_)
+                | Selector::Service(_)
+                | Selector::Label(..)
+                | Selector::Region(_)
+                | Selector::Provider(_)
+                | Selector::All => false,
+            }),
+        }
+    }
 }

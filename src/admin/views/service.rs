@@ -1,9 +1,16 @@
 //! Services: `GET /v1/services`.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{HealthCounts, word};
-use crate::model::{EndpointId, Health, OverrideId, PoolId, ServiceId, Span, Steer, Weight, WhenNone};
+use crate::{
+    admin::picture::{Picture, verdict_of},
+    model::{
+        EndpointId, Health, OverrideId, PoolId, Selector, Service, ServiceId, ServiceIx, Span, Steer, Weight, WhenNone,
+    },
+};
 
 /// Names, ordered pools and steering policy, with what is answered now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,4 +80,48 @@ pub struct AnswerView {
     pub pools: Vec<PoolId>,
     /// Endpoints that may be answered.
     pub endpoints: Vec<EndpointId>,
+}
+
+impl ServiceView {
+    pub(in crate::admin) fn of(picture: &Picture<'_>, ix: ServiceIx, service: &Service) -> Self {
+        let fleet = picture.fleet();
+        let endpoints = picture.service(ix, service);
+        let last_resort = service.last_resort.iter().map(|arm| (arm, true));
+        let arms = service.arms.iter().map(|arm| (arm, false)).chain(last_resort);
+        let pools: Vec<ArmView> = arms
+            .map(|(arm, last_resort)| ArmView {
+                pool: fleet.pool(arm.pool).id.clone(),
+                weight: matches!(service.steer, Steer::Weighted).then_some(arm.weight),
+                last_resort,
+                up: picture.arm_servable(ix, arm),
+                of: picture.arm(ix, arm).total,
+                active: false,
+            })
+            .collect();
+        let none_healthy = pools.iter().filter(|arm| !arm.last_resort).all(|arm| arm.up == 0);
+        Self {
+            id: service.id.clone(),
+            names: service.names.iter().map(ToString::to_string).collect(),
+            verdict: verdict_of(&endpoints),
+            steer: service.steer,
+            ttl: Span(Duration::from_secs(service.ttl.into())),
+            when_none_healthy: service.when_none,
+            none_healthy,
+            pools,
+            answers: Vec::new(),
+            endpoints,
+            pinned: picture.orders.pin(ix).map(|(_, order)| order.id.clone()),
+            overrides: picture.aimed_at(|target| match target {
+                Selector::Service(glob) => glob.fits(service.id.as_str()),
+                Selector::Endpoint(_)
+                | Selector::Pool(_)
+                | Selector::Label(..)
+                | Selector::Region(_)
+                | Selector::Provider(_)
+                | Selector::All => false,
+            }),
+            owner: service.owner.clone(),
+            runbook: service.runbook.clone(),
+        }
+    }
 }
