@@ -15,7 +15,9 @@ mod picture;
 pub mod problem;
 mod reach;
 mod recent;
+mod refusal;
 mod routes;
+mod seen;
 mod tell;
 pub mod views;
 

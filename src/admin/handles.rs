@@ -12,6 +12,7 @@ use crate::{
     clock::Clock,
     control::Identity,
     model::{EndpointId, Observation, Snapshot, Wall},
+    steer::Live,
     store::ControlStore,
     telemetry::http::HttpMetrics,
 };
@@ -27,6 +28,8 @@ pub struct Handles {
     pub started: Wall,
     /// The picture in force.
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// The answer table in force, to explain and to preview.
+    pub live: Live,
     /// Overrides and audit.
     pub store: Arc<dyn ControlStore>,
     /// Last probe results.
@@ -102,6 +105,7 @@ part! {
     identity: Arc<Identity>,
     clock: Clock,
     snapshot: watch::Receiver<Arc<Snapshot>>,
+    live: Live,
     store: Arc<dyn ControlStore>,
     recent: Arc<Recent>,
     feed: Arc<Feed>,

@@ -1,20 +1,22 @@
 //! A snapshot as people ask for it: the worst of an endpoint, the sum of a pool, the word for a service.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use super::views::HealthCounts;
 use crate::{
     judge::Orders,
     model::{
-        Arm, Availability, EndpointIx, Family, Fleet, Health, Override, OverrideId, PoolIx, Selector, Service,
+        Availability, EndpointIx, Family, Fleet, Health, LastGood, Override, OverrideId, PoolIx, Selector, Service,
         ServiceIx, Snapshot, SubjectIx, Wall,
     },
+    steer::decide::{Decision, decide},
 };
 
 /// One snapshot with its indices; made for one request.
 pub(super) struct Picture<'s> {
     pub(super) snapshot: &'s Snapshot,
     pub(super) orders: Orders<'s>,
+    good: &'s LastGood,
     subjects: HashMap<EndpointIx, Vec<SubjectIx>>,
 }
 
@@ -34,12 +36,13 @@ impl Worst {
 }
 
 impl<'s> Picture<'s> {
-    pub(super) fn of(snapshot: &'s Arc<Snapshot>) -> Self {
+    /// `good` is what was last answered while healthy.
+    pub(super) fn of(snapshot: &'s Snapshot, good: &'s LastGood) -> Self {
         let mut subjects: HashMap<EndpointIx, Vec<SubjectIx>> = HashMap::new();
         for (place, subject) in snapshot.fleet.subjects.iter().enumerate() {
             subjects.entry(subject.endpoint).or_default().push(SubjectIx::new(place));
         }
-        Self { snapshot, orders: Orders::new(&snapshot.fleet, &snapshot.overrides), subjects }
+        Self { snapshot, orders: Orders::new(&snapshot.fleet, &snapshot.overrides), good, subjects }
     }
 
     pub(super) fn fleet(&self) -> &'s Fleet {
@@ -68,14 +71,6 @@ impl<'s> Picture<'s> {
         }
     }
 
-    /// An endpoint as a member of a pool in a service: its own check, all scopes of orders.
-    fn member(&self, service: ServiceIx, arm: &Arm, place: usize) -> Worst {
-        let endpoint = self.fleet().pool(arm.pool).members[place].endpoint;
-        let mut worst = self.worst(endpoint, arm.subjects.get(place..=place).unwrap_or(&[]));
-        worst.order = self.orders.in_membership(service, arm.pool, endpoint).and_then(availability_of);
-        worst
-    }
-
     /// Endpoints by state.
     pub(super) fn count(&self, endpoints: impl Iterator<Item = EndpointIx>) -> HealthCounts {
         let mut counts = HealthCounts::default();
@@ -83,26 +78,10 @@ impl<'s> Picture<'s> {
         counts
     }
 
-    /// A pool's members by state, in the service that uses it.
-    pub(super) fn arm(&self, service: ServiceIx, arm: &Arm) -> HealthCounts {
-        let mut counts = HealthCounts::default();
-        (0..arm.subjects.len()).for_each(|place| add(&mut counts, &self.member(service, arm, place)));
-        counts
-    }
-
-    /// Members of a service's pool that may be answered before any panic.
-    pub(super) fn arm_servable(&self, service: ServiceIx, arm: &Arm) -> usize {
-        let members = (0..arm.subjects.len()).map(|place| self.member(service, arm, place));
-        members.filter(|member| member.verdict != Health::Down && !member.ordered_out()).count()
-    }
-
-    /// All of a service, its last resort left out: that one is for the worst of times.
-    pub(super) fn service(&self, ix: ServiceIx, service: &Service) -> HealthCounts {
-        let mut counts = HealthCounts::default();
-        for arm in &service.arms {
-            (0..arm.subjects.len()).for_each(|place| add(&mut counts, &self.member(ix, arm, place)));
-        }
-        counts
+    /// What a service may answer, and why.
+    pub(super) fn decision(&self, service: ServiceIx) -> Decision {
+        let good = self.good.get(&self.fleet().service(service).id).map(Vec::as_slice);
+        decide(self.snapshot, &self.orders, service, good)
     }
 
     /// Services that use a pool.

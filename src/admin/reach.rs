@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Action, EndpointIx, Fleet, Override, OverrideId, PoolIx, Selector, ServiceIx, Snapshot};
+use super::picture::Picture;
+use crate::{
+    judge::orders::scope,
+    model::{Action, EndpointId, EndpointIx, Fleet, Override, OverrideId, PoolIx, Selector, ServiceIx, Snapshot},
+};
 
 /// Everything a selector takes in, as selectors of single things; empty when it matches nothing.
 pub(super) fn matches(fleet: &Fleet, target: &Selector) -> Vec<String> {
@@ -48,6 +52,9 @@ pub(super) fn memberships(fleet: &Fleet, target: &Selector) -> BTreeSet<Membersh
     all
 }
 
+/// Overrides of one lane that are compared with a new one; beyond it the answer names fewer than there are.
+const RIVALS_MAX: usize = 1000;
+
 /// The other overrides of its lane whose memberships meet its own.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Rivals {
@@ -61,7 +68,8 @@ pub(super) fn rivals<'o>(fleet: &Fleet, order: &Override, others: impl Iterator<
     let mut rivals = Rivals::default();
     let others = others.filter(|other| other.action.lane() == order.action.lane());
     // Two that never hold together do not compete.
-    let mut others = others.filter(|other| other.from < order.expires && order.from < other.expires).peekable();
+    let others = others.filter(|other| other.from < order.expires && order.from < other.expires);
+    let mut others = others.take(RIVALS_MAX).peekable();
     if others.peek().is_none() {
         return rivals;
     }
@@ -98,19 +106,6 @@ fn wins(one: &Override, other: &Override) -> bool {
     }
 }
 
-/// Narrow before wide.
-fn scope(target: &Selector) -> u8 {
-    match target {
-        Selector::Endpoint(_) => 0,
-        Selector::Pool(_) => 1,
-        Selector::Service(_) => 2,
-        Selector::Label(..) => 3,
-        Selector::Region(_) => 4,
-        Selector::Provider(_) => 5,
-        Selector::All => 6,
-    }
-}
-
 /// The more conservative first; for weights the smaller.
 fn caution(action: &Action) -> u32 {
     match action {
@@ -120,6 +115,23 @@ fn caution(action: &Action) -> u32 {
         Action::Weight(weight) => u32::from(weight.0),
         Action::Pin(_) | Action::Freeze => 0,
     }
+}
+
+/// What a drain leaves in service because there is nothing else.
+pub(super) fn kept(picture: &Picture<'_>, order: &Override) -> Vec<EndpointId> {
+    if order.action != Action::Drain {
+        return Vec::new();
+    }
+    let fleet = picture.fleet();
+    let taken = memberships(fleet, &order.target);
+    let services: BTreeSet<ServiceIx> = taken.iter().map(|(service, _, _)| *service).collect();
+    let mut kept = BTreeSet::new();
+    for service in services {
+        let decision = picture.decision(service);
+        let ours = |endpoint: &&EndpointIx| taken.iter().any(|(of, _, drained)| *of == service && drained == *endpoint);
+        kept.extend(decision.kept.iter().filter(ours).map(|endpoint| fleet.endpoint(*endpoint).id.clone()));
+    }
+    kept.into_iter().collect()
 }
 
 /// Whether a snapshot was decided with this version of an override.

@@ -5,42 +5,36 @@ use std::sync::Arc;
 use axum::extract::State;
 use tokio::sync::watch;
 
-use crate::{
-    admin::{
-        ask::{Asked, Nothing},
-        auth::Viewer,
-        condition::NodeParts,
-        handles::Condition,
-        picture::Picture,
-        recent::Recent,
-        tell::Told,
-        views::{NodeView, Page, StatusView, WhoamiView},
-    },
-    model::Snapshot,
+use crate::admin::{
+    ask::{Asked, Nothing},
+    auth::Viewer,
+    condition::NodeParts,
+    handles::Condition,
+    recent::Recent,
+    seen::Seen,
+    tell::Told,
+    views::{NodeView, Page, StatusView, WhoamiView},
 };
 
 pub(super) async fn status(
     _: Viewer,
     _: Asked<Nothing>,
     State(node): State<NodeParts>,
-    State(snapshot): State<watch::Receiver<Arc<Snapshot>>>,
+    State(seen): State<Seen>,
     State(condition): State<watch::Receiver<Arc<Condition>>>,
     State(recent): State<Arc<Recent>>,
 ) -> Told<StatusView> {
-    let snapshot = Arc::clone(&snapshot.borrow());
     let condition = Arc::clone(&condition.borrow());
-    let picture = Picture::of(&snapshot);
-    Told::of(StatusView::of(node.view(&snapshot), &condition, &picture, &recent))
+    Told::of(StatusView::of(node.view(&seen.snapshot), &condition, &seen.picture(), &recent))
 }
 
 pub(super) async fn nodes(
     _: Viewer,
     _: Asked<Nothing>,
     State(node): State<NodeParts>,
-    State(snapshot): State<watch::Receiver<Arc<Snapshot>>>,
+    State(seen): State<Seen>,
 ) -> Told<Page<NodeView>> {
-    let snapshot = Arc::clone(&snapshot.borrow());
-    Told::of(Page { items: vec![node.view(&snapshot)], next: None })
+    Told::of(Page { items: vec![node.view(&seen.snapshot)], next: None })
 }
 
 pub(super) async fn whoami(Viewer(who): Viewer, _: Asked<Nothing>) -> Told<WhoamiView> {

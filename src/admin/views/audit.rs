@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::model::Wall;
+use crate::{model::Wall, store::AuditEntry};
 
 /// Who did what; each entry's hash covers the one before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,4 +35,25 @@ pub struct AuditView {
     pub previous: String,
     /// Hash of this entry, in hexadecimal.
     pub hash: String,
+}
+
+impl From<AuditEntry> for AuditView {
+    fn from(AuditEntry { sequence, draft, previous, hash }: AuditEntry) -> Self {
+        // What was kept is JSON; should it not be, the text itself is better than nothing.
+        let json = |text: String| serde_json::from_str(&text).unwrap_or(Value::String(text));
+        Self {
+            sequence,
+            at: draft.at,
+            actor: draft.actor,
+            from: draft.from,
+            action: draft.action,
+            target: draft.target,
+            before: draft.before.map(json),
+            after: draft.after.map(json),
+            reason: draft.reason,
+            request_id: draft.request_id,
+            previous,
+            hash,
+        }
+    }
 }

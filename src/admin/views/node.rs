@@ -125,8 +125,7 @@ impl StatusView {
     pub(in crate::admin) fn of(node: NodeView, condition: &Condition, picture: &Picture<'_>, recent: &Recent) -> Self {
         let snapshot = picture.snapshot;
         let fleet = picture.fleet();
-        let mut services: Vec<ServiceView> =
-            fleet.services().map(|(ix, service)| ServiceView::of(picture, ix, service)).collect();
+        let mut services: Vec<ServiceView> = fleet.services().map(|(ix, _)| ServiceView::of(picture, ix)).collect();
         let mut counts = CountsView {
             pools: fleet.pools.len(),
             overrides: snapshot.overrides.len(),
@@ -163,7 +162,7 @@ impl StatusView {
             counts,
             services,
             troubles: troubles.iter().map(|(ix, _)| EndpointView::of(picture, recent, *ix)).collect(),
-            overrides: overrides.into_iter().map(|order| OverrideView::of(picture, &node.id, order)).collect(),
+            overrides: overrides.into_iter().map(|order| OverrideView::of(picture.snapshot, order)).collect(),
             node,
         }
     }

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     admin::{picture::Picture, reach},
-    model::{Action, EndpointId, NodeId, Override, OverrideId, PoolId, Selector, ServiceId, Span, Wall, Weight},
+    model::{
+        Action, EndpointId, LastGood, Override, OverrideId, PoolId, Selector, ServiceId, Snapshot, Span, Wall, Weight,
+    },
 };
 
 /// The body of `POST /v1/overrides`. Unknown fields are refused: a typo must not execute.
@@ -204,20 +206,19 @@ pub struct ChangeView {
 pub(in crate::admin) const MATCHES_MAX: usize = 100;
 
 impl OverrideView {
-    /// As this node sees it: what it takes in, what it competes with, whether the answers follow it yet.
-    pub(in crate::admin) fn of(picture: &Picture<'_>, node: &NodeId, order: &Override) -> Self {
-        let snapshot = picture.snapshot;
-        let mut matches = reach::matches(picture.fleet(), &order.target);
+    /// As this node sees it: what it takes in, and whether its answers follow it yet. What it competes with and keeps
+    /// is told for a single one only, see [`Self::among`].
+    pub(in crate::admin) fn of(snapshot: &Snapshot, order: &Override) -> Self {
+        let mut matches = reach::matches(&snapshot.fleet, &order.target);
         let matches_total = matches.len();
         matches.truncate(MATCHES_MAX);
-        let others = || snapshot.overrides.iter().chain(&*snapshot.planned).filter(|other| other.id != order.id);
-        let rivals = reach::rivals(picture.fleet(), order, others());
-        let applied = reach::shows(snapshot, order);
-        let (applied_on, pending_on) = match applied {
-            true => (vec![node.to_string()], Vec::new()),
-            false => (Vec::new(), vec![node.to_string()]),
+        let node = vec![snapshot.node.to_string()];
+        let (applied_on, pending_on) = match reach::shows(snapshot, order) {
+            true => (node, Vec::new()),
+            false => (Vec::new(), node),
         };
-        let state = match (snapshot.at.wall < order.from, snapshot.at.wall < order.expires) {
+        let now = snapshot.at.wall.max(order.created);
+        let state = match (now < order.from, now < order.expires) {
             (_, false) => OverrideState::Ended,
             (true, true) => OverrideState::Planned,
             (false, true) => OverrideState::Active,
@@ -242,8 +243,8 @@ impl OverrideView {
             forced: order.forced,
             matches,
             matches_total,
-            shadows: rivals.beaten,
-            shadowed_by: rivals.beat_it,
+            shadows: Vec::new(),
+            shadowed_by: Vec::new(),
             kept: Vec::new(),
             warnings: Vec::new(),
             applied_on,
@@ -252,6 +253,16 @@ impl OverrideView {
             undo: format!("DELETE /v1/overrides/{}", order.id),
             etag: tag_of(order),
         }
+    }
+
+    /// With what it competes with, what it keeps, and when its endpoints can be stopped.
+    pub(in crate::admin) fn among(mut self, snapshot: &Snapshot, good: &LastGood, order: &Override) -> Self {
+        let others = snapshot.overrides.iter().chain(&*snapshot.planned).filter(|other| other.id != order.id);
+        let rivals = reach::rivals(&snapshot.fleet, order, others);
+        self.shadows = rivals.beaten;
+        self.shadowed_by = rivals.beat_it;
+        self.kept = reach::kept(&Picture::of(snapshot, good), order);
+        self
     }
 }
 

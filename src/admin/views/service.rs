@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{HealthCounts, word};
 use crate::{
-    admin::picture::{Picture, verdict_of},
+    admin::picture::{Picture, is_out, tally, verdict_of},
     model::{
-        EndpointId, Health, OverrideId, PoolId, Selector, Service, ServiceId, ServiceIx, Span, Steer, Weight, WhenNone,
+        EndpointId, Family, Health, OverrideId, PoolId, Selector, ServiceId, ServiceIx, Span, Steer, Weight, WhenNone,
     },
+    steer::decide::{Basis, Decision},
 };
 
 /// Names, ordered pools and steering policy, with what is answered now.
@@ -39,6 +40,9 @@ pub struct ServiceView {
     pub answers: Vec<AnswerView>,
     /// Its endpoints by state.
     pub endpoints: HealthCounts,
+    /// Drained endpoints that go on serving because nothing else is healthy.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub kept: Vec<EndpointId>,
     /// Pinned by this override.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pinned: Option<OverrideId>,
@@ -62,6 +66,8 @@ pub struct ArmView {
     pub weight: Option<Weight>,
     /// It stands behind all others.
     pub last_resort: bool,
+    /// `open`; `short`: below its `min_up`; `panic`: health is ignored inside; `closed`: nothing of it serves.
+    pub state: String,
     /// Members that work or are unknown and are not ordered out.
     pub up: usize,
     /// All members.
@@ -76,6 +82,9 @@ pub struct AnswerView {
     /// `A` or `AAAA`.
     #[serde(rename = "type")]
     pub kind: String,
+    /// On what ground: `healthy`, `short`, `panic`, `standby`, `kept`, `serve-all`, `last-good`, `last-resort`,
+    /// `nodata`, `servfail`.
+    pub basis: String,
     /// Pools the answers come from.
     pub pools: Vec<PoolId>,
     /// Endpoints that may be answered.
@@ -83,34 +92,54 @@ pub struct AnswerView {
 }
 
 impl ServiceView {
-    pub(in crate::admin) fn of(picture: &Picture<'_>, ix: ServiceIx, service: &Service) -> Self {
+    pub(in crate::admin) fn of(picture: &Picture<'_>, ix: ServiceIx) -> Self {
         let fleet = picture.fleet();
-        let endpoints = picture.service(ix, service);
-        let last_resort = service.last_resort.iter().map(|arm| (arm, true));
-        let arms = service.arms.iter().map(|arm| (arm, false)).chain(last_resort);
-        let pools: Vec<ArmView> = arms
-            .map(|(arm, last_resort)| ArmView {
-                pool: fleet.pool(arm.pool).id.clone(),
-                weight: matches!(service.steer, Steer::Weighted).then_some(arm.weight),
-                last_resort,
-                up: picture.arm_servable(ix, arm),
-                of: picture.arm(ix, arm).total,
-                active: false,
-            })
-            .collect();
-        let none_healthy = pools.iter().filter(|arm| !arm.last_resort).all(|arm| arm.up == 0);
+        let service = fleet.service(ix);
+        let decision = picture.decision(ix);
+        let in_force = |family| decision.side(family).in_force(service.steer);
+        let active = |pool| Family::ALL.into_iter().flat_map(in_force).any(|choice| choice.pool == pool);
+        let endpoints = members(&decision);
+        let healthy = decision.sides.iter().any(|side| side.basis.is_healthy());
+        let sides = Family::ALL.into_iter().map(|family| (family, decision.side(family)));
+        let answers = sides.filter(|(_, side)| side.basis != Basis::NoFamily).map(|(family, side)| AnswerView {
+            kind: if family == Family::V4 { "A" } else { "AAAA" }.to_owned(),
+            basis: side.basis.word().to_owned(),
+            pools: in_force(family).iter().map(|choice| fleet.pool(choice.pool).id.clone()).collect(),
+            endpoints: in_force(family)
+                .iter()
+                .flat_map(|choice| choice.members.iter().map(|member| fleet.endpoint(member.endpoint).id.clone()))
+                .collect(),
+        });
         Self {
             id: service.id.clone(),
             names: service.names.iter().map(ToString::to_string).collect(),
-            verdict: verdict_of(&endpoints),
+            verdict: match verdict_of(&endpoints) {
+                _ if !healthy => Health::Down,
+                // Something else serves, or nothing would be healthy.
+                Health::Down => Health::Degraded,
+                verdict => verdict,
+            },
             steer: service.steer,
             ttl: Span(Duration::from_secs(service.ttl.into())),
             when_none_healthy: service.when_none,
-            none_healthy,
-            pools,
-            answers: Vec::new(),
+            none_healthy: !healthy,
+            pools: decision
+                .pools
+                .iter()
+                .map(|pool| ArmView {
+                    pool: fleet.pool(pool.pool).id.clone(),
+                    weight: matches!(service.steer, Steer::Weighted).then_some(pool.weight),
+                    last_resort: pool.last_resort,
+                    state: pool.state.word().to_owned(),
+                    up: pool.serving,
+                    of: pool.members.len(),
+                    active: active(pool.pool),
+                })
+                .collect(),
+            answers: answers.collect(),
             endpoints,
-            pinned: picture.orders.pin(ix).map(|(_, order)| order.id.clone()),
+            kept: decision.kept.iter().map(|endpoint| fleet.endpoint(*endpoint).id.clone()).collect(),
+            pinned: decision.pin.map(|pin| pin.order),
             overrides: picture.aimed_at(|target| match target {
                 Selector::Service(glob) => glob.fits(service.id.as_str()),
                 Selector::Endpoint(_)
@@ -124,4 +153,15 @@ impl ServiceView {
             runbook: service.runbook.clone(),
         }
     }
+}
+
+/// Members of its own pools by state; the last resort is for the worst of times and counts for nothing here.
+fn members(decision: &Decision) -> HealthCounts {
+    let mut counts = HealthCounts::default();
+    let members = decision.pools.iter().filter(|pool| !pool.last_resort).flat_map(|pool| pool.members.iter());
+    for member in members {
+        let worst = member.health.iter().flatten().max().copied().unwrap_or(Health::Unknown);
+        tally(&mut counts, worst, is_out(member.order.as_ref().map(|(order, _)| *order)));
+    }
+    counts
 }
