@@ -269,13 +269,22 @@ impl Decision {
 }
 
 impl Side {
+    /// All pools that may answer, in order of preference.
+    #[must_use]
+    pub fn choices(&self) -> &[Choice] {
+        match &self.answers {
+            Answers::From(choices) => choices,
+            Answers::NoData | Answers::ServFail => &[],
+        }
+    }
+
     /// The pools an answer is drawn from now: the first alone, where the service fails over.
     #[must_use]
     pub fn in_force(&self, steer: Steer) -> &[Choice] {
-        match (&self.answers, steer) {
-            (Answers::From(choices), Steer::Failover) => &choices[..1],
-            (Answers::From(choices), Steer::Weighted | Steer::RoundRobin | Steer::Random | Steer::All) => choices,
-            (Answers::NoData | Answers::ServFail, _) => &[],
+        let choices = self.choices();
+        match steer {
+            Steer::Failover => &choices[..choices.len().min(1)],
+            Steer::Weighted | Steer::RoundRobin | Steer::Random | Steer::All => choices,
         }
     }
 }
@@ -295,3 +304,6 @@ impl MemberView {
         !self.is(Availability::Drain) && !self.is(Availability::Down)
     }
 }
+
+#[cfg(test)]
+mod tests;
