@@ -1,0 +1,605 @@
+//! What every store must keep to, whatever is behind it; and what only a file on a disk can suffer.
+
+use std::{
+    collections::BTreeSet,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+};
+
+use proptest::prelude::*;
+use wayshift::{
+    model::{
+        Action, EndpointId, Event, Family, Happening, Health, Memory, Override, OverrideId, Selector, Tally, Wall,
+    },
+    store::{
+        AuditDraft, Change, ControlStore, KeepKey, Seen, StoreError,
+        detached::Detached,
+        journal::{EventFilter, Journal, Keep, TransitionFilter},
+        snapshot::{Loaded, SnapshotFile},
+        sqlite::{DATABASE_FILE, Embedded},
+    },
+};
+
+const AT: Wall = Wall(1_700_000_000_000);
+
+fn order(number: u64) -> Override {
+    Override {
+        id: OverrideId::new(ulid::Ulid::from_parts(AT.0 + number, u128::from(number))),
+        action: Action::Drain,
+        target: Selector::Provider("aws".into()),
+        reason: "INC-123".into(),
+        author: "token:web-oncall".into(),
+        created: AT,
+        from: AT,
+        expires: Wall(AT.0 + 7_200_000),
+        forced: false,
+        generation: 0,
+    }
+}
+
+fn draft(action: &str) -> AuditDraft {
+    AuditDraft {
+        at: AT,
+        actor: "token:web-oncall".into(),
+        from: "127.0.0.1".into(),
+        action: action.into(),
+        target: "override:ov".into(),
+        before: None,
+        after: Some("{}".into()),
+        reason: Some("INC-123".into()),
+        request_id: "r1".into(),
+    }
+}
+
+fn key(name: &str, fingerprint: &str) -> KeepKey {
+    KeepKey {
+        principal: "token:web-oncall".into(),
+        key: name.into(),
+        fingerprint: fingerprint.into(),
+        reply: Box::new(|order| (201, format!("{{\"id\":\"{}\"}}", order.id))),
+    }
+}
+
+fn open(folder: &Path) -> Arc<dyn ControlStore> {
+    Arc::new(Embedded::open(folder, AT).expect("a store of our own"))
+}
+
+async fn create(store: &dyn ControlStore, number: u64) -> Result<(), StoreError> {
+    let seen = store.load().await?.generation;
+    store.commit(Change::Create(order(number)), Seen(seen), draft("override.create"), None).await.map(drop)
+}
+
+/// The contract. `fresh` makes an empty store each time; etcd will pass through here as well.
+async fn contract(fresh: impl Fn() -> Arc<dyn ControlStore>) {
+    a_commit_is_seen_by_whoever_looks(&*fresh()).await;
+    a_commit_on_an_older_state_is_refused_and_changes_nothing(&*fresh()).await;
+    an_override_lives_by_create_extend_end(&*fresh()).await;
+    a_repeated_request_finds_its_answer(&*fresh()).await;
+    a_panic_in_a_reply_ends_nothing_else(&*fresh()).await;
+    of_many_who_saw_the_same_one_wins(fresh()).await;
+    the_audit_is_a_chain(&*fresh()).await;
+}
+
+async fn a_commit_is_seen_by_whoever_looks(store: &dyn ControlStore) {
+    let mut watch = store.watch();
+    let empty = store.load().await.unwrap();
+    assert_eq!((empty.generation, empty.overrides.len(), empty.epoch.is_empty()), (0, 0, false));
+    let made = store.commit(Change::Create(order(1)), Seen(0), draft("override.create"), None).await.unwrap();
+    let expected = Override { generation: 1, ..order(1) };
+    assert_eq!((made.durable.generation, &made.entity), (1, &expected));
+    let seen = watch.wait_for(|durable| 1 <= durable.generation).await.unwrap().clone();
+    assert_eq!((seen.overrides.as_ref(), &seen), ([expected].as_slice(), &store.load().await.unwrap()));
+}
+
+async fn a_commit_on_an_older_state_is_refused_and_changes_nothing(store: &dyn ControlStore) {
+    create(store, 1).await.unwrap();
+    for stale in [0, 2, u64::MAX] {
+        let result = store.commit(Change::Create(order(2)), Seen(stale), draft("x"), Some(key("k", "f"))).await;
+        assert!(matches!(result, Err(StoreError::Conflict { current: 1 })), "{stale}: {result:?}");
+    }
+    let durable = store.load().await.unwrap();
+    assert_eq!((durable.generation, durable.overrides.len()), (1, 1));
+    assert_eq!(store.audit(u64::MAX, 10).await.unwrap().len(), 1, "what did not happen is not in the audit");
+    assert!(store.kept("token:web-oncall".into(), "k".into()).await.unwrap().is_none());
+}
+
+async fn an_override_lives_by_create_extend_end(store: &dyn ControlStore) {
+    create(store, 1).await.unwrap();
+    create(store, 2).await.unwrap();
+    let (first, later) = (order(1).id, Wall(AT.0 + 9_000_000));
+    let extend = |id: OverrideId| Change::Extend { id, expires: later };
+    let made = store.commit(extend(first.clone()), Seen(2), draft("override.extend"), None).await.unwrap();
+    assert_eq!((made.entity.expires, made.entity.generation, made.durable.overrides.len()), (later, 3, 2));
+    let made = store.commit(Change::End { id: first.clone() }, Seen(3), draft("override.end"), None).await.unwrap();
+    assert_eq!((made.entity.id, made.durable.generation), (first.clone(), 4));
+    assert_eq!(made.durable.overrides.iter().map(|o| o.id.clone()).collect::<Vec<_>>(), [order(2).id]);
+    for change in [extend(first.clone()), Change::End { id: first.clone() }] {
+        let result = store.commit(change, Seen(4), draft("x"), None).await;
+        assert!(matches!(&result, Err(StoreError::NoOverride(id)) if *id == first), "{result:?}");
+    }
+    // One that has run out stays ended: nodes remember it as over.
+    let late = AuditDraft { at: Wall(order(2).expires.0), ..draft("override.extend") };
+    let result = store.commit(extend(order(2).id), Seen(4), late, None).await;
+    assert!(matches!(result, Err(StoreError::NoOverride(_))), "{result:?}");
+    assert_eq!(store.load().await.unwrap().generation, 4);
+}
+
+async fn a_repeated_request_finds_its_answer(store: &dyn ControlStore) {
+    let again = |key| store.commit(Change::Create(order(1)), Seen(0), draft("override.create"), Some(key));
+    again(key("k", "body-1")).await.unwrap();
+    let answered = format!("{{\"id\":\"{}\"}}", order(1).id);
+    // The same request, and another body under the same key: both get what was kept; the caller tells them apart.
+    for fingerprint in ["body-1", "body-2"] {
+        let Err(StoreError::KeyUsed(kept)) = again(key("k", fingerprint)).await else { panic!("{fingerprint}") };
+        assert_eq!((kept.status, &kept.body, kept.fingerprint.as_str()), (201, &answered, "body-1"));
+    }
+    let kept = store.kept("token:web-oncall".into(), "k".into()).await.unwrap().unwrap();
+    assert_eq!((kept.at, kept.body), (AT, answered));
+    assert!(store.kept("token:other".into(), "k".into()).await.unwrap().is_none(), "keys are not shared");
+    let durable = store.load().await.unwrap();
+    assert_eq!((durable.generation, durable.overrides.len()), (1, 1), "exactly one effect");
+    // A day later the key is free again.
+    let tomorrow = AuditDraft { at: Wall(AT.0 + 86_400_000), ..draft("override.create") };
+    store.commit(Change::Create(order(2)), Seen(1), tomorrow, Some(key("k", "body-3"))).await.unwrap();
+}
+
+async fn a_panic_in_a_reply_ends_nothing_else(store: &dyn ControlStore) {
+    let bad = KeepKey { reply: Box::new(|_| panic!("a reply of the test")), ..key("k", "f") };
+    let result = store.commit(Change::Create(order(1)), Seen(0), draft("x"), Some(bad)).await;
+    assert!(matches!(result, Err(StoreError::Refused { .. })), "{result:?}");
+    assert_eq!(store.load().await.unwrap().generation, 0);
+    create(store, 2).await.unwrap();
+}
+
+async fn of_many_who_saw_the_same_one_wins(store: Arc<dyn ControlStore>) {
+    const WRITERS: u64 = 8;
+    const EACH: u64 = 10;
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            for turn in 0..EACH {
+                let number = writer * 1000 + turn;
+                let mut seen = store.load().await.unwrap().generation;
+                loop {
+                    let change = Change::Create(order(number));
+                    match store.commit(change, Seen(seen), draft("override.create"), None).await {
+                        Ok(made) => break assert_eq!(made.entity.generation, seen + 1),
+                        Err(StoreError::Conflict { current }) => seen = current,
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+                store.note(draft("endpoint.probe")).await.unwrap();
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    let durable = store.load().await.unwrap();
+    let generations: BTreeSet<u64> = durable.overrides.iter().map(|order| order.generation).collect();
+    assert_eq!((durable.generation, generations.len() as u64), (WRITERS * EACH, WRITERS * EACH));
+    assert_eq!(store.audit(u64::MAX, 1000).await.unwrap().len() as u64, 2 * WRITERS * EACH);
+    assert_eq!(store.verify_audit().await.unwrap(), None);
+}
+
+async fn the_audit_is_a_chain(store: &dyn ControlStore) {
+    assert_eq!(store.verify_audit().await.unwrap(), None, "an empty chain holds");
+    for number in 1..=5 {
+        store.note(AuditDraft { request_id: format!("r{number}"), ..draft("config.reload") }).await.unwrap();
+    }
+    let page = store.audit(5, 2).await.unwrap();
+    let told: Vec<_> = page.iter().map(|entry| (entry.sequence, entry.draft.request_id.as_str())).collect();
+    assert_eq!(told, [(4, "r4"), (3, "r3")]);
+    assert_eq!((&page[0].previous, page[0].hash.len()), (&page[1].hash, 64));
+    let all = store.audit(u64::MAX, 10).await.unwrap();
+    assert_eq!(all.last().unwrap().previous, "0".repeat(64));
+    assert_eq!(store.verify_audit().await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_embedded_store_keeps_the_contract() {
+    let folders = std::sync::Mutex::new(Vec::new());
+    contract(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        folders.lock().unwrap().push(folder);
+        store
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_opening_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    create(&*store, 1).await.unwrap();
+    let with_key = Some(key("k", "f"));
+    store.commit(Change::Create(order(2)), Seen(1), draft("override.create"), with_key).await.unwrap();
+    let before = store.load().await.unwrap();
+    drop(store);
+    let store = open(folder.path());
+    assert_eq!((&store.load().await.unwrap(), store.verify_audit().await.unwrap()), (&before, None));
+    assert!(store.kept("token:web-oncall".into(), "k".into()).await.unwrap().is_some());
+    create(&*store, 3).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_process_has_a_store_and_its_files_are_its_owners() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state/wayshift");
+    let store = open(&path);
+    create(&*store, 1).await.unwrap();
+    let error = Embedded::open(&path, AT).unwrap_err();
+    let told = format!("the store in {} is in use by process {}", path.display(), std::process::id());
+    assert_eq!(error.to_string(), told);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o700);
+    for entry in std::fs::read_dir(&path).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+    drop(store);
+    Embedded::open(&path, AT).unwrap();
+}
+
+#[tokio::test]
+async fn a_full_list_takes_no_more_until_something_has_run_out() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), wayshift::model::OVERRIDES_MAX as u64).await;
+    let store = open(folder.path());
+    let seen = store.load().await.unwrap().generation;
+    let another = |at: Wall| {
+        let audit = AuditDraft { at, ..draft("override.create") };
+        let fresh = Override { expires: at.plus(std::time::Duration::from_secs(60)), ..order(999_999) };
+        store.commit(Change::Create(fresh), Seen(seen), audit, None)
+    };
+    assert!(matches!(another(AT).await, Err(StoreError::Full { .. })));
+    assert_eq!(store.load().await.unwrap().generation, seen);
+    let made = another(order(0).expires).await.unwrap();
+    assert_eq!(made.durable.overrides.len(), wayshift::model::OVERRIDES_MAX);
+}
+
+/// So many overrides by SQL: by commits it would take as many fsyncs.
+async fn fill(folder: &Path, many: u64) {
+    create(&*open(folder), 0).await.unwrap();
+    let db = rusqlite::Connection::open(folder.join(DATABASE_FILE)).unwrap();
+    let record: String = db.query_row("SELECT record FROM override", [], |row| row.get(0)).unwrap();
+    db.execute_batch("BEGIN").unwrap();
+    for number in 1..many {
+        let (first, id) = (order(0).id.to_string(), order(number).id.to_string());
+        let record = record.replace(&first, &id);
+        db.execute("INSERT INTO override VALUES (?1, ?2, ?3)", (id, &record, sha256(&record))).unwrap();
+    }
+    db.execute_batch("COMMIT").unwrap();
+}
+
+fn sha256(text: &str) -> String {
+    use sha2::Digest as _;
+    data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(text.as_bytes()))
+}
+
+#[tokio::test]
+async fn a_flipped_byte_in_the_audit_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    for number in 1..=20 {
+        store.note(AuditDraft { request_id: format!("request-{number:04}"), ..draft("config.reload") }).await.unwrap();
+    }
+    drop(store);
+    let file = folder.path().join(DATABASE_FILE);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = bytes.windows(12).position(|window| window == b"request-0007").expect("the entry is in the file");
+    bytes[at] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    assert_eq!(open(folder.path()).verify_audit().await.unwrap(), Some(7));
+}
+
+#[tokio::test]
+async fn a_cut_or_rewritten_audit_is_found() {
+    let check = |sql: &'static str, broken: u64| async move {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        for _ in 0..5 {
+            store.note(draft("config.reload")).await.unwrap();
+        }
+        drop(store);
+        let db = rusqlite::Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
+        let refused = db.execute_batch("DELETE FROM audit").unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{refused}");
+        db.execute_batch("DROP TRIGGER audit_is_not_changed; DROP TRIGGER audit_is_not_deleted;").unwrap();
+        db.execute_batch(sql).unwrap();
+        drop(db);
+        assert_eq!(open(folder.path()).verify_audit().await.unwrap(), Some(broken), "{sql}");
+    };
+    check("DELETE FROM audit WHERE sequence = 5", 5).await;
+    check("DELETE FROM audit", 1).await;
+    check("DELETE FROM audit WHERE sequence = 2", 2).await;
+    check("UPDATE audit SET record = replace(record, 'r1', 'r2') WHERE sequence = 3", 3).await;
+    check("INSERT INTO audit SELECT 6, record, hash, hash FROM audit WHERE sequence = 5", 6).await;
+}
+
+#[tokio::test]
+async fn a_moved_expiry_is_damage_and_the_node_goes_on_from_the_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    create(&*store, 1).await.unwrap();
+    let durable = store.load().await.unwrap();
+    let memory = Memory {
+        epoch: durable.epoch.clone(),
+        store_generation: durable.generation,
+        overrides: durable.overrides.to_vec(),
+        ..Memory::default()
+    };
+    SnapshotFile::new(folder.path()).save(&memory).unwrap();
+    drop(store);
+    let db = rusqlite::Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
+    db.execute_batch("UPDATE override SET record = replace(record, 'T0', 'T1')").unwrap();
+    drop(db);
+    let error = Embedded::open(folder.path(), AT).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    let Loaded::Found { memory, .. } = SnapshotFile::new(folder.path()).load() else { panic!("no snapshot") };
+    let detached = Detached::new(Some(&memory), &error);
+    assert_eq!(detached.load().await.unwrap(), durable);
+    assert_eq!(detached.watch().borrow().overrides, durable.overrides);
+    assert!(matches!(create(&detached, 2).await, Err(StoreError::Damaged { .. })));
+    assert!(matches!(detached.note(draft("x")).await, Err(StoreError::Damaged { .. })));
+}
+
+#[test]
+fn files_that_are_no_store_of_this_program_are_left_alone() {
+    let check = |make: &dyn Fn(&Path), damaged: bool| {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(DATABASE_FILE);
+        make(&file);
+        let before = std::fs::read(&file).unwrap();
+        let error = Embedded::open(folder.path(), AT).unwrap_err();
+        assert_eq!(matches!(error, StoreError::Damaged { .. }), damaged, "{error}");
+        assert_eq!(matches!(error, StoreError::Refused { .. }), !damaged, "{error}");
+        if damaged {
+            assert_eq!(std::fs::read(&file).unwrap(), before);
+        }
+    };
+    let sql =
+        |text: &'static str| move |file: &Path| rusqlite::Connection::open(file).unwrap().execute_batch(text).unwrap();
+    check(&|file| std::fs::write(file, "not a database, but longer than its header would be".repeat(9)).unwrap(), true);
+    check(&sql("CREATE TABLE other (x)"), false);
+    check(&sql("CREATE TABLE other (x); PRAGMA user_version = 99"), false);
+    check(&sql("CREATE TABLE other (x); PRAGMA user_version = 1"), false);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn damage_anywhere_is_survived(
+        hits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40),
+        cut in proptest::option::of(any::<prop::sample::Index>()),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let run = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let original = run.block_on(async {
+            let store = open(folder.path());
+            for number in 0..4 {
+                create(&*store, number).await.unwrap();
+            }
+            store.load().await.unwrap()
+        });
+        let memory = Memory { epoch: original.epoch.clone(), overrides: original.overrides.to_vec(), ..Memory::default() };
+        SnapshotFile::new(folder.path()).save(&memory).unwrap();
+        let file = folder.path().join(DATABASE_FILE);
+        let mut bytes = std::fs::read(&file).unwrap();
+        for (at, byte) in hits {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(1 + cut.index(bytes.len()));
+        }
+        std::fs::write(&file, bytes).unwrap();
+        match Embedded::open(folder.path(), AT) {
+            // What it then gives is what was written: nothing is made up.
+            Ok(store) => run.block_on(async {
+                let durable = store.load().await.unwrap();
+                let known = durable.overrides.iter().all(|order| original.overrides.contains(order));
+                assert!(known, "{durable:?}");
+                let _ = (store.verify_audit().await, create(&store, 9).await, store.audit(u64::MAX, 9).await);
+            }),
+            Err(StoreError::Damaged { .. } | StoreError::Refused { .. }) => {}
+            Err(other) => panic!("{other}"),
+        }
+        let loaded = SnapshotFile::new(folder.path()).load();
+        prop_assert!(matches!(loaded, Loaded::Found { .. }));
+    }
+}
+
+/// Set for the child of the kill test: the folder it works in.
+const CHILD: &str = "WAYSHIFT_TEST_STORE_CHILD";
+
+/// The child: commits until it is killed and prints each id once the commit was answered.
+#[test]
+fn child_that_commits_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(CHILD) else { return };
+    let run = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    run.block_on(async {
+        let store = open(Path::new(&folder));
+        let mut number = store.load().await.unwrap().generation * 1000;
+        loop {
+            create(&*store, number).await.unwrap();
+            // The line begins a new one: the test harness has written its own before it.
+            println!("\nkept {} {}", order(number).id, store.load().await.unwrap().generation);
+            number += 1;
+        }
+    });
+}
+
+#[test]
+fn a_kill_at_any_moment_loses_nothing_that_was_accepted() {
+    const ROUNDS: u32 = 20;
+    let folder = tempfile::tempdir().unwrap();
+    let run = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut chance = fastrand::Rng::with_seed(seed);
+    let (mut acknowledged, mut highest) = (BTreeSet::new(), 0);
+    for round in 0..ROUNDS {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "store_contract::child_that_commits_until_it_is_killed", "--nocapture"])
+            .env(CHILD, folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let wanted = chance.usize(1..20);
+        let mut told = lines.by_ref().filter_map(kept).take(wanted).collect::<Vec<_>>();
+        // Somewhere inside a commit, not right behind an answer.
+        (0..chance.u32(0..200_000)).for_each(|turn| drop(std::hint::black_box(turn)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What it said between the last line read and the kill counts too; the last line may be cut off.
+        told.extend(lines.filter_map(kept));
+        assert!(wanted <= told.len(), "round {round}: the child ended by itself");
+        for (id, generation) in told {
+            assert!(highest < generation, "round {round}: generation {generation} after {highest}");
+            highest = generation;
+            acknowledged.insert(id);
+        }
+        run.block_on(async {
+            let store = open(folder.path());
+            let durable = store.load().await.unwrap();
+            let there: BTreeSet<_> = durable.overrides.iter().map(|order| order.id.clone()).collect();
+            let lost: Vec<_> = acknowledged.difference(&there).collect();
+            assert!(lost.is_empty(), "round {round}, seed {seed}: lost {lost:?}");
+            assert!(highest <= durable.generation, "round {round}, seed {seed}: went back");
+            assert_eq!(durable.generation, durable.overrides.len() as u64, "one generation for each override");
+            assert_eq!(store.verify_audit().await.unwrap(), None, "round {round}, seed {seed}");
+            highest = durable.generation;
+        });
+    }
+}
+
+fn kept(line: String) -> Option<(OverrideId, u64)> {
+    let (id, generation) = line.strip_prefix("kept ")?.split_once(' ')?;
+    Some((id.parse().ok()?, generation.parse().ok()?))
+}
+
+fn went(at: u64, to: Health) -> Event {
+    let endpoint: EndpointId = "aws-use".parse().unwrap();
+    let what = Happening::Verdict {
+        endpoint,
+        subject: None,
+        family: Family::V4,
+        from: Health::Up,
+        to,
+        cause: "voted".into(),
+        tally: Tally { up: 0, down: 3, abstained: 0 },
+        reason: Some("timeout".into()),
+        took_ms: Some(900),
+        services: vec!["www".parse().unwrap()],
+    };
+    Event { at: Wall(at), generation: at, what }
+}
+
+fn reload(at: u64) -> Event {
+    Event { at: Wall(at), generation: at, what: Happening::ReloadRefused { problems: 1 } }
+}
+
+fn seqs(events: &[wayshift::store::journal::Recorded]) -> Vec<u64> {
+    events.iter().map(|recorded| recorded.seq).collect()
+}
+
+#[tokio::test]
+async fn the_journal_goes_on_counting_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), AT);
+    let mut live = journal.subscribe();
+    assert_eq!(seqs(&journal.append(vec![went(1, Health::Down), reload(2)])), [1, 2]);
+    assert_eq!((live.recv().await.unwrap().seq, live.recv().await.unwrap().seq), (1, 2));
+    drop(journal);
+
+    let journal = Journal::open(folder.path(), AT);
+    let (since, mut live) = journal.follow(1);
+    assert_eq!((seqs(&since.events), since.gap), (vec![2], false));
+    assert_eq!(seqs(&journal.append(vec![went(3, Health::Down)])), [3]);
+    assert_eq!(live.recv().await.unwrap().seq, 3);
+    let only = |kind: &str| EventFilter { kinds: vec![kind.into()], limit: 10, ..EventFilter::default() };
+    assert_eq!(seqs(&journal.events(only("verdict")).await.unwrap().events), [3, 1]);
+    let some = EventFilter { limit: 2, ..EventFilter::default() };
+    let page = journal.events(some.clone()).await.unwrap();
+    assert_eq!((seqs(&page.events), page.next), (vec![3, 2], Some(2)));
+    let page = journal.events(EventFilter { before: page.next, ..some }).await.unwrap();
+    assert_eq!((seqs(&page.events), page.next), (vec![1], None));
+
+    let filter = TransitionFilter { since: Some(Wall(2)), limit: 10, ..TransitionFilter::default() };
+    let turned = journal.transitions(filter).await.unwrap();
+    let told: Vec<_> = turned.iter().map(|t| (t.seq, t.at, t.from, t.to, t.cause.as_str())).collect();
+    assert_eq!(told, [(3, Wall(3), Health::Up, Health::Down, "voted")]);
+}
+
+#[tokio::test]
+async fn more_than_memory_holds_is_read_from_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), AT);
+    for block in 0..15 {
+        journal.append((0..1000).map(|n| reload(block * 1000 + n)).collect());
+        // Asking waits until what was appended is written, so nothing is dropped here.
+        journal.transitions(TransitionFilter { limit: 1, ..TransitionFilter::default() }).await.unwrap();
+    }
+    assert_eq!(journal.health().dropped, 0);
+    assert!(journal.since(4_000).gap && !journal.since(5_000).gap);
+    let check = |before: u64, until: Option<u64>, expected: Vec<u64>| {
+        let filter = EventFilter { before: Some(before), until: until.map(Wall), limit: 3, ..EventFilter::default() };
+        let journal = &journal;
+        async move { assert_eq!(seqs(&journal.events(filter).await.unwrap().events), expected) }
+    };
+    check(5_003, None, vec![5_002, 5_001, 5_000]).await;
+    check(3, None, vec![2, 1]).await;
+    check(u64::MAX, Some(2), vec![2, 1]).await;
+}
+
+#[tokio::test]
+async fn a_journal_without_a_disk_goes_on_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    // A folder in the place of its file: not to be opened, whoever runs the test.
+    std::fs::create_dir(folder.path().join("journal.db")).unwrap();
+    let journal = Journal::open(folder.path(), AT);
+    assert!(journal.health().trouble.is_some());
+    for _ in 0..21 {
+        journal.append((0..1000).map(reload).collect());
+    }
+    assert!(10_000 <= journal.health().dropped, "{:?}", journal.health());
+    let page = journal.events(EventFilter { limit: 3, ..EventFilter::default() }).await.unwrap();
+    assert_eq!(page.events.len(), 3);
+    assert_eq!(journal.since(journal.newest() - 2).events.len(), 2);
+    assert!(journal.transitions(TransitionFilter::default()).await.is_err());
+    drop(journal);
+}
+
+#[tokio::test]
+async fn a_damaged_journal_is_moved_aside_and_numbers_stay_above() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("journal.db"), "no database at all".repeat(100)).unwrap();
+    let journal = Journal::open(folder.path(), AT);
+    assert_eq!(journal.health().trouble, None);
+    assert!(AT.0 < journal.append(vec![reload(1)])[0].seq);
+    assert!(folder.path().join(format!("journal.db.damaged-{}", AT.0)).exists());
+}
+
+#[tokio::test]
+async fn history_is_cut_by_age_and_then_by_size_events_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), AT);
+    let day = 86_400_000;
+    journal.append((0..100).map(|n| went(n * day, Health::Down)).collect());
+    let keep = Keep { events: std::time::Duration::from_millis(9 * day), ..Keep::default() };
+    let now = Wall(99 * day);
+    let trimmed = journal.prune(now, keep).await.unwrap();
+    assert_eq!((trimmed.events, trimmed.transitions, trimmed.more), (90, 0, false));
+    let trimmed = journal.prune(now, Keep { max_size: 1, ..keep }).await.unwrap();
+    assert_eq!((trimmed.events, trimmed.transitions), (10, 0));
+    let all = TransitionFilter { limit: 1000, ..TransitionFilter::default() };
+    assert_eq!(journal.transitions(all).await.unwrap().len(), 100);
+}
