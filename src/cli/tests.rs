@@ -1,0 +1,2 @@
+//! Verbs as typed, and verbs with a node that is a double.
+
