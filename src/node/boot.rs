@@ -3,8 +3,8 @@
 use std::{fmt, path::PathBuf, sync::Arc};
 
 use crate::{
-    config::{self, Loaded, Problems},
-    store::Accepted,
+    config::{self, Loaded, Problems, SourceFile},
+    store::accepted::AcceptedFolder,
 };
 
 /// The places the file is looked for, in this order, after `--config` and `WAYSHIFT_CONFIG`.
@@ -60,12 +60,15 @@ pub fn boot(file: PathBuf, env: &dyn Fn(&str) -> Option<String>, strict: bool) -
     }
 }
 
-/// The newest accepted configuration that still loads; an older one where the newest does not (a zone file that a
-/// copy refers to may be gone).
+/// The newest accepted configuration that still loads; an older one where the newest does not (a certificate or secret
+/// that it refers to may be gone).
 fn last_accepted(file: &std::path::Path, env: &dyn Fn(&str) -> Option<String>) -> Option<Loaded> {
-    let folder = store_of(file).unwrap_or_else(|| STORE_DEFAULT.into());
-    let accepted = Accepted::open(&folder).ok()?;
-    accepted.list().ok()?.into_iter().find_map(|kept| config::load_copies(&accepted.load(&kept).ok()?, env).ok())
+    let accepted = AcceptedFolder::new(&store_of(file).unwrap_or_else(|| STORE_DEFAULT.into()));
+    accepted.list().ok()?.iter().find_map(|name| {
+        let files = accepted.load(name).ok()?.files;
+        let copies: Vec<SourceFile> = files.into_iter().map(|(path, text)| SourceFile { path, text }).collect();
+        config::load_copies(&copies, env).ok()
+    })
 }
 
 /// The store's folder as a broken file still tells it: by TOML if that much is sound, else by its lines.

@@ -9,8 +9,9 @@ use crate::{
     clock::Clock,
     config::{self, Loaded, Problems},
     control::Input,
-    model::{Digest, Event, Fleet, Happening, Snapshot},
-    store::{Accepted, Journal},
+    model::{Event, Fleet, Happening, Snapshot, Wall},
+    node::herald::Herald,
+    store::{accepted::AcceptedFolder},
 };
 
 /// Reloads that may wait; a reload asked for while others wait adds nothing.
@@ -37,10 +38,10 @@ pub type Outcome = Result<Done, Arc<Problems>>;
 /// A reload that took place.
 #[derive(Debug, Clone)]
 pub struct Done {
-    /// The fleet that serves now.
-    pub digest: Digest,
-    /// Whether it differs from the one before.
-    pub changed: bool,
+    /// The fleet before.
+    pub before: Arc<Fleet>,
+    /// The fleet now.
+    pub after: Arc<Fleet>,
     /// The generation of the first snapshot that has it.
     pub generation: u64,
     /// Settings that differ and take effect at the next start only.
@@ -68,9 +69,9 @@ pub struct Desk {
     /// From the controller.
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// Where accepted files are kept.
-    pub accepted: Option<Accepted>,
-    /// History.
-    pub journal: Arc<Journal>,
+    pub accepted: AcceptedFolder,
+    /// Where events go.
+    pub herald: Arc<Herald>,
 }
 
 impl Desk {
@@ -103,7 +104,7 @@ impl Desk {
         }
     }
 
-    fn refuse(&mut self, problems: Problems) -> Arc<Problems> {
+    fn refuse(&self, problems: Problems) -> Arc<Problems> {
         let count = problems.errors().count();
         tracing::error!(file = %self.file.display(), problems = count, "reload refused, nothing changed\n{problems}");
         self.happened(Happening::ReloadRefused { problems: u32::try_from(count).unwrap_or(u32::MAX) });
@@ -117,7 +118,7 @@ impl Desk {
         self.stale.send_replace(None);
         let digest = loaded.fleet.digest;
         let changed = before.fleet.digest != digest;
-        keep(self.accepted.as_ref(), &loaded, &self.clock);
+        keep(&self.accepted, &loaded, self.clock.now().wall);
         self.fleet.send_replace(Arc::clone(&loaded.fleet));
         let sent = self.inbox.send(Input::Reloaded(Arc::clone(&loaded.fleet))).await;
         let shown = self.snapshot.wait_for(|snapshot| snapshot.fleet.digest == digest);
@@ -132,22 +133,27 @@ impl Desk {
             tracing::warn!(settings = ?needs_restart, "these take effect at the next start");
         }
         self.happened(Happening::Reloaded { digest });
-        Done { digest, changed, generation, needs_restart, warnings: loaded.warnings.clone() }
+        Done {
+            before: Arc::clone(&before.fleet),
+            after: Arc::clone(&loaded.fleet),
+            generation,
+            needs_restart,
+            warnings: loaded.warnings.clone(),
+        }
     }
 
     fn happened(&self, what: Happening) {
         let generation = self.snapshot.borrow().generation;
-        self.journal.append(vec![Event { at: Clock::wall(), generation, what }]);
+        self.herald.tell(vec![Event { at: self.clock.now().wall, generation, what }]);
     }
 }
 
 /// Keeps the files of a configuration that serves. Without them a later bad file would find nothing to go back to, so
 /// trouble is said, but it stops nothing.
-pub fn keep(accepted: Option<&Accepted>, loaded: &Loaded, clock: &Clock) {
-    let Some(accepted) = accepted else { return };
+pub fn keep(accepted: &AcceptedFolder, loaded: &Loaded, at: Wall) {
     let files: Vec<(PathBuf, String)> = loaded.files.iter().map(|f| (f.path.clone(), f.text.clone())).collect();
-    if let Err(error) = accepted.save(&files, clock.now().wall) {
-        tracing::warn!(%error, "the accepted configuration is not kept");
+    if let Err(error) = accepted.save(&files, at) {
+        tracing::warn!(error = %super::with_source(&error), "the accepted configuration is not kept");
     }
 }
 
