@@ -1,6 +1,7 @@
 //! Everything that is tested from outside: one binary, so that it links once.
 
 mod failover;
+mod journal;
 mod operate;
 mod store_contract;
 mod support;
