@@ -12,6 +12,8 @@ mod live;
 mod names;
 mod pick;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 pub(crate) mod sample;
 mod steering;
 mod table;

@@ -231,3 +231,6 @@ impl Taken {
         self.count += 1;
     }
 }
+
+#[cfg(test)]
+mod tests;
