@@ -196,7 +196,7 @@ impl AcceptedFolder {
 fn fill(folder: &Path, files: &[(PathBuf, String)], at: Wall) -> io::Result<()> {
     let mut entries = Vec::with_capacity(files.len());
     for (number, (path, text)) in files.iter().enumerate() {
-        let base = path.file_name().map_or("file".into(), |name| name.to_string_lossy());
+        let base = path.file_name().map_or_else(|| "file".into(), |name| name.to_string_lossy());
         let name = format!("{number:02}-{base}");
         put(&folder.join(&name), text)?;
         entries.push(Entry { name, path: path.clone(), sha256: sum(text) });

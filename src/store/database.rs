@@ -56,6 +56,15 @@ fn prepare(
     db.busy_timeout(std::time::Duration::from_secs(5)).map_err(told)?;
     let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(told)?;
     let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(told)?;
+    // A file that is not ours is looked at and not touched.
+    let done = usize::try_from(version).map_err(|_| damaged(file, format!("its schema version is {version}")))?;
+    if done == 0 && tables != 0 {
+        return Err(refused(file, &"another program made it"));
+    }
+    if steps.len() < done {
+        let why = format!("a newer program made it: schema {done}, this one knows {}", steps.len());
+        return Err(refused(file, &why));
+    }
     if version == 0 && tables == 0 {
         // Only takes effect before the first table is made.
         db.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(told)?;
@@ -66,6 +75,8 @@ fn prepare(
         Sync::Normal => "NORMAL",
     };
     db.pragma_update(None, "synchronous", level).map_err(told)?;
+    // A burst leaves no big log behind (octets).
+    db.pragma_update_and_check(None, "journal_size_limit", 16 << 20, |_| Ok(())).map_err(told)?;
     // Deleted reasons and authors do not linger in free pages.
     db.pragma_update(None, "secure_delete", "FAST").map_err(told)?;
     db.pragma_update(None, "trusted_schema", false).map_err(told)?;
@@ -74,14 +85,6 @@ fn prepare(
     let fault: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(told)?;
     if fault != "ok" {
         return Err(damaged(file, fault));
-    }
-    let done = usize::try_from(version).map_err(|_| damaged(file, format!("its schema version is {version}")))?;
-    if done == 0 && tables != 0 {
-        return Err(refused(file, &"another program made it"));
-    }
-    if steps.len() < done {
-        let why = format!("a newer program made it: schema {done}, this one knows {}", steps.len());
-        return Err(refused(file, &why));
     }
     migrate(db, done, steps, fresh).map_err(told)
 }

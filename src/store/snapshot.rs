@@ -127,7 +127,7 @@ impl SnapshotFile {
     }
 
     fn replace(&self, memory: &Memory) -> io::Result<()> {
-        let parent = self.path.parent().unwrap_or(Path::new("."));
+        let parent = self.path.parent().unwrap_or_else(|| Path::new("."));
         folder(parent).map_err(io::Error::other)?;
         let fresh = self.beside("tmp");
         let written = write(&fresh, &text(memory));

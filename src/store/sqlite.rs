@@ -38,8 +38,11 @@ use super::{
     worker::Worker,
 };
 
-use self::writer::{Job, Writer};
 pub use self::{apply::EXPIRED_KEPT, keys::KEYS_PER_PRINCIPAL_MAX, writer::Pruned};
+use self::{
+    apply::Request,
+    writer::{Job, Writer},
+};
 
 /// The database's file in the store's folder.
 pub const DATABASE_FILE: &str = "wayshift.db";
@@ -148,7 +151,8 @@ impl ControlStore for Embedded {
         audit: AuditDraft,
         key: Option<KeepKey>,
     ) -> Later<'_, Result<Committed, StoreError>> {
-        Box::pin(self.write(move |answer| Job::Commit { change, seen, audit, key, answer }))
+        let request = Box::new(Request { change, seen, audit, key });
+        Box::pin(self.write(move |answer| Job::Commit { request, answer }))
     }
 
     fn note(&self, audit: AuditDraft) -> Later<'_, Result<(), StoreError>> {

@@ -1,3 +1,4 @@
 //! Everything that is tested from outside: one binary, so that it links once.
 
+mod journal;
 mod store_contract;

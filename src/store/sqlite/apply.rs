@@ -1,8 +1,8 @@
 //! One commit inside a transaction: the key, the generation, the override, the audit entry, the kept answer.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::model::{Mono, OVERRIDES_MAX, Override, OverrideId, Wall};
 
@@ -24,7 +24,8 @@ pub const EXPIRED_KEPT: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Orders {
     pub(super) epoch: String,
     pub(super) generation: u64,
-    pub(super) all: BTreeMap<OverrideId, Override>,
+    /// Shared, because working copies of the whole are made for each commit.
+    pub(super) all: BTreeMap<OverrideId, Arc<Override>>,
 }
 
 impl Orders {
@@ -33,10 +34,9 @@ impl Orders {
         let told = |error: rusqlite::Error| classify(file, &error);
         let (epoch, generation) = db
             .query_row("SELECT epoch, generation FROM meta", [], |row| Ok((row.get(0)?, count(row.get(1)?))))
-            .map_err(|error| match error {
-                rusqlite::Error::QueryReturnedNoRows => damaged(file, "it has no identity"),
-                other => told(other),
-            })?;
+            .optional()
+            .map_err(told)?
+            .ok_or_else(|| damaged(file, "it has no identity"))?;
         let mut statement = db.prepare("SELECT id, record, sum FROM override").map_err(told)?;
         let rows = statement
             .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))
@@ -49,7 +49,7 @@ impl Orders {
             }
             let order =
                 OverrideRecord::parse(&record).map_err(|error| damaged(file, format!("override {id}: {error}")))?;
-            all.insert(order.id.clone(), order);
+            all.insert(order.id.clone(), Arc::new(order));
         }
         Ok(Self { epoch, generation, all })
     }
@@ -132,7 +132,7 @@ fn change_one(db: &Connection, file: &Path, orders: &mut Orders, change: Change,
             let Some(order) = orders.all.get(&id).filter(|order| at < order.expires) else {
                 return Err(Stop::Decided(StoreError::NoOverride(id)));
             };
-            let order = Override { expires, generation: orders.generation, ..order.clone() };
+            let order = Override { expires, generation: orders.generation, ..order.as_ref().clone() };
             put(db, orders, order)
         }
         Change::End { id } => {
@@ -140,7 +140,7 @@ fn change_one(db: &Connection, file: &Path, orders: &mut Orders, change: Change,
                 return Err(Stop::Decided(StoreError::NoOverride(id)));
             };
             forget(db, orders, &id)?;
-            Ok(order)
+            Ok(Arc::unwrap_or_clone(order))
         }
     }
 }
@@ -153,7 +153,7 @@ fn put(db: &Connection, orders: &mut Orders, order: Override) -> Result<Override
         record,
         sum
     ])?;
-    orders.all.insert(order.id.clone(), order.clone());
+    orders.all.insert(order.id.clone(), Arc::new(order.clone()));
     Ok(order)
 }
 

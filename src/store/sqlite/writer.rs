@@ -13,7 +13,7 @@ use crate::model::{Override, Wall};
 
 use super::{
     super::{
-        AuditDraft, Change, Committed, Durable, KeepKey, Seen, StoreError,
+        AuditDraft, Committed, Durable, StoreError,
         database::{classify, refused},
     },
     Time,
@@ -28,7 +28,7 @@ type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// What the writer is asked for.
 pub(super) enum Job {
-    Commit { change: Change, seen: Seen, audit: AuditDraft, key: Option<KeepKey>, answer: Answer<Committed> },
+    Commit { request: Box<Request>, answer: Answer<Committed> },
     Note { audit: AuditDraft, answer: Answer<()> },
     Prune { now: Wall, audit_kept_since: Wall, answer: Answer<Pruned> },
 }
@@ -151,12 +151,11 @@ impl Writer {
         };
         while let Some(job) = jobs.next() {
             let (one, failure) = match job {
-                Job::Commit { change, seen, audit, key, answer } => {
-                    time.hear(audit.at);
-                    apply::note_ended(&orders, ended, audit.at, now);
-                    let request = Request { change, seen, audit, key };
+                Job::Commit { request, answer } => {
+                    time.hear(request.audit.at);
+                    apply::note_ended(&orders, ended, request.audit.at, now);
                     let made = guarded(&mut tx, file, &mut orders, |db, file, orders| {
-                        apply::commit(db, file, orders, ended, now, request)
+                        apply::commit(db, file, orders, ended, now, *request)
                     });
                     match made {
                         Ok(order) => (Waiting::Commit(answer, Ok(order)), None),
@@ -240,7 +239,7 @@ fn picture(orders: &Orders) -> Arc<Durable> {
     Arc::new(Durable {
         epoch: orders.epoch.clone(),
         generation: orders.generation,
-        overrides: orders.all.values().cloned().collect(),
+        overrides: orders.all.values().map(|order| order.as_ref().clone()).collect(),
     })
 }
 
@@ -264,6 +263,7 @@ mod tests {
     use crate::{
         clock::Clock,
         store::{
+            Change, Seen,
             database::{self, Sync},
             records::samples::plain_override,
             sqlite::schema,
@@ -287,7 +287,8 @@ mod tests {
     fn create(number: u64) -> (Job, oneshot::Receiver<Result<Committed, StoreError>>) {
         let (answer, answered) = oneshot::channel();
         let change = Change::Create(plain_override(number));
-        (Job::Commit { change, seen: Seen(number), audit: draft("x".repeat(500)), key: None, answer }, answered)
+        let request = Request { change, seen: Seen(number), audit: draft("x".repeat(500)), key: None };
+        (Job::Commit { request: Box::new(request), answer }, answered)
     }
 
     /// SQLite's own limit stands for the disk's: the error is the same.
@@ -345,7 +346,8 @@ mod tests {
             let (answer, _answered) = oneshot::channel();
             let audit = AuditDraft { at: Wall(at), ..draft(String::new()) };
             let change = Change::Create(plain_override(number));
-            writer.batch(vec![Job::Commit { change, seen: Seen(number), audit, key: None, answer }]);
+            let request = Request { change, seen: Seen(number), audit, key: None };
+            writer.batch(vec![Job::Commit { request: Box::new(request), answer }]);
         }
         assert_eq!(durable.borrow().overrides.len(), 3);
     }
