@@ -7,7 +7,6 @@ mod ask;
 pub mod auth;
 mod condition;
 mod edge;
-mod feed;
 mod handles;
 mod limit;
 mod listen;
@@ -21,37 +20,18 @@ mod seen;
 mod tell;
 pub mod views;
 
-use std::{future::Future, net::SocketAddr, path::PathBuf};
+use std::future::Future;
 
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::{AdminListen, AdminSettings};
+
 pub use self::{
-    feed::{FEED_LENGTH, Feed},
-    handles::{Condition, Handles, ProbeRequest, ReloadRefused, ReloadRequest},
+    handles::{Condition, Handles, ProbeRequest, ReloadRequest, Reloaded},
     listen::{BindError, DRAIN_MAX, HEAD_READ_MAX, HEAD_SIZE_MAX, Local, WRITE_STALL_MAX},
     recent::{RESULTS_PER_TARGET, Recent},
 };
-
-/// Where the API listens and which pages may call it.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {
-    /// Where.
-    pub listen: Vec<ListenAt>,
-    /// `listen` was written: an unusable default socket is a warning, an unusable choice an error.
-    pub explicit: bool,
-    /// Web pages of other origins that may call it.
-    pub origins: Vec<String>,
-}
-
-/// One listener.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ListenAt {
-    /// A loopback address; port 0 takes a free one.
-    Tcp(SocketAddr),
-    /// A socket's path.
-    Unix(PathBuf),
-}
 
 /// The API, bound and not yet serving.
 #[derive(Debug)]
@@ -67,14 +47,14 @@ impl Admin {
     ///
     /// # Errors
     /// [`BindError`] for the first listener that cannot be.
-    pub fn bind(settings: &Settings, handles: &Handles) -> Result<Self, BindError> {
+    pub fn bind(settings: &AdminSettings, handles: &Handles) -> Result<Self, BindError> {
         let mut doors = Vec::new();
         let mut warnings = Vec::new();
         for listen in &settings.listen {
             match listen {
-                ListenAt::Tcp(at) => doors.push(listen::Door::tcp(*at)?),
-                ListenAt::Unix(path) if settings.explicit => doors.push(listen::Door::unix(path.clone())?),
-                ListenAt::Unix(path) => match listen::Door::default_unix(path.clone()) {
+                AdminListen::Tcp(at) => doors.push(listen::Door::tcp(*at)?),
+                AdminListen::Unix(path) if settings.listen_explicit => doors.push(listen::Door::unix(path.clone())?),
+                AdminListen::Unix(path) => match listen::Door::default_unix(path.clone()) {
                     Ok(door) => doors.push(door),
                     Err(error) => warnings.push(with_source(&error)),
                 },

@@ -19,59 +19,24 @@ pub use self::token::{
     AdminToken, TokenFileError, TokenHash, TokenHashError, ensure_admin_token, hash_token, new_token,
 };
 use super::problem::Problem;
-use crate::model::{Fleet, Selector, Wall};
-
-/// What someone may do; each role includes those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Look.
-    Viewer,
-    /// Override within scope, probe, validate.
-    Operator,
-    /// Everything: reload, force, audit.
-    Admin,
-}
-
-impl Role {
-    /// The word it is written as.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-/// A token that is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
-    /// Its name in the configuration.
-    pub name: String,
-    /// What it may.
-    pub role: Role,
-    /// What an operator's overrides must stay within; empty: everything.
-    pub scope: Vec<Selector>,
-    /// Of the whole token.
-    pub hash: TokenHash,
-    /// When it ends.
-    pub expires: Option<Wall>,
-}
+use crate::{
+    config::{AdminToken, Role},
+    model::{Fleet, Selector, Wall},
+};
 
 /// The tokens in force; replaced whole by a reload, so that a revoked token ends at once.
 #[derive(Debug)]
-pub struct Keys(ArcSwap<Vec<Token>>);
+pub struct Keys(ArcSwap<Vec<AdminToken>>);
 
 impl Keys {
     /// These and no others.
     #[must_use]
-    pub fn new(tokens: Vec<Token>) -> Self {
+    pub fn new(tokens: Vec<AdminToken>) -> Self {
         Self(ArcSwap::from_pointee(tokens))
     }
 
     /// Others from now on.
-    pub fn replace(&self, tokens: Vec<Token>) {
+    pub fn replace(&self, tokens: Vec<AdminToken>) {
         self.0.store(Arc::new(tokens));
     }
 
@@ -79,14 +44,14 @@ impl Keys {
     ///
     /// # Errors
     /// Why it is nobody's, for the metric; the client is not told.
-    fn find(&self, presented: &str, now: Wall) -> Result<Token, Refused> {
+    fn find(&self, presented: &str, now: Wall) -> Result<AdminToken, Refused> {
         if !token::well_formed(presented) {
             return Err(Refused::Malformed);
         }
         let hash = hash_token(presented);
         let mut found = None;
         for token in self.0.load().iter() {
-            let same: Choice = hash.0.ct_eq(&token.hash.0);
+            let same: Choice = hash.ct_eq(&token.hash);
             if bool::from(same) {
                 found = Some(token.clone());
             }
@@ -151,7 +116,7 @@ pub struct Principal {
     pub name: String,
     /// What they may.
     pub role: Role,
-    /// See [`Token::scope`].
+    /// What an operator's overrides must stay within; empty: everything.
     pub scope: Vec<Selector>,
     /// When that ends.
     pub expires: Option<Wall>,
@@ -171,7 +136,7 @@ impl Principal {
                 if !scheme.eq_ignore_ascii_case("bearer") {
                     return Err(Refused::Malformed);
                 }
-                let Token { name, role, scope, expires, hash: _ } = keys.find(token.trim_matches(' '), now)?;
+                let AdminToken { name, role, scope, expires, hash: _ } = keys.find(token.trim_matches(' '), now)?;
                 Ok(Self { name: format!("token:{name}"), role, scope, expires, peer })
             }
             (Peer::Tcp(_), None) => Err(Refused::Missing),
@@ -231,7 +196,7 @@ mod tests {
 
     fn keys() -> (Keys, String) {
         let text = new_token("oncall");
-        let token = Token {
+        let token = AdminToken {
             name: "web-oncall".into(),
             role: Role::Operator,
             scope: Vec::new(),

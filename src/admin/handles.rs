@@ -7,13 +7,14 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{auth::Keys, feed::Feed, recent::Recent, views::ReloadView};
+use super::{auth::Keys, recent::Recent};
 use crate::{
     clock::Clock,
+    config::{Loaded, Problems},
     control::Identity,
     model::{EndpointId, Observation, Snapshot, Wall},
     steer::Live,
-    store::ControlStore,
+    store::{ControlStore, journal::Journal},
     telemetry::http::HttpMetrics,
 };
 
@@ -34,12 +35,14 @@ pub struct Handles {
     pub store: Arc<dyn ControlStore>,
     /// Last probe results.
     pub recent: Arc<Recent>,
-    /// Last events, and who follows them.
-    pub feed: Arc<Feed>,
+    /// Events, past and as they come.
+    pub journal: Arc<Journal>,
     /// Asks the node to read its configuration again.
     pub reload: mpsc::Sender<ReloadRequest>,
     /// Asks the node to probe now.
     pub probe: mpsc::Sender<ProbeRequest>,
+    /// The configuration in effect.
+    pub config: watch::Receiver<Arc<Loaded>>,
     /// How the node is.
     pub condition: watch::Receiver<Arc<Condition>>,
     /// All metrics.
@@ -56,14 +59,18 @@ pub struct Handles {
 #[derive(Debug)]
 pub struct ReloadRequest {
     /// For the answer; if it is gone, nobody waits any more, and the reload happens all the same.
-    pub reply: oneshot::Sender<Result<ReloadView, ReloadRefused>>,
+    pub reply: oneshot::Sender<Result<Reloaded, Problems>>,
 }
 
-/// A reload changed nothing.
+/// What a reload did. With problems instead, it changed nothing.
 #[derive(Debug, Clone)]
-pub struct ReloadRefused {
-    /// Every problem of the file.
-    pub problems: Vec<super::views::ConfigProblemView>,
+pub struct Reloaded {
+    /// What was in effect.
+    pub before: Arc<Loaded>,
+    /// What is now.
+    pub after: Arc<Loaded>,
+    /// Settings that differ and need a restart, in words: `dns.listen`.
+    pub restart: Vec<String>,
 }
 
 /// A person wants an endpoint probed now, under all its checks, on all its addresses.
@@ -108,11 +115,18 @@ part! {
     live: Live,
     store: Arc<dyn ControlStore>,
     recent: Arc<Recent>,
-    feed: Arc<Feed>,
+    journal: Arc<Journal>,
+    config: watch::Receiver<Arc<Loaded>>,
     reload: mpsc::Sender<ReloadRequest>,
     probe: mpsc::Sender<ProbeRequest>,
     condition: watch::Receiver<Arc<Condition>>,
     registry: Arc<Registry>,
     metrics: Arc<HttpMetrics>,
     stop: CancellationToken,
+}
+
+impl FromRef<Handles> for Followers {
+    fn from_ref(handles: &Handles) -> Self {
+        handles.followers.clone()
+    }
 }

@@ -29,6 +29,7 @@ pub(super) fn of_store(error: &StoreError) -> Problem {
         StoreError::Refused { .. } => unavailable("store.refused", error.to_string())
             .hint("nothing was changed; look at the disk")
             .retry_after(Duration::from_secs(5)),
+        StoreError::InUse { .. } => unavailable("store.in_use", error.to_string()),
         StoreError::Damaged { .. } => unavailable("store.damaged", error.to_string())
             .hint("answers go on from the last snapshot; overrides are refused until the database is repaired"),
         StoreError::Unknown(_) => unavailable("store.outcome_unknown", error.to_string())

@@ -1,6 +1,8 @@
 //! Which path is answered by what.
 
 mod audit;
+mod config;
+mod events;
 mod inventory;
 mod life;
 mod look;
@@ -51,8 +53,22 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/checks", get(inventory::checks))
         .route("/v1/checks/{id}", get(inventory::check))
         .route("/v1/audit", get(audit::audit))
+        .route("/v1/events", get(events::events))
+        .route("/v1/events/stream", get(events::live))
+        .route("/v1/config", get(config::config))
+        .route("/v1/config/schema", get(config::config_schema))
+        .route("/v1/config/validate", post(config::validate))
+        .route("/v1/config/reload", post(config::reload))
         .route_layer(middleware::from_fn(edge::note_route))
         .fallback(|| async { Problem::plain(axum::http::StatusCode::NOT_FOUND) })
         .layer(middleware::from_fn_with_state(edge, edge::pass))
         .with_state(handles.clone())
+}
+
+/// The candidate nearest to what was written, if one is near.
+fn did_you_mean<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
+    let written: String = written.chars().take(64).collect();
+    let near = candidates.into_iter().map(|candidate| (strsim::jaro_winkler(&written, candidate), candidate));
+    let best = near.filter(|(likeness, _)| 0.8 < *likeness).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    best.map(|(_, candidate)| format!("did you mean `{candidate}`?"))
 }

@@ -1,15 +1,16 @@
 //! Tokens: how they are made, hashed, and kept for the first admin.
 
 use std::{
-    fmt, fs,
+    fs,
     io::{self, Read as _, Write as _},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
+use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
+
+use crate::config::{AdminToken, Role};
 
 /// Octets of chance in a token; 43 characters of base64url.
 const SECRET_OCTETS: usize = 32;
@@ -17,41 +18,10 @@ const SECRET_CHARACTERS: usize = 43;
 /// Longest id inside a token, in characters.
 const TOKEN_ID_MAX: usize = 63;
 
-/// The SHA-256 of a whole token. It is no secret, yet `Debug` hides it: it has no place in logs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct TokenHash(pub(super) [u8; 32]);
-
-impl fmt::Debug for TokenHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sha256:[hidden]")
-    }
-}
-
-impl fmt::Display for TokenHash {
-    /// As the configuration writes it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", HEXLOWER.encode(&self.0))
-    }
-}
-
-/// The text is no hash of a token.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a token's hash is `sha256:` and 64 hexadecimal digits; `wayshift token hash` makes it")]
-pub struct TokenHashError;
-
-impl FromStr for TokenHash {
-    type Err = TokenHashError;
-    fn from_str(text: &str) -> Result<Self, TokenHashError> {
-        let digits = text.strip_prefix("sha256:").ok_or(TokenHashError)?;
-        let octets = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).map_err(|_| TokenHashError)?;
-        octets.try_into().map(Self).map_err(|_| TokenHashError)
-    }
-}
-
-/// What is kept of a token.
+/// What is kept of a token: the SHA-256 of the whole of it.
 #[must_use]
-pub fn hash_token(token: &str) -> TokenHash {
-    TokenHash(Sha256::digest(token.as_bytes()).into())
+pub fn hash_token(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
 }
 
 /// A fresh token with this id in it; shown once.
@@ -76,13 +46,21 @@ pub(super) fn well_formed(text: &str) -> bool {
 
 /// The token of the first admin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdminToken {
+pub struct FirstToken {
     /// Where it lies; its path is logged, its content never.
     pub path: PathBuf,
     /// What it is known by.
-    pub hash: TokenHash,
+    pub hash: [u8; 32],
     /// It was made just now.
     pub fresh: bool,
+}
+
+impl FirstToken {
+    /// As one of the tokens in force, beside or instead of those of the configuration.
+    #[must_use]
+    pub fn into_token(self) -> AdminToken {
+        AdminToken { name: "admin".into(), role: Role::Admin, scope: Vec::new(), hash: self.hash, expires: None }
+    }
 }
 
 /// Why there is no admin token.
@@ -119,7 +97,7 @@ pub enum TokenFileError {
 ///
 /// # Errors
 /// [`TokenFileError`]; the API then runs without TCP access and the Unix socket goes on.
-pub fn ensure_admin_token(folder: &Path) -> Result<AdminToken, TokenFileError> {
+pub fn ensure_admin_token(folder: &Path) -> Result<FirstToken, TokenFileError> {
     let path = folder.join("admin.token");
     let failed = |source| TokenFileError::File { path: path.clone(), source };
     match fs::File::open(&path) {
@@ -134,7 +112,7 @@ pub fn ensure_admin_token(folder: &Path) -> Result<AdminToken, TokenFileError> {
             if !well_formed(token) {
                 return Err(TokenFileError::Content { path });
             }
-            Ok(AdminToken { hash: hash_token(token), path, fresh: false })
+            Ok(FirstToken { hash: hash_token(token), path, fresh: false })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let token = new_token("admin");
@@ -151,7 +129,7 @@ pub fn ensure_admin_token(folder: &Path) -> Result<AdminToken, TokenFileError> {
                 fs::File::open(folder)?.sync_all()
             };
             write().map_err(failed)?;
-            Ok(AdminToken { hash: hash_token(&token), path, fresh: true })
+            Ok(FirstToken { hash: hash_token(&token), path, fresh: true })
         }
         Err(error) => Err(failed(error)),
     }
@@ -160,15 +138,6 @@ pub fn ensure_admin_token(folder: &Path) -> Result<AdminToken, TokenFileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_hash_is_read_back_as_written() {
-        let hash = hash_token("ws_a_b");
-        assert_eq!(hash.to_string().parse(), Ok(hash));
-        for bad in ["", "sha256:", "sha256:00", "md5:00", &hash.to_string()[7..]] {
-            assert_eq!(bad.parse::<TokenHash>(), Err(TokenHashError), "{bad}");
-        }
-    }
 
     #[test]
     fn tokens_have_their_form_and_differ() {

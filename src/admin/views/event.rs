@@ -1,9 +1,16 @@
 //! Events: `GET /v1/events` and the `data` of `/v1/events/stream`.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{TallyView, word};
-use crate::model::{Availability, CheckId, EndpointId, Family, Health, OverrideId, PoolId, ServiceId, Span, Wall};
+use crate::{
+    model::{
+        Availability, CheckId, EndpointId, Family, Happening, Health, OverrideId, PoolId, ServiceId, Span, Wall,
+    },
+    store::journal::Recorded,
+};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -146,4 +153,104 @@ pub enum HappeningView {
         /// In words.
         detail: String,
     },
+}
+
+impl From<&Recorded> for EventView {
+    fn from(recorded: &Recorded) -> Self {
+        let event = &*recorded.event;
+        Self {
+            id: recorded.seq,
+            at: event.at,
+            generation: event.generation,
+            text: text(&event.what),
+            what: HappeningView::from(&event.what),
+        }
+    }
+}
+
+impl From<&Happening> for HappeningView {
+    fn from(what: &Happening) -> Self {
+        match what.clone() {
+            Happening::Verdict { endpoint, subject, family, from, to, cause, tally, reason, took_ms, services } => {
+                Self::Verdict {
+                    endpoint,
+                    check: subject.map(|subject| subject.check),
+                    family,
+                    from,
+                    to,
+                    cause,
+                    votes: TallyView::from(tally),
+                    reason,
+                    took: took_ms.map(|ms| Span(Duration::from_millis(ms))),
+                    services,
+                }
+            }
+            Happening::Answers { service, from, to, pool_from, pool_to, none_healthy } => {
+                Self::Answers { service, from, to, pool_from, pool_to, none_healthy }
+            }
+            Happening::OverrideBegan { id, action, target, author, reason, expires } => {
+                Self::OverrideBegan { id, action, target, by: author, reason, expires }
+            }
+            Happening::OverrideEnded { id, action, target, expired } => {
+                Self::OverrideEnded { id, action, target, expired }
+            }
+            Happening::Ordered { endpoint, from, to } => Self::Ordered { endpoint, from, to },
+            Happening::OverrideExpiring { id, minutes } => {
+                Self::OverrideExpiring { id, left: Span(Duration::from_secs(u64::from(minutes) * 60)) }
+            }
+            Happening::Reloaded { digest } => Self::ConfigReloaded { digest: digest.to_string() },
+            Happening::ReloadRefused { problems } => Self::ConfigRefused { problems },
+            Happening::Node { condition, active, detail } => Self::Node { condition, active, detail },
+        }
+    }
+}
+
+/// One line for people, without its time and kind.
+fn text(what: &Happening) -> String {
+    match what {
+        Happening::Verdict { endpoint, family, from, to, cause, tally, reason, took_ms, services, .. } => {
+            let reason = reason.as_ref().map_or_else(|| cause.clone(), |reason| format!("{cause}, {reason}"));
+            let took = took_ms.map(|ms| format!(", {} after the first failure", Span(Duration::from_millis(ms))));
+            let services = match services.as_slice() {
+                [] => String::new(),
+                some => format!(" [{}]", listed(some)),
+            };
+            let (up, down) = (tally.up, tally.down);
+            format!(
+                "{endpoint} {family} {from} -> {to}: {reason} (votes {up} up, {down} down){}{services}",
+                took.unwrap_or_default()
+            )
+        }
+        Happening::Answers { service, from, to, pool_from, pool_to, none_healthy } => {
+            let side = |pool: &Option<PoolId>, endpoints: &[EndpointId]| match (pool, endpoints) {
+                (_, []) => "nothing".to_owned(),
+                (Some(pool), some) => format!("{pool}({})", listed(some)),
+                (None, some) => listed(some),
+            };
+            let alarm = if *none_healthy { "; nothing is healthy" } else { "" };
+            format!("{service} answers {} -> {}{alarm}", side(pool_from, from), side(pool_to, to))
+        }
+        Happening::OverrideBegan { id, action, target, author, reason, expires } => {
+            format!("{action} {target} by {author} until {expires}: {reason} ({id})")
+        }
+        Happening::OverrideEnded { id, action, target, expired } => {
+            let how = if *expired { "ran out" } else { "was ended" };
+            format!("{action} {target} {how} ({id})")
+        }
+        Happening::Ordered { endpoint, from, to } => {
+            let word = |order: &Option<Availability>| order.map_or("no order", Availability::word);
+            format!("{endpoint} {} -> {}", word(from), word(to))
+        }
+        Happening::OverrideExpiring { id, minutes } => format!("{id} ends in {minutes} min"),
+        Happening::Reloaded { digest } => format!("the configuration was replaced ({digest})"),
+        Happening::ReloadRefused { problems } => format!("a reload was refused: {problems} problems; nothing changed"),
+        Happening::Node { condition, active, detail } => {
+            let ended = if *active { "" } else { " no more" };
+            format!("{condition}{ended}: {detail}")
+        }
+    }
+}
+
+fn listed<T: ToString>(list: &[T]) -> String {
+    list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
