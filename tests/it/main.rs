@@ -1,1 +1,2 @@
-
+mod dns_answers;
+mod dns_world;
