@@ -1,2 +1,3 @@
 mod dns_answers;
+mod dns_doors;
 mod dns_world;
