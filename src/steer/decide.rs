@@ -10,6 +10,8 @@
 mod choose;
 mod view;
 
+use std::collections::HashSet;
+
 use self::choose::Chooser;
 use crate::{
     judge::Orders,
@@ -241,41 +243,40 @@ impl Decision {
         &self.sides[family.index()]
     }
 
-    /// The set to remember for `last-good`: what the healthy families answer, and of the set before it the endpoints
-    /// that only a family without healthy answers has. `None` while nothing is healthy.
-    pub(super) fn good(
-        &self,
-        steer: Steer,
-        before: &[(PoolIx, EndpointIx)],
-        has: impl Fn(EndpointIx, Family) -> bool,
-    ) -> Option<Vec<(PoolIx, EndpointIx)>> {
-        let healthy = |family: &Family| self.side(*family).basis.is_healthy();
-        if !Family::ALL.iter().any(healthy) {
+    /// The set to remember for `last-good`: what all families answer, while every family that the service has is
+    /// healthy. While only some are, the set before it stays: it is still what the others last answered.
+    pub(super) fn good(&self, steer: Steer) -> Option<Vec<(PoolIx, EndpointIx)>> {
+        let (healthy, absent): (Vec<&Side>, Vec<&Side>) = self.sides.iter().partition(|side| side.basis.is_healthy());
+        if healthy.is_empty() || absent.iter().any(|side| side.basis != Basis::NoFamily) {
             return None;
         }
         let mut set: Vec<(PoolIx, EndpointIx)> = Vec::new();
-        for family in Family::ALL.iter().filter(|family| healthy(family)) {
-            for choice in self.side(*family).in_force(steer) {
-                set.extend(choice.members.iter().map(|member| (choice.pool, member.endpoint)));
-            }
+        for choice in healthy.iter().flat_map(|side| side.in_force(steer)) {
+            set.extend(choice.members.iter().map(|member| (choice.pool, member.endpoint)));
         }
-        let covered =
-            |endpoint| Family::ALL.iter().filter(|family| healthy(family)).any(|family| has(endpoint, *family));
-        set.extend(before.iter().filter(|(_, endpoint)| !covered(*endpoint)));
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         set.retain(|entry| seen.insert(*entry));
         Some(set)
     }
 }
 
 impl Side {
+    /// All pools that may answer, in order of preference.
+    #[must_use]
+    pub fn choices(&self) -> &[Choice] {
+        match &self.answers {
+            Answers::From(choices) => choices,
+            Answers::NoData | Answers::ServFail => &[],
+        }
+    }
+
     /// The pools an answer is drawn from now: the first alone, where the service fails over.
     #[must_use]
     pub fn in_force(&self, steer: Steer) -> &[Choice] {
-        match (&self.answers, steer) {
-            (Answers::From(choices), Steer::Failover) => &choices[..1],
-            (Answers::From(choices), Steer::Weighted | Steer::RoundRobin | Steer::Random | Steer::All) => choices,
-            (Answers::NoData | Answers::ServFail, _) => &[],
+        let choices = self.choices();
+        match steer {
+            Steer::Failover => &choices[..choices.len().min(1)],
+            Steer::Weighted | Steer::RoundRobin | Steer::Random | Steer::All => choices,
         }
     }
 }

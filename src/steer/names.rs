@@ -238,3 +238,6 @@ impl Names {
         &self.zones[node.zone as usize]
     }
 }
+
+#[cfg(test)]
+mod tests;

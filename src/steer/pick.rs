@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::{
+    explain::Drawn,
     steering::{Row, Side, Steering},
-    wheel::{scaled, word},
+    wheel::{Wheel, scaled, word},
 };
 use crate::model::{ANSWER_ENDPOINTS_MAX, EndpointIx, Family, PoolAnswer, PoolIx, Steer};
 
@@ -111,9 +112,22 @@ impl Steering {
         }
     }
 
+    /// Where the first draw inside the pool falls; `None` where chance does not decide there.
+    pub(super) fn drawn(&self, family: Family, draw: Draw) -> Option<Drawn> {
+        let Side::Rows { rows, wheel } = self.side(family) else { return None };
+        let row = &rows[self.row(rows.len(), wheel.as_ref(), draw).0];
+        let of = match (row.answer, &row.wheel) {
+            (PoolAnswer::Weighted, Some(wheel)) => wheel.sum(),
+            (PoolAnswer::Weighted, None) | (PoolAnswer::Random, _) => row.seats.len() as u64,
+            (PoolAnswer::All, _) if PICKS_MAX < row.seats.len() => row.seats.len() as u64,
+            (PoolAnswer::All | PoolAnswer::First | PoolAnswer::RoundRobin, _) => return None,
+        };
+        Some(Drawn { point: scaled(draw.word, of), of })
+    }
+
     /// Which pool, and the turn that is left for it: with turns on both levels the pool's own must advance once a
     /// round, or an even number of pools would always meet the same endpoint.
-    fn row(&self, count: usize, wheel: Option<&super::wheel::Wheel>, draw: Draw) -> (usize, u32) {
+    fn row(&self, count: usize, wheel: Option<&Wheel>, draw: Draw) -> (usize, u32) {
         let chance = word(draw.word, POOL_WORD);
         let pools = u32::try_from(count).expect("a service has few pools");
         match self.steer() {
@@ -217,3 +231,6 @@ impl Taken {
         self.count += 1;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,12 +91,12 @@ impl Steering {
     pub(super) fn new(fleet: &Fleet, decision: &Decision, good: Option<&[(PoolId, EndpointId)]>) -> Self {
         let service = fleet.service(decision.service);
         let good = (service.when_none == WhenNone::LastGood).then(|| {
-            let places = good.into_iter().flatten();
-            let before: Vec<_> = places
-                .filter_map(|(pool, endpoint)| Some((fleet.find_pool(pool)?, fleet.find_endpoint(endpoint.as_str())?)))
-                .collect();
-            let has = |endpoint, family| fleet.endpoint(endpoint).addresses.of(family).is_some();
-            decision.good(service.steer, &before, has).unwrap_or(before)
+            decision.good(service.steer).unwrap_or_else(|| {
+                let known = good.into_iter().flatten();
+                known
+                    .filter_map(|(pool, one)| Some((fleet.find_pool(pool)?, fleet.find_endpoint(one.as_str())?)))
+                    .collect()
+            })
         });
         Self {
             id: service.id.clone(),

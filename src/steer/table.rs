@@ -160,6 +160,12 @@ impl AnswerTable {
         steerings.filter_map(|steering| Some((steering.service().clone(), steering.good_by_id(fleet)?))).collect()
     }
 
+    /// What it was compiled from.
+    #[must_use]
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
     /// Our zones.
     #[must_use]
     pub fn zones(&self) -> &[ZoneTable] {
