@@ -64,7 +64,7 @@ pub struct Settings {
 pub struct Doors {
     bound: Vec<Bound>,
     settings: Settings,
-    live: Arc<Live>,
+    live: Live,
     metrics: Arc<DnsMetrics>,
 }
 
@@ -84,7 +84,7 @@ impl Doors {
     ///
     /// # Errors
     /// [`BindError`] names the first address that is not to be had, and what helps. Nothing stays bound then.
-    pub fn bind(settings: Settings, live: Arc<Live>, metrics: Arc<DnsMetrics>) -> Result<Self, BindError> {
+    pub fn bind(settings: Settings, live: Live, metrics: Arc<DnsMetrics>) -> Result<Self, BindError> {
         let bound =
             settings.listen.iter().map(|&address| Bound::bind(address, settings.threads)).collect::<Result<_, _>>()?;
         Ok(Self { bound, settings, live, metrics })

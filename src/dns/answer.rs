@@ -252,6 +252,3 @@ fn any<'t>(owner: Owner<'t>, sets: &'t [Rrset], is_steered: bool) -> Option<Reco
     let size = |set: &&Rrset| set.rdata.iter().map(|rdata| rdata.len()).sum::<usize>();
     sets.iter().min_by_key(size).map(|set| Records::of(owner, set))
 }
-
-#[cfg(test)]
-mod tests;

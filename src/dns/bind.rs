@@ -100,6 +100,7 @@ fn taken_hint(address: &SocketAddr) -> &'static str {
 }
 
 impl BindError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the list is the system's and grows")]
     fn new(address: SocketAddr, transport: Transport, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::AddrInUse => Self::Taken { address, transport, source },

@@ -63,10 +63,7 @@ impl RequestHandler for Handler {
             *handled = self.desk().answer(request.as_slice(), client, out);
             return info(&out[start..]);
         }
-        let proto = match request.protocol() {
-            Protocol::Udp => Proto::Udp,
-            _ => Proto::Tcp,
-        };
+        let proto = if request.protocol() == Protocol::Udp { Proto::Udp } else { Proto::Tcp };
         let client = Client { address: request.src(), proto, keepalive: None };
         let mut out = Vec::new();
         if self.desk().answer(request.as_slice(), &client, &mut out) == Handled::Dropped {

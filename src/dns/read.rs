@@ -16,6 +16,7 @@ const RECORDS_WALKED_MAX: u16 = 16;
 
 /// What a packet is.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack, for one packet")]
 pub enum Reading<'p> {
     /// Nothing is sent back.
     Drop(Dropped),

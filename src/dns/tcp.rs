@@ -128,15 +128,17 @@ impl Door {
 
     /// What an error of `accept` asks for; never the end of the loop.
     async fn after(&self, error: &io::Error) {
-        match error.kind() {
+        let kind = error.kind();
+        if matches!(
+            kind,
+            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+        ) {
             // The client has left the queue, or a signal came: go on at once.
-            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted => {}
-            // Out of files, memory or worse: make room, then rest, because the queue stays readable.
-            _ => {
-                self.guests.evict_one();
-                sleep(EXHAUSTED_REST).await;
-            }
+            return;
         }
+        // Out of files, memory or worse: make room, then rest, because the queue stays readable.
+        self.guests.evict_one();
+        sleep(EXHAUSTED_REST).await;
     }
 
     async fn connection(self: Arc<Self>, stream: TcpStream, client: SocketAddr) {

@@ -67,21 +67,31 @@ pub(super) fn serve(port: &Port, mut general: General, stop: &AtomicBool) {
                 well = true;
                 one(port, &mut general, &query, arrival, &mut reply);
             }
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut if stopping => return,
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => general.desk().idle(),
-                // A signal; or the news that a client of before has gone.
-                io::ErrorKind::Interrupted | io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => {}
-                _ if stopping => return,
-                _ => {
-                    if std::mem::take(&mut well) {
-                        warn!(%error, "receiving DNS datagrams meets errors");
-                    }
-                    thread::sleep(ERROR_REST);
+            Err(error) if is_empty(&error) && stopping => return,
+            Err(error) if is_empty(&error) => general.desk().idle(),
+            Err(error) if is_passing(&error) => {}
+            Err(_) if stopping => return,
+            Err(error) => {
+                if std::mem::take(&mut well) {
+                    warn!(%error, "receiving DNS datagrams meets errors");
                 }
-            },
+                thread::sleep(ERROR_REST);
+            }
         }
     }
+}
+
+/// Nothing came in time.
+fn is_empty(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// A signal, or the news that a client of before has gone.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Interrupted | io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset
+    )
 }
 
 fn one(port: &Port, general: &mut General, query: &[u8], arrival: Arrival, reply: &mut Vec<u8>) {

@@ -227,6 +227,3 @@ fn split_name(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     }
     None
 }
-
-#[cfg(test)]
-mod tests;

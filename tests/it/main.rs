@@ -1,5 +1,8 @@
 //! Everything that is tested from outside: one binary, so that it links once.
 
+mod dns_answers;
+mod dns_doors;
+mod dns_world;
 mod failover;
 mod journal;
 mod operate;

@@ -116,6 +116,7 @@ impl Port {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the list is the kernel's and grows")]
 fn to(message: ControlMessageOwned) -> Option<To> {
     match message {
         // `ipi_addr` is what the header says; a broadcast is dropped by it. It is ours otherwise.
