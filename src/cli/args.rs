@@ -1,9 +1,9 @@
 //! The command line as typed: verbs, their words and flags. What they mean is in the file of each verb.
 
-pub mod change;
-pub mod look;
-pub mod operate;
-pub mod traffic;
+pub(super) mod change;
+pub(super) mod look;
+pub(super) mod operate;
+pub(super) mod traffic;
 
 use std::path::PathBuf;
 

@@ -14,10 +14,7 @@ use super::{
     times,
     wire::{Event, Page},
 };
-use crate::{
-    clock::Clock,
-    model::Wall,
-};
+use crate::{clock::Clock, model::Wall};
 
 /// Waits before a broken stream is taken up anew: the first, and the longest.
 const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));

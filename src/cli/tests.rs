@@ -1,2 +1,1 @@
 //! Verbs as typed, and verbs with a node that is a double.
-

@@ -226,7 +226,12 @@ mod tests {
     fn a_token_is_one_line_from_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
-        let find = || Door::find(&At { token_file: Some(path.clone()), ..at(Some("http://ops.example.com")) }, &Surroundings::default());
+        let find = || {
+            Door::find(
+                &At { token_file: Some(path.clone()), ..at(Some("http://ops.example.com")) },
+                &Surroundings::default(),
+            )
+        };
         assert_eq!(find().unwrap_err().exit, Exit::Usage);
         for (text, good) in [("ws_a_b\n", true), ("", false), ("two words", false), (&"x".repeat(5000), false)] {
             std::fs::write(&path, text).unwrap();

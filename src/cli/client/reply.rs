@@ -97,7 +97,12 @@ fn words(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Object(map) => {
             let part = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default();
-            [part("blocking"), part("detail")].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(": ")
+            [part("blocking"), part("detail")]
+                .iter()
+                .filter(|part| !part.is_empty())
+                .copied()
+                .collect::<Vec<_>>()
+                .join(": ")
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => value.to_string(),
     }

@@ -137,7 +137,8 @@ async fn gone(ids: &[String], client: &Client) -> Result<(), Failure> {
     let deadline = Instant::now() + client.timeout();
     loop {
         let (_, held) = overrides(client).await?;
-        let still: Vec<&str> = held.iter().map(|order| order.id.as_str()).filter(|id| ids.iter().any(|i| i == id)).collect();
+        let still: Vec<&str> =
+            held.iter().map(|order| order.id.as_str()).filter(|id| ids.iter().any(|i| i == id)).collect();
         if still.is_empty() {
             return Ok(());
         }
