@@ -170,10 +170,10 @@ check     = "https://www.example.com/healthz"
 
     #[test]
     fn errors_end_with_78_and_name_their_place() {
-        let bad = GOOD.replace("check ", "chekc ").replace("203.0.113.10", "203.0.113.999");
+        let bad = format!("{}ttl = 10\n", GOOD.replace("check ", "chekc "));
         let (exit, out, _) = check(&bad, false, Format::Table);
         assert_eq!(exit, Exit::Configuration);
-        assert!(out.contains("t.toml:7:1") && out.contains("t.toml:6:14") && out.contains("2 errors"), "{out}");
+        assert!(out.contains("t.toml:7:1") && out.contains("t.toml:8:7") && out.contains("2 errors"), "{out}");
         let (_, out, _) = check(&bad, false, Format::Json);
         let value: Value = serde_json::from_str(&out).unwrap();
         assert_eq!((value["ok"].as_bool(), value["problems"].as_array().map(Vec::len)), (Some(false), Some(2)));
