@@ -186,7 +186,7 @@ async fn the_token_is_sent_and_refusals_have_their_exit_code() {
         let double = Double::new(move |_, _| (status, r#"{"items":[]}"#.into())).await;
         assert_eq!(go("override list", &double, None).await.0, exit, "{status}");
         let seen = double.seen();
-        assert_eq!((seen.len(), seen[0].line.as_str()), (1, "GET /v1/overrides"), "no redirect is followed");
+        assert_eq!((seen.len(), seen[0].line.as_str()), (1, "GET /v1/overrides?limit=1000"), "no redirect is followed");
         assert_eq!(seen[0].header("authorization"), "Bearer ws_test_secret");
         assert_eq!(seen[0].header("idempotency-key"), "");
     }
@@ -323,15 +323,15 @@ async fn restore_ends_what_lies_inside_and_names_what_is_wider() {
         let inside = made("ov_in", "endpoint:aws-use");
         let rest = [made("ov_wide", "all"), made("ov_else", "provider:gcp")];
         match seen.line.as_str() {
-            "GET /v1/overrides" if *ended => (200, json!({"items": rest}).to_string()),
-            "GET /v1/overrides" => (200, json!({"items": [inside, rest[0], rest[1]]}).to_string()),
-            "GET /v1/endpoints" => {
+            "GET /v1/overrides?limit=1000" if *ended => (200, json!({"items": rest}).to_string()),
+            "GET /v1/overrides?limit=1000" => (200, json!({"items": [inside, rest[0], rest[1]]}).to_string()),
+            "GET /v1/endpoints?limit=1000" => {
                 (200, json!({"items": [{"id": "aws-use", "provider": "aws"}], "next": "c1"}).to_string())
             }
-            "GET /v1/endpoints?cursor=c1" => {
+            "GET /v1/endpoints?limit=1000&cursor=c1" => {
                 (200, json!({"items": [{"id": "gcp-use", "provider": "gcp"}]}).to_string())
             }
-            "GET /v1/pools" => (200, json!({"items": []}).to_string()),
+            "GET /v1/pools?limit=1000" => (200, json!({"items": []}).to_string()),
             "DELETE /v1/overrides/ov_in" => {
                 *ended = true;
                 (204, String::new())
@@ -353,15 +353,16 @@ async fn restore_ends_what_lies_inside_and_names_what_is_wider() {
 async fn a_stream_that_breaks_goes_on_after_its_last_event() {
     let event = |id: u32| format!("id: {id}\ndata: {{\"id\":{id},\"kind\":\"node\",\"text\":\"no {id}\"}}\n\n");
     let double = Double::new(move |_, before| match before {
-        0 => (200, event(5)),
-        1 => (200, event(6)),
+        0 => (200, r#"{"items":[{"id":4,"kind":"node","text":"before"}]}"#.into()),
+        1 => (200, event(5)),
+        2 => (200, event(6)),
         _ => (401, "{}".into()),
     })
     .await;
     let (exit, out, _) = go("events -f --kind node -o plain", &double, None).await;
     assert_eq!((exit, out.as_str()), (Exit::NotAllowed, "5\t\tnode\tno 5\n6\t\tnode\tno 6\n"));
     let resumed: Vec<String> = double.seen().iter().map(|seen| seen.header("last-event-id").to_owned()).collect();
-    assert_eq!(resumed, ["", "5", "6"]);
+    assert_eq!(resumed, ["", "4", "5", "6"]);
     assert_eq!(double.lines()[1], "GET /v1/events/stream?kind=node");
 }
 
