@@ -31,6 +31,7 @@ pub use self::args::{
     operate::{DemoArgs, ServeArgs},
     parse,
 };
+pub use self::local::place::{NoFile, config_file, variable};
 use self::{
     args::{At, Manner, change::ConfigVerb, operate::TokenVerb, traffic::OverrideVerb},
     client::{

@@ -1,9 +1,9 @@
 //! The command line as typed: verbs, their words and flags. What they mean is in the file of each verb.
 
-pub mod change;
-pub mod look;
-pub mod operate;
-pub mod traffic;
+pub(super) mod change;
+pub(super) mod look;
+pub(super) mod operate;
+pub(super) mod traffic;
 
 use std::path::PathBuf;
 
@@ -86,16 +86,16 @@ pub enum Verb {
 #[command(next_help_heading = "Node")]
 pub(super) struct At {
     /// The node's admin API [env: WAYSHIFT_NODE_URL]
-    #[arg(long = "node", value_name = "URL", global = true, conflicts_with = "socket")]
+    #[arg(long = "node", value_name = "URL", conflicts_with = "socket")]
     pub(super) url: Option<String>,
     /// The node's Unix socket [default: /run/wayshift/admin.sock, $XDG_RUNTIME_DIR/wayshift/admin.sock]
-    #[arg(long, value_name = "PATH", global = true)]
+    #[arg(long, value_name = "PATH")]
     pub(super) socket: Option<PathBuf>,
     /// A file with the token; not needed on a socket
-    #[arg(long, value_name = "FILE", global = true, env = "WAYSHIFT_TOKEN_FILE", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "WAYSHIFT_TOKEN_FILE", hide_env_values = true)]
     pub(super) token_file: Option<PathBuf>,
     /// How long to wait for the node
-    #[arg(long, value_name = "DURATION", global = true, default_value = "30s")]
+    #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub(super) timeout: Span,
 }
 
@@ -104,13 +104,13 @@ pub(super) struct At {
 #[command(next_help_heading = "Output")]
 pub(super) struct Manner {
     /// How data is written; json is exactly the body of the API
-    #[arg(short, long, value_enum, value_name = "FORMAT", global = true, default_value_t)]
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(super) output: Format,
     /// When to use colour; NO_COLOR is honoured
-    #[arg(long, value_enum, value_name = "WHEN", global = true, default_value_t)]
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub(super) color: Colour,
     /// No messages but errors
-    #[arg(short, long, global = true)]
+    #[arg(short, long)]
     pub(super) quiet: bool,
 }
 

@@ -21,7 +21,8 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 /// A stream that is silent for longer is taken up anew; the node sends a sign of life more often.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Waits before a request is repeated; then its failure counts.
-const REPEAT_AFTER: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
+const REPEAT_AFTER: [Duration; 3] =
+    [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
 /// Longest answer that is read, in octets; a longer one is a failure.
 const BODY_MAX: usize = 256 * 1024 * 1024;
 
@@ -95,9 +96,9 @@ impl Client {
         if let Some(path) = &door.socket {
             builder = builder.unix_socket(path.as_path());
         }
-        let http = builder
-            .build()
-            .map_err(|error| Failure::new(Exit::Failed, format!("the HTTP client does not start: {}", chain(&error))))?;
+        let http = builder.build().map_err(|error| {
+            Failure::new(Exit::Failed, format!("the HTTP client does not start: {}", chain(&error)))
+        })?;
         Ok(Self { http, door, timeout })
     }
 

@@ -14,10 +14,7 @@ use super::{
     times,
     wire::{Event, Page},
 };
-use crate::{
-    clock::Clock,
-    model::Wall,
-};
+use crate::{clock::Clock, model::Wall};
 
 /// Waits before a broken stream is taken up anew: the first, and the longest.
 const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
@@ -31,7 +28,7 @@ pub(super) async fn run(args: &EventsArgs, client: &Client, screen: &mut Screen)
     }
     let last = match since {
         Some(_) => history(args, since, client, screen).await?,
-        None => None,
+        None => newest(client).await?,
     };
     follow(args, last, client, screen).await
 }
@@ -65,6 +62,12 @@ async fn history(
         screen.note("hint: there are older ones: --limit shows more, --since and --kind choose");
     }
     Ok(page.items.last().map(|event| event.id.to_string()))
+}
+
+/// The id of the newest event: where following begins, so that a stream that breaks before its first event loses none.
+async fn newest(client: &Client) -> Result<Option<String>, Failure> {
+    let page: Page<Event> = client.send(Ask::get(&["v1", "events"]).with("limit", "1")).await?.parsed()?;
+    Ok(page.items.first().map(|event| event.id.to_string()))
 }
 
 /// Goes on for ever. A stream that breaks is taken up after the last event that was seen, so nothing is lost as long
@@ -120,7 +123,12 @@ fn shown(message: &Message, format: Format, now: Wall) -> String {
         (Format::Json | Format::Jsonl, Some(_)) => format!("{}\n", safe::json(&message.data)),
         (Format::Yaml, Some(value)) => format!("---\n{}", yaml::document(&value)),
         (Format::Table | Format::Plain, Some(value)) => {
-            let event: Event = serde_json::from_value(value).unwrap_or_default();
+            let mut event: Event = serde_json::from_value(value).unwrap_or_default();
+            // A gap is told by the stream and not by the history: it has neither id nor text.
+            if event.kind.is_empty() {
+                event.kind.clone_from(&message.kind);
+                event.text = event.detail.take().unwrap_or_default();
+            }
             if format == Format::Plain { fields(std::slice::from_ref(&event)).plain() } else { line(&event, now) }
         }
     }
@@ -168,6 +176,8 @@ mod tests {
             assert_eq!(shown(&message(data), format, now), text);
         }
         assert!(shown(&message(data), Format::Yaml, now).starts_with("---\nat: \"2026"));
+        let gap = Message { id: None, kind: "gap".into(), data: r#"{"detail":"events are gone"}"#.into() };
+        assert_eq!(shown(&gap, Format::Table, now), "  gap               events are gone\n");
         assert_eq!(shown(&message("\u{1b}no json"), Format::Json, now), "verdict \\u{1b}no json\n");
     }
 

@@ -47,7 +47,8 @@ fn page(explain: &Explain, paint: Paint) -> String {
 
     let steps: Vec<(String, String, &Step)> = explain.steps.iter().map(label).collect();
     let labels = steps.iter().map(|(label, ..)| label.chars().count()).max().unwrap_or(0).max("next".len());
-    let subjects = steps.iter().map(|(_, subject, _)| subject.chars().count()).max().unwrap_or(0).min(SUBJECT_WIDTH_MAX);
+    let subjects =
+        steps.iter().map(|(_, subject, _)| subject.chars().count()).max().unwrap_or(0).min(SUBJECT_WIDTH_MAX);
     let digits = steps.len().to_string().len().max(2);
     for (number, (label, subject, step)) in (1..).zip(&steps) {
         let result = step.result.as_deref().map(|result| format!(" -> {}", safe::cell(result))).unwrap_or_default();

@@ -179,6 +179,23 @@ pub(super) mod doubles {
         }
     }
 
+    /// A pipe whose reader has gone.
+    struct Gone;
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+    }
+
+    /// A screen nobody looks at any more.
+    pub(in crate::cli) fn closed() -> Screen {
+        Screen { out: Box::new(Gone), messages: Box::new(Gone), ..screen(Format::Table, None).0 }
+    }
+
     /// A screen with its data and its messages. With `answers` somebody sits there.
     pub(in crate::cli) fn screen(format: Format, answers: Option<&'static str>) -> (Screen, Sink, Sink) {
         let (out, messages) = (Sink::default(), Sink::default());
@@ -203,11 +220,11 @@ mod tests {
 
     #[test]
     fn one_body_in_every_format() {
-        let body = r#"{"items":[{"id":"a","n":1},{"id":"b"}]}"#;
+        let body = r#"{"items":[{"id":"a","rank":1},{"id":"b"}]}"#;
         let rows = [
-            (Format::Json, "{\"items\":[{\"id\":\"a\",\"n\":1},{\"id\":\"b\"}]}\n"),
-            (Format::Jsonl, "{\"id\":\"a\",\"n\":1}\n{\"id\":\"b\"}\n"),
-            (Format::Yaml, "items:\n  - id: a\n    n: 1\n  - id: b\n"),
+            (Format::Json, "{\"items\":[{\"id\":\"a\",\"rank\":1},{\"id\":\"b\"}]}\n"),
+            (Format::Jsonl, "{\"id\":\"a\",\"rank\":1}\n{\"id\":\"b\"}\n"),
+            (Format::Yaml, "items:\n  - id: a\n    rank: 1\n  - id: b\n"),
             (Format::Table, "page\n"),
             (Format::Plain, "a\t1\n"),
         ];

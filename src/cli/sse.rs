@@ -105,7 +105,10 @@ mod tests {
             (": keep-alive\n\n", vec![]),
             ("event: verdict\n\n", vec![]),
             ("data: a\ndata:  b\ndata\n\n", vec![message(None, "message", "a\n b\n")]),
-            ("id: 1\ndata: a\n\ndata: b\n\n", vec![message(Some("1"), "message", "a"), message(Some("1"), "message", "b")]),
+            (
+                "id: 1\ndata: a\n\ndata: b\n\n",
+                vec![message(Some("1"), "message", "a"), message(Some("1"), "message", "b")],
+            ),
             ("retry: 100\nunknown: 1\ndata: a\n\n", vec![message(None, "message", "a")]),
             ("data: unfinished\n", vec![]),
         ];

@@ -137,7 +137,8 @@ fn arms(arms: &[Arm]) -> String {
 /// `answering: us (gcp-use)`; both families when they differ.
 fn answering(service: &Service) -> String {
     let answers: Vec<&Answer> = service.answers.iter().filter(|answer| !answer.endpoints.is_empty()).collect();
-    let same = answers.windows(2).all(|pair| (&pair[0].pools, &pair[0].endpoints) == (&pair[1].pools, &pair[1].endpoints));
+    let same =
+        answers.windows(2).all(|pair| (&pair[0].pools, &pair[0].endpoints) == (&pair[1].pools, &pair[1].endpoints));
     let one = |answer: &Answer| {
         let pools: Vec<String> = answer.pools.iter().map(|pool| safe::cell(pool)).collect();
         format!("{} ({})", pools.join(" "), named(&answer.endpoints)).trim_start().to_owned()

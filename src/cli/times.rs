@@ -52,7 +52,8 @@ mod tests {
 
     #[test]
     fn lengths_are_told_in_two_units() {
-        let rows = [(0, "0s"), (59, "59s"), (60, "1m"), (252, "4m12s"), (3600, "1h"), (3661, "1h1m"), (273_600, "3d4h")];
+        let rows =
+            [(0, "0s"), (59, "59s"), (60, "1m"), (252, "4m12s"), (3600, "1h"), (3661, "1h1m"), (273_600, "3d4h")];
         for (seconds, text) in rows {
             assert_eq!(short(Duration::from_secs(seconds)), text);
         }

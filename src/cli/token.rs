@@ -110,7 +110,9 @@ mod tests {
         run(&args(Some("grafana")), &mut screen).unwrap();
         let token = out.text().trim().to_owned();
         assert!(well_formed(&token) && token.starts_with("ws_grafana_"), "{token}");
-        assert!(messages.text().contains(&format!("name = \"grafana\"\nrole = \"viewer\"\nhash = \"{}\"", hash(&token))));
+        assert!(
+            messages.text().contains(&format!("name = \"grafana\"\nrole = \"viewer\"\nhash = \"{}\"", hash(&token)))
+        );
         assert!(!messages.text().contains(&token));
     }
 

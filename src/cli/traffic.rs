@@ -195,9 +195,12 @@ async fn applied(made: &Override, client: &Client) -> Result<Override, Failure> 
             return Ok(now);
         }
         if deadline <= Instant::now() {
-            return Err(Failure::new(Exit::TimedOut, format!("{} is kept, but not everywhere in the answers", made.id))
-                .detail(format!("applied on: {}", now.applied_on.join(" ")))
-                .detail(format!("not yet on: {}", now.pending_on.join(" "))));
+            return Err(Failure::new(
+                Exit::TimedOut,
+                format!("{} is kept, but not everywhere in the answers", made.id),
+            )
+            .detail(format!("applied on: {}", now.applied_on.join(" ")))
+            .detail(format!("not yet on: {}", now.pending_on.join(" "))));
         }
         sleep(ASK_EVERY).await;
     }

@@ -25,6 +25,7 @@ pub(super) struct Problem {
     pub(super) hint: Option<String>,
     pub(super) errors: Vec<Pointed>,
     pub(super) blocking: Vec<Value>,
+    pub(super) problems: Vec<Rendered>,
     pub(super) request_id: Option<String>,
 }
 
@@ -34,6 +35,13 @@ pub(super) struct Problem {
 pub(super) struct Pointed {
     pub(super) pointer: String,
     pub(super) detail: String,
+}
+
+/// A problem of a configuration, as `wayshift check` prints it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Rendered {
+    pub(super) text: String,
 }
 
 /// `GET /v1/status`.
@@ -201,6 +209,8 @@ pub(super) struct Event {
     pub(super) at: Option<Wall>,
     pub(super) kind: String,
     pub(super) text: String,
+    /// Of a `gap` in a stream, which has no text.
+    pub(super) detail: Option<String>,
 }
 
 /// `GET /v1/explain`.

@@ -56,17 +56,18 @@ impl Surroundings {
 impl Door {
     /// The first that is named, or the first socket on which somebody listens.
     pub(in crate::cli) fn find(at: &At, around: &Surroundings) -> Result<Self, Failure> {
-        let token = at.token_file.as_deref().map(token).transpose()?;
+        let token = || at.token_file.as_deref().map(token).transpose();
         if let Some(path) = &at.socket {
-            return Ok(Self::at_socket(path.clone(), token));
+            return Ok(Self::at_socket(path.clone(), token()?));
         }
         if let Some(text) = at.url.as_ref().or(around.url.as_ref()) {
-            return Self::at_url(text, token);
+            return Self::at_url(text, token()?);
         }
         let mut failure = Failure::new(Exit::Unreachable, "no node answers on this machine's sockets");
         for path in around.sockets() {
             match UnixStream::connect(&path) {
-                Ok(_) => return Ok(Self::at_socket(path, token)),
+                // Who may connect is admin: a token that is still around would only make less of it.
+                Ok(_) => return Ok(Self::at_socket(path, None)),
                 Err(error) => {
                     if error.kind() == io::ErrorKind::PermissionDenied {
                         failure.exit = Exit::NotAllowed;
@@ -226,7 +227,12 @@ mod tests {
     fn a_token_is_one_line_from_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
-        let find = || Door::find(&At { token_file: Some(path.clone()), ..at(Some("http://ops.example.com")) }, &Surroundings::default());
+        let find = || {
+            Door::find(
+                &At { token_file: Some(path.clone()), ..at(Some("http://ops.example.com")) },
+                &Surroundings::default(),
+            )
+        };
         assert_eq!(find().unwrap_err().exit, Exit::Usage);
         for (text, good) in [("ws_a_b\n", true), ("", false), ("two words", false), (&"x".repeat(5000), false)] {
             std::fs::write(&path, text).unwrap();

@@ -65,6 +65,9 @@ impl Reply {
         for error in problem.errors.iter().filter(|error| error.detail != failure.what).collect::<Vec<_>>() {
             failure = failure.detail(format!("{}: {}", error.pointer, error.detail));
         }
+        for line in problem.problems.iter().flat_map(|problem| problem.text.trim_end().lines()) {
+            failure = failure.detail(line);
+        }
         for blocking in &problem.blocking {
             failure = failure.detail(format!("blocked by {}", words(blocking)));
         }
@@ -86,7 +89,7 @@ fn exit(status: u16, code: &str) -> Exit {
         401 | 403 => Exit::NotAllowed,
         408 | 504 => Exit::TimedOut,
         409 if code.starts_with("safety.") => Exit::Refused,
-        _ if code.starts_with("config.") => Exit::Configuration,
+        _ if code == "config.refused" => Exit::Configuration,
         _ => Exit::Failed,
     }
 }
@@ -97,7 +100,12 @@ fn words(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Object(map) => {
             let part = |key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default();
-            [part("blocking"), part("detail")].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join(": ")
+            [part("blocking"), part("detail")]
+                .iter()
+                .filter(|part| !part.is_empty())
+                .copied()
+                .collect::<Vec<_>>()
+                .join(": ")
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => value.to_string(),
     }
@@ -121,6 +129,7 @@ mod tests {
             (409, r#"{"code":"idempotency.in_progress"}"#, Exit::Failed),
             (412, r#"{"code":"precondition"}"#, Exit::Failed),
             (422, r#"{"code":"config.refused"}"#, Exit::Configuration),
+            (503, r#"{"code":"config.busy"}"#, Exit::Failed),
             (422, r#"{"code":"override.reason"}"#, Exit::Failed),
             (500, "<html>", Exit::Failed),
             (504, "", Exit::TimedOut),
@@ -142,6 +151,16 @@ mod tests {
              /target: no\n  blocked by rule one-cloud\n  blocked by www: none left\n  request rq_1\nhint: clear ov_1 first"
         );
         assert_eq!(reply(502, "<html>").failure().to_string(), "error: the node answers 502 Bad Gateway");
+    }
+
+    #[test]
+    fn a_refused_reload_names_every_problem_with_its_caret() {
+        let body = r#"{"status":422,"code":"config.refused","detail":"nothing changed: t.toml:1:1: error[E003]: x","problems":[
+            {"severity":"error","code":"E003","message":"x","text":"error[E003]: x\n ^\n"},{"text":"error[E012]: y"}]}"#;
+        assert_eq!(
+            reply(422, body).failure().to_string(),
+            "error: nothing changed: t.toml:1:1: error[E003]: x\n  error[E003]: x\n   ^\n  error[E012]: y"
+        );
     }
 
     #[test]

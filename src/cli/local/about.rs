@@ -41,7 +41,8 @@ pub(in crate::cli) fn version(screen: &mut Screen) -> Result<Exit, Failure> {
     let version = env!("CARGO_PKG_VERSION");
     let rust = env!("CARGO_PKG_RUST_VERSION");
     let system = format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS);
-    let raw = json!({ "name": "wayshift", "version": version, "api": "v1", "rust": rust, "system": system }).to_string();
+    let raw =
+        json!({ "name": "wayshift", "version": version, "api": "v1", "rust": rust, "system": system }).to_string();
     let fields = || {
         let mut table = Table::new(&["NAME", "VERSION"]);
         table.row(["wayshift".into(), version.into()]);

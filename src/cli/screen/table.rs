@@ -111,7 +111,10 @@ mod tests {
         let mut table = Table::new(&["ID", "STATE", "WHY"]);
         table.row(["aws-use".into(), Cell::state("down"), "timeout\u{1b}[2J".into()]);
         table.row(["x".into(), Cell::state("up"), "".into()]);
-        assert_eq!(table.aligned(Paint(false)), "ID       STATE   WHY\naws-use  ✖ down  timeout\\u{1b}[2J\nx        ● up\n");
+        assert_eq!(
+            table.aligned(Paint(false)),
+            "ID       STATE   WHY\naws-use  ✖ down  timeout\\u{1b}[2J\nx        ● up\n"
+        );
         assert_eq!(table.plain(), "aws-use\tdown\ttimeout\\u{1b}[2J\nx\tup\t\n");
     }
 }

@@ -59,10 +59,11 @@ pub(super) async fn show(things: &[Thing], client: &Client, screen: &mut Screen)
     let mut all_up = true;
     for thing in things {
         let reply = client.send(Ask::get(&["v1", thing.path, &thing.name])).await?;
-        let rows = rows(thing, &reply.body, Clock::wall()).map_err(|error| match reply.parsed::<serde_json::Value>() {
-            Err(failure) => failure,
-            Ok(_) => Failure::new(super::Exit::Failed, format!("the node's answer is not understood: {error}")),
-        })?;
+        let rows =
+            rows(thing, &reply.body, Clock::wall()).map_err(|error| match reply.parsed::<serde_json::Value>() {
+                Err(failure) => failure,
+                Ok(_) => Failure::new(super::Exit::Failed, format!("the node's answer is not understood: {error}")),
+            })?;
         all_up &= rows.up;
         match screen.format {
             Format::Table | Format::Plain => rows.rows.into_iter().for_each(|row| table.row(row)),
@@ -84,13 +85,21 @@ struct Rows {
 }
 
 fn rows(thing: &Thing, body: &str, now: Wall) -> Result<Rows, serde_json::Error> {
-    let head = |verdict: &str, more: String| [thing.word.into(), thing.name.as_str().into(), Cell::state(verdict), more.into()];
+    let head = |verdict: &str, more: String| {
+        [thing.word.into(), thing.name.as_str().into(), Cell::state(verdict), more.into()]
+    };
     Ok(match thing.kind {
         Kind::Service => {
             let service: Service = serde_json::from_str(body)?;
             let mut rows = vec![head(&service.verdict, super::answering(&service))];
             rows.extend(service.pools.iter().map(|arm| {
-                let state = if arm.up == arm.of { "up" } else if arm.up == 0 { "down" } else { "degraded" };
+                let state = if arm.up == arm.of {
+                    "up"
+                } else if arm.up == 0 {
+                    "down"
+                } else {
+                    "degraded"
+                };
                 let more = format!("{} of {} up", arm.up, arm.of);
                 ["  pool".into(), arm.pool.as_str().into(), Cell::state(state), more.into()]
             }));
@@ -130,7 +139,9 @@ mod tests {
 
     #[test]
     fn things_are_kind_and_name() {
-        for (text, word) in [("service/www", Some("service")), ("endpoints/a", Some("endpoint")), ("pool:eu", Some("pool"))] {
+        for (text, word) in
+            [("service/www", Some("service")), ("endpoints/a", Some("endpoint")), ("pool:eu", Some("pool"))]
+        {
             assert_eq!(Thing::parse(text).ok().map(|thing| thing.word), word, "{text}");
         }
         for text in ["www", "service/", "cloud/aws", ""] {
@@ -144,7 +155,8 @@ mod tests {
             "measured":"down","since":"2026-11-23T10:41:58Z","targets":[{"check":"web","family":"v4","address":"203.0.113.10",
             "verdict":"down","measured":"down","cause":"voted","since":"2026-11-23T10:41:58Z","votes":{"up":0,"down":3,"abstained":0},
             "last":{"outcome":"fail","detail":"connect timeout","phases":{"total_ms":2000}}}]}"#;
-        let rows = rows(&Thing::parse("endpoint/aws-use").unwrap(), body, "2026-11-23T10:46:10Z".parse().unwrap()).unwrap();
+        let rows =
+            rows(&Thing::parse("endpoint/aws-use").unwrap(), body, "2026-11-23T10:46:10Z".parse().unwrap()).unwrap();
         assert!(!rows.up);
         let mut table = Table::new(&["KIND", "ID", "STATE", "MORE"]);
         rows.rows.into_iter().for_each(|row| table.row(row));

@@ -21,12 +21,15 @@ use crate::{
 /// Most pages of a list that are fetched; at the limit the rest is named as missing.
 const PAGES_MAX: usize = 200;
 
+/// How many entries a page is asked to hold: as many as the node gives.
+const PAGE_LENGTH: &str = "1000";
+
 /// All entries of a collection, and the body to show: the node's own if one page holds all, else one made of all pages.
 pub(super) async fn all(path: &[&str], client: &Client) -> Result<(String, Vec<Value>), Failure> {
     let mut items: Vec<Value> = Vec::new();
     let mut cursor: Option<String> = None;
     for page in 0..PAGES_MAX {
-        let ask = Ask::get(path);
+        let ask = Ask::get(path).with("limit", PAGE_LENGTH);
         let reply = client.send(match &cursor {
             Some(cursor) => ask.with("cursor", cursor),
             None => ask,
@@ -137,7 +140,8 @@ async fn gone(ids: &[String], client: &Client) -> Result<(), Failure> {
     let deadline = Instant::now() + client.timeout();
     loop {
         let (_, held) = overrides(client).await?;
-        let still: Vec<&str> = held.iter().map(|order| order.id.as_str()).filter(|id| ids.iter().any(|i| i == id)).collect();
+        let still: Vec<&str> =
+            held.iter().map(|order| order.id.as_str()).filter(|id| ids.iter().any(|i| i == id)).collect();
         if still.is_empty() {
             return Ok(());
         }

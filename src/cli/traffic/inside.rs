@@ -54,7 +54,8 @@ impl Inventory {
                 one.is_exact() && called.peek().is_some() && called.all(|known| touches(wide, known))
             }
             (Selector::Service(services), Selector::Pool(one)) => {
-                let users = self.pools.iter().find(|pool| one.is_exact() && one.fits(&pool.id)).map(|pool| &pool.services);
+                let users =
+                    self.pools.iter().find(|pool| one.is_exact() && one.fits(&pool.id)).map(|pool| &pool.services);
                 users.is_some_and(|users| !users.is_empty() && users.iter().all(|user| services.fits(user)))
             }
             (
@@ -101,8 +102,7 @@ fn named(known: &Known, glob: &Glob) -> bool {
 /// Whether everything that fits `narrow` fits `wide`. Sound, not complete: `narrow` is read as a text of its own, and
 /// its `*` must then fall under a `*`.
 fn wider(wide: &Glob, narrow: &Glob) -> bool {
-    wide == narrow
-        || (wide.fits(narrow.as_str()) && !(narrow.as_str().contains('*') && wide.as_str().contains('?')))
+    wide == narrow || (wide.fits(narrow.as_str()) && !(narrow.as_str().contains('*') && wide.as_str().contains('?')))
 }
 
 #[cfg(test)]

@@ -94,13 +94,7 @@ async fn split(draft: &Draft, effect: &Effect, client: &Client, seen: &mut Seen)
     Ok(())
 }
 
-fn show(
-    draft: &Draft,
-    body: &str,
-    effect: &Effect,
-    order: &OrderArgs,
-    screen: &mut Screen,
-) -> Result<(), Failure> {
+fn show(draft: &Draft, body: &str, effect: &Effect, order: &OrderArgs, screen: &mut Screen) -> Result<(), Failure> {
     let text = page(draft.action, &draft.target, effect);
     if order.dry_run && screen.format == Format::Table {
         screen.data(&text)
