@@ -143,7 +143,7 @@ mod tests {
                 search.feed(&vec![b'a'; piece], "x", max);
             }
             prop_assert!(search.body.len() <= max);
-            prop_assert!(!search.feed(&vec![b'x'; 5], "x", search.body.len()));
+            prop_assert!(!search.feed(&[b'x'; 5], "x", search.body.len()));
         }
     }
 }

@@ -16,6 +16,7 @@ use super::tls_words;
 use crate::model::{Failure, Outcome, OwnFault};
 
 /// The meaning of an error of the operating system while talking to `address`.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the system's codes, a hundred of them")]
 pub(super) fn of_io(error: &io::Error, address: SocketAddr) -> Outcome {
     let Some(code) = error.raw_os_error() else { return of_kind(error.kind()) };
     match Errno::from_raw(code) {
@@ -97,6 +98,7 @@ fn protocol(words: &str) -> Outcome {
     Outcome::Fail(Failure::Protocol(words))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the library's kinds; more may come")]
 fn of_kind(kind: io::ErrorKind) -> Outcome {
     Outcome::Fail(match kind {
         io::ErrorKind::TimedOut => Failure::Timeout,

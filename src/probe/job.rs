@@ -25,7 +25,7 @@ pub(super) struct Job {
 
 #[derive(Debug)]
 enum Asker {
-    Http(HttpAsker),
+    Http(Box<HttpAsker>),
     Tcp,
     /// This node lacks something the check needs, a trust anchor's file perhaps. It cannot tell.
     Unready,
@@ -102,7 +102,7 @@ fn asker(check: &Check, trust: &Trust, user_agent: &str) -> Asker {
     match &check.kind {
         CheckKind::Tcp { .. } => Asker::Tcp,
         CheckKind::Http(http) => match HttpAsker::new(http, trust, user_agent) {
-            Ok(asker) => Asker::Http(asker),
+            Ok(asker) => Asker::Http(Box::new(asker)),
             Err(why) => {
                 tracing::error!(check = %check.id, why, "this node cannot run the check and casts no votes by it");
                 Asker::Unready

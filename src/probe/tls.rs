@@ -92,10 +92,7 @@ impl Profile {
 
     /// The name to send as SNI; an address is not sent (RFC 6066 section 3).
     pub(super) fn sni(&self) -> Option<&str> {
-        match &self.name {
-            ServerName::DnsName(name) => Some(name.as_ref()),
-            _ => None,
-        }
+        if let ServerName::DnsName(name) = &self.name { Some(name.as_ref()) } else { None }
     }
 }
 

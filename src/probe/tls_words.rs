@@ -8,6 +8,7 @@ pub(super) const WORDS_MAX: usize = 160;
 const NAMES_SHOWN: usize = 3;
 
 /// The reason of a TLS error.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what has no words of ours has the library's")]
 pub(super) fn of(error: &Error) -> String {
     let words = match error {
         Error::InvalidCertificate(why) => of_certificate(why),
@@ -20,6 +21,7 @@ pub(super) fn of(error: &Error) -> String {
     harmless(&words)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "what has no words of ours has the library's")]
 fn of_certificate(why: &CertificateError) -> String {
     match why {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "the certificate has expired".into(),

@@ -119,7 +119,8 @@ async fn a_text_beyond_the_bound_is_not_found() {
 #[tokio::test]
 async fn what_breaks_is_told_by_its_name() {
     use Failure::{Protocol, Reset};
-    let cases: [(Manner, fn(&Failure) -> bool); 8] = [
+    type Fits = fn(&Failure) -> bool;
+    let cases: [(Manner, Fits); 8] = [
         (Manner::Reset, |f| matches!(f, Reset)),
         (Manner::Say(b"".to_vec()), |f| matches!(f, Reset)),
         (Manner::Say(b"HTTP/1.1 200 OK\r\nX: ".to_vec()), |f| matches!(f, Reset)),

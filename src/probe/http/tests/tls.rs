@@ -40,10 +40,8 @@ async fn show(shown: &Shown, http: HttpCheck) -> Observation {
 }
 
 fn words(seen: &Observation) -> &str {
-    match &seen.outcome {
-        Outcome::Fail(Failure::Tls(words)) => words,
-        other => panic!("no TLS failure: {other:?}"),
-    }
+    let Outcome::Fail(Failure::Tls(words)) = &seen.outcome else { panic!("no TLS failure: {seen:?}") };
+    words
 }
 
 #[tokio::test]
