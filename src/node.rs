@@ -12,6 +12,7 @@ mod herald;
 mod map;
 pub mod reload;
 mod rooms;
+mod serve;
 mod service;
 mod vantage;
 
@@ -25,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     boot::{Boot, NoConfiguration},
+    serve::serve,
     service::asked_to_stop,
     vantage::Vantage,
 };
@@ -106,8 +108,7 @@ impl Node {
         let settings = boot.loaded.settings.clone();
         let disk = Disk::open(&settings.store.path, started)?;
         let (metrics, mut registry) = Metrics::new();
-        let feed = Arc::new(admin::Feed::new());
-        let herald = Arc::new(Herald::new(Arc::clone(&disk.journal), Arc::clone(&feed)));
+        let herald = Arc::new(Herald::new(Arc::clone(&disk.journal)));
         if boot.stale.is_none() {
             reload::keep(&disk.accepted, &boot.loaded, started);
         }
@@ -125,7 +126,7 @@ impl Node {
         let (stale, stale_seen) = watch::channel(boot.stale.clone());
         let (fleet, fleet_seen) = watch::channel(Arc::clone(&boot.loaded.fleet));
         let (reload_in, reload_asks) = mpsc::channel(reload::ASKS_MAX);
-        let keys = Arc::new(Keys::new(Vec::new()));
+        let keys = Arc::new(Keys::new(bridge::known_tokens(&settings)));
         let conditions = Conditions::new(&disk, &stale_seen, started, doors.is_some() || !settings.node.roles.answer);
         let recent = Arc::new(Recent::new());
         let (api_reload, reload_requests) = mpsc::channel(reload::ASKS_MAX);
@@ -138,7 +139,8 @@ impl Node {
             live: handle.live.clone(),
             store: Arc::clone(&disk.store),
             recent: Arc::clone(&recent),
-            feed,
+            journal: Arc::clone(&disk.journal),
+            config: config_seen.clone(),
             reload: api_reload,
             probe: api_probe,
             condition: conditions.watch(),
@@ -148,14 +150,14 @@ impl Node {
             stop: stop.child_token(),
         };
         let admin_room = Room::start("admin", ADMIN_THREADS).map_err(StartError::Threads)?;
-        let api_settings = map::admin(&settings.admin);
+        let api_settings = settings.admin.clone();
         let bound = admin_room.run(async move { Admin::bind(&api_settings, &handles) });
         let api = bound.await.expect("binding does not panic")?;
         api.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
         let admin = api.local_addrs();
 
         let mut tasks = JoinSet::new();
-        bridge::tokens(&mut tasks, keys, config_seen.clone(), settings.store.path.clone(), stop.child_token());
+        bridge::tokens(&mut tasks, keys, config_seen.clone(), stop.child_token());
         bridge::reloads(&mut tasks, reload_requests, reload_in.clone(), stop.child_token());
         let (asks_in, asks) = mpsc::channel(bridge::PROBE_REQUESTS_MAX);
         bridge::probe_requests(&mut tasks, probe_requests, asks_in, stop.child_token());
@@ -175,7 +177,7 @@ impl Node {
         let desk = Desk {
             file: boot.file.clone(),
             clock,
-            env: map::environment,
+            env: Arc::clone(&boot.env),
             config,
             stale,
             fleet,

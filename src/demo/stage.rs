@@ -1,4 +1,4 @@
-//! The demo's endpoints: real HTTP on loopback addresses, one port for all, so that the answered address can be asked.
+//! The demo's endpoints: real HTTP on loopback addresses, each on a free port.
 //!
 //! Each can be made ill by hand (`POST /sick`, `POST /well`) and killed outright by the story, which closes its port.
 
@@ -19,9 +19,6 @@ use axum::{
 };
 use tokio::{net::TcpListener, task::JoinSet};
 
-/// How many ports are tried until one is free on every address.
-const PORT_TRIES_MAX: usize = 50;
-
 /// One endpoint of the demo.
 pub struct Actor {
     /// Its id in the configuration.
@@ -32,30 +29,17 @@ pub struct Actor {
     sick: Arc<AtomicBool>,
 }
 
-/// Binds every endpoint, on one port that is free on all their addresses.
+/// Binds every endpoint on an address of its own and serves.
 ///
 /// # Errors
-/// The last bind's error when no such port was found.
+/// The first that cannot be bound.
 pub async fn start(ids: &[&'static str]) -> io::Result<Vec<Actor>> {
-    let mut last = io::Error::other("no port was tried");
-    for _ in 0..PORT_TRIES_MAX {
-        match bind_all(ids.len()).await {
-            Ok(listeners) => return ids.iter().zip(listeners).map(|(id, listener)| Actor::new(id, listener)).collect(),
-            Err(error) => last = error,
-        }
+    let mut actors = Vec::with_capacity(ids.len());
+    for (last, id) in (1..).zip(ids) {
+        let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 10, last), 0)).await?;
+        actors.push(Actor::new(id, listener)?);
     }
-    Err(last)
-}
-
-async fn bind_all(count: usize) -> io::Result<Vec<TcpListener>> {
-    let mut listeners: Vec<TcpListener> = Vec::with_capacity(count);
-    let mut port = 0;
-    for last in (1..).take(count) {
-        let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 10, last), port)).await?;
-        port = listener.local_addr()?.port();
-        listeners.push(listener);
-    }
-    Ok(listeners)
+    Ok(actors)
 }
 
 impl Actor {

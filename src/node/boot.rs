@@ -12,8 +12,11 @@ pub const PLACES: [&str; 2] = ["./wayshift.toml", "/etc/wayshift/wayshift.toml"]
 /// Where accepted configurations are looked for when the file cannot say where its store is.
 const STORE_DEFAULT: &str = "/var/lib/wayshift";
 
+/// Looks environment variables up.
+pub type Env = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What a node starts from.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Boot {
     /// The configuration that serves.
     pub loaded: Arc<Loaded>,
@@ -21,6 +24,8 @@ pub struct Boot {
     pub file: PathBuf,
     /// The file has these problems, and `loaded` is the last accepted one instead.
     pub stale: Option<Arc<Problems>>,
+    /// What reloads look variables up in.
+    pub env: Env,
 }
 
 /// No configuration to start from: exit 78.
@@ -49,12 +54,12 @@ pub fn find(told: Option<PathBuf>) -> PathBuf {
 ///
 /// # Errors
 /// When neither serves.
-pub fn boot(file: PathBuf, env: &dyn Fn(&str) -> Option<String>, strict: bool) -> Result<Boot, NoConfiguration> {
-    match config::load(&file, env) {
-        Ok(loaded) => Ok(Boot { loaded: Arc::new(loaded), file, stale: None }),
+pub fn boot(file: PathBuf, env: Env, strict: bool) -> Result<Boot, NoConfiguration> {
+    match config::load(&file, &*env) {
+        Ok(loaded) => Ok(Boot { loaded: Arc::new(loaded), file, stale: None, env }),
         Err(problems) if strict => Err(NoConfiguration { file, problems }),
-        Err(problems) => match last_accepted(&file, env) {
-            Some(loaded) => Ok(Boot { loaded: Arc::new(loaded), file, stale: Some(Arc::new(problems)) }),
+        Err(problems) => match last_accepted(&file, &*env) {
+            Some(loaded) => Ok(Boot { loaded: Arc::new(loaded), file, stale: Some(Arc::new(problems)), env }),
             None => Err(NoConfiguration { file, problems }),
         },
     }

@@ -73,8 +73,8 @@ impl Conditions {
                 generation,
                 what: Happening::Node { condition: condition.into(), active, detail: detail.into() },
             };
-            let begun = found.iter().filter(|(word, _)| !known.contains_key(word)).map(|(w, d)| tell(w, true, d));
-            let ended = known.iter().filter(|(word, _)| !found.contains_key(word)).map(|(w, d)| tell(w, false, d));
+            let begun = found.iter().filter(|(word, _)| !known.contains_key(*word)).map(|(w, d)| tell(w, true, d));
+            let ended = known.iter().filter(|(word, _)| !found.contains_key(*word)).map(|(w, d)| tell(w, false, d));
             let events: Vec<Event> = begun.chain(ended).collect();
             if !events.is_empty() {
                 herald.tell(events);

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::{
-    admin::Feed,
     model::{Event, Happening, Health},
     store::journal::Journal,
 };
@@ -12,22 +11,19 @@ use crate::{
 #[derive(Debug)]
 pub struct Herald {
     journal: Arc<Journal>,
-    feed: Arc<Feed>,
 }
 
 impl Herald {
-    /// Tells these two.
+    /// Tells through this journal, which shows to live streams what it numbers.
     #[must_use]
-    pub fn new(journal: Arc<Journal>, feed: Arc<Feed>) -> Self {
-        Self { journal, feed }
+    pub fn new(journal: Arc<Journal>) -> Self {
+        Self { journal }
     }
 
     /// Logs, numbers, keeps and shows. Never waits for the disk.
     pub fn tell(&self, events: Vec<Event>) {
         events.iter().for_each(log);
-        for recorded in self.journal.append(events) {
-            self.feed.push(recorded.seq, recorded.event);
-        }
+        self.journal.append(events);
     }
 }
 

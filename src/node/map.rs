@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 
 use crate::{
-    admin, config,
+    config,
     control::Identity,
     dns,
     store::journal,
@@ -41,16 +41,8 @@ pub(super) fn dns(settings: &config::DnsSettings) -> dns::Settings {
     }
 }
 
-pub(super) fn admin(settings: &config::AdminSettings) -> admin::Settings {
-    let listen = settings.listen.iter().map(|listen| match listen {
-        config::AdminListen::Tcp(at) => admin::ListenAt::Tcp(*at),
-        config::AdminListen::Unix(path) => admin::ListenAt::Unix(path.clone()),
-    });
-    admin::Settings { listen: listen.collect(), explicit: settings.listen_explicit, origins: settings.origins.clone() }
-}
-
 pub(super) fn keep(keep: config::Keep) -> journal::Keep {
-    journal::Keep { events: keep.events, transitions: keep.transitions, max_size: keep.max_size }
+    journal::Keep { events: keep.events, transitions: keep.transitions, max_size: keep.max_size, audit: keep.audit }
 }
 
 /// How the log looks, as the configuration says.

@@ -10,7 +10,7 @@ use crate::{
     config::{self, Loaded, Problems},
     control::Input,
     model::{Event, Fleet, Happening, Snapshot, Wall},
-    node::herald::Herald,
+    node::{boot::Env, herald::Herald},
     store::{accepted::AcceptedFolder},
 };
 
@@ -38,16 +38,14 @@ pub type Outcome = Result<Done, Arc<Problems>>;
 /// A reload that took place.
 #[derive(Debug, Clone)]
 pub struct Done {
-    /// The fleet before.
-    pub before: Arc<Fleet>,
-    /// The fleet now.
-    pub after: Arc<Fleet>,
+    /// What served before.
+    pub before: Arc<Loaded>,
+    /// What serves now.
+    pub after: Arc<Loaded>,
     /// The generation of the first snapshot that has it.
     pub generation: u64,
     /// Settings that differ and take effect at the next start only.
     pub needs_restart: Vec<&'static str>,
-    /// Lints.
-    pub warnings: Problems,
 }
 
 /// What the desk works with.
@@ -57,7 +55,7 @@ pub struct Desk {
     /// Time.
     pub clock: Clock,
     /// Environment variables.
-    pub env: fn(&str) -> Option<String>,
+    pub env: Env,
     /// The configuration in force.
     pub config: watch::Sender<Arc<Loaded>>,
     /// What the file's problems are, while an older configuration serves.
@@ -92,8 +90,8 @@ impl Desk {
     }
 
     async fn reload(&mut self) -> Outcome {
-        let (file, env) = (self.file.clone(), self.env);
-        let read = tokio::task::spawn_blocking(move || config::load(&file, &env)).await;
+        let (file, env) = (self.file.clone(), Arc::clone(&self.env));
+        let read = tokio::task::spawn_blocking(move || config::load(&file, &*env)).await;
         match read {
             Ok(Ok(loaded)) => Ok(self.adopt(Arc::new(loaded)).await),
             Ok(Err(problems)) => Err(self.refuse(problems)),
@@ -134,11 +132,10 @@ impl Desk {
         }
         self.happened(Happening::Reloaded { digest });
         Done {
-            before: Arc::clone(&before.fleet),
-            after: Arc::clone(&loaded.fleet),
+            before,
+            after: loaded,
             generation,
             needs_restart,
-            warnings: loaded.warnings.clone(),
         }
     }
 
