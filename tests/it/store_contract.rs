@@ -9,9 +9,9 @@ use wayshift::{
     store::{AuditDraft, Change, ControlStore, KeepKey, Seen, StoreError, sqlite::Embedded},
 };
 
-pub const AT: Wall = Wall(1_700_000_000_000);
+pub(crate) const AT: Wall = Wall(1_700_000_000_000);
 
-pub fn order(number: u64) -> Override {
+pub(crate) fn order(number: u64) -> Override {
     Override {
         id: OverrideId::new(ulid::Ulid::from_parts(AT.0 + number, u128::from(number))),
         action: Action::Drain,
@@ -26,7 +26,7 @@ pub fn order(number: u64) -> Override {
     }
 }
 
-pub fn draft(action: &str) -> AuditDraft {
+pub(crate) fn draft(action: &str) -> AuditDraft {
     AuditDraft {
         at: AT,
         actor: "token:web-oncall".into(),
@@ -40,7 +40,7 @@ pub fn draft(action: &str) -> AuditDraft {
     }
 }
 
-pub fn key(name: &str, fingerprint: &str) -> KeepKey {
+pub(crate) fn key(name: &str, fingerprint: &str) -> KeepKey {
     KeepKey {
         principal: "token:web-oncall".into(),
         key: name.into(),
@@ -49,11 +49,11 @@ pub fn key(name: &str, fingerprint: &str) -> KeepKey {
     }
 }
 
-pub fn open(folder: &Path) -> Arc<dyn ControlStore> {
+pub(crate) fn open(folder: &Path) -> Arc<dyn ControlStore> {
     Arc::new(Embedded::open(folder, AT).expect("a store of our own"))
 }
 
-pub async fn create(store: &dyn ControlStore, number: u64) -> Result<(), StoreError> {
+pub(crate) async fn create(store: &dyn ControlStore, number: u64) -> Result<(), StoreError> {
     let seen = store.load().await?.generation;
     store.commit(Change::Create(order(number)), Seen(seen), draft("override.create"), None).await.map(drop)
 }
