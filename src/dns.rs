@@ -1,1 +1,204 @@
-//! The room `dns`.
+//! The DNS doors: sockets, reading, answering and writing. They read the answer table and nothing else, so they go on
+//! answering whatever happens to the rest of the program.
+//!
+//! A packet's way: a door ([`Doors`]: UDP threads, the TCP loop) hands the bytes to an [`Answerer`]; it reads them
+//! ([`read`]), looks the question up ([`answer`]), and writes the reply ([`mod@write`]). The doors run on threads of their
+//! own: no load elsewhere in the program makes them wait.
+
+pub mod answer;
+mod bind;
+mod chaos;
+mod desk;
+mod handler;
+mod message;
+mod names;
+pub mod read;
+mod tcp;
+mod udp;
+pub mod write;
+
+use std::{
+    io,
+    net::SocketAddr,
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use tokio::{runtime::Runtime, sync::mpsc};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+
+use self::bind::Bound;
+pub use self::{
+    bind::{BindError, Transport},
+    desk::{Answerer, Chaos, Client, Desk, Face, Handled},
+    handler::{General, Handler},
+    message::{Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN},
+    tcp::Limits as TcpLimits,
+};
+use crate::{steer::Live, telemetry::dns::DnsMetrics};
+
+/// How long the doors finish what they have begun. Afterwards connections are cut.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// Where the doors listen, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// UDP and TCP on each. Port 0 takes one that is free for both.
+    pub listen: Vec<SocketAddr>,
+    /// UDP threads for each address, and threads for all streams together.
+    pub threads: NonZeroUsize,
+    /// What the doors say about the node.
+    pub face: Face,
+    /// Of streams.
+    pub tcp: TcpLimits,
+}
+
+/// Bound sockets, not yet served.
+#[derive(Debug)]
+pub struct Doors {
+    bound: Vec<Bound>,
+    settings: Settings,
+    live: Live,
+    metrics: Arc<DnsMetrics>,
+}
+
+/// Why the doors stopped, or did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The system gives no thread.
+    #[error("the system gives no thread for a DNS door")]
+    Thread(#[source] io::Error),
+    /// A door ended by itself, which is a fault of the program. All others were drained.
+    #[error("the door {0} ended by itself")]
+    Ended(String),
+}
+
+impl Doors {
+    /// Binds every socket. Nothing is served yet, and what comes in waits.
+    ///
+    /// # Errors
+    /// [`BindError`] names the first address that is not to be had, and what helps. Nothing stays bound then.
+    pub fn bind(settings: Settings, live: Live, metrics: Arc<DnsMetrics>) -> Result<Self, BindError> {
+        let bound =
+            settings.listen.iter().map(|&address| Bound::bind(address, settings.threads)).collect::<Result<_, _>>()?;
+        Ok(Self { bound, settings, live, metrics })
+    }
+
+    /// The addresses in the order of [`Settings::listen`], with their real ports.
+    #[must_use]
+    pub fn local_addrs(&self) -> Vec<SocketAddr> {
+        self.bound.iter().map(|bound| bound.address).collect()
+    }
+
+    /// Serves until told to end, then answers what has been asked, and returns when all threads have ended.
+    ///
+    /// # Errors
+    /// [`RunError`] when the doors cannot open or one of them ends by itself.
+    pub async fn run(self, until: CancellationToken) -> Result<(), RunError> {
+        // Dropping the future ends the doors as well.
+        let stop = Stop { udp: Arc::new(AtomicBool::new(false)), tcp: until.child_token() };
+        let addresses = self.local_addrs();
+        let (ended, mut ends) = mpsc::channel(1);
+        let threads = self.open(&stop, &ended);
+        drop(ended);
+        let result = match &threads {
+            (_, Err(_)) => Ok(()),
+            (_, Ok(())) => {
+                info!(?addresses, "the DNS doors are open");
+                tokio::select! {
+                    biased;
+                    () = until.cancelled() => Ok(()),
+                    name = ends.recv() => Err(RunError::Ended(name.unwrap_or_default())),
+                }
+            }
+        };
+        stop.now();
+        let (threads, opened) = threads;
+        let joined = tokio::task::spawn_blocking(|| threads.into_iter().all(|thread| thread.join().is_ok())).await;
+        if !matches!(joined, Ok(true)) {
+            error!("a DNS door panicked");
+        }
+        opened.map_err(RunError::Thread).and(result)
+    }
+
+    fn open(self, stop: &Stop, ended: &mpsc::Sender<String>) -> (Vec<JoinHandle<()>>, io::Result<()>) {
+        let mut threads = Vec::new();
+        let opened = self.open_each(stop, ended, &mut threads);
+        (threads, opened)
+    }
+
+    fn open_each(self, stop: &Stop, ended: &mpsc::Sender<String>, threads: &mut Vec<JoinHandle<()>>) -> io::Result<()> {
+        let Self { bound, settings, live, metrics } = self;
+        let face = Arc::new(settings.face);
+        let desk = || -> io::Result<General> {
+            let seed = getrandom::u64().map_err(io::Error::other)?;
+            Ok(General::new(Desk::new(live.reader(), Arc::clone(&face), seed, metrics.shard())))
+        };
+        let mut spawn = |name: String, body: Box<dyn FnOnce() + Send>| -> io::Result<()> {
+            let end = End { name: name.clone(), ended: ended.clone() };
+            threads.push(thread::Builder::new().name(name).spawn(move || {
+                let _end = end;
+                body();
+            })?);
+            Ok(())
+        };
+        let mut listeners = Vec::new();
+        for (nth, Bound { udp, tcp, .. }) in bound.into_iter().enumerate() {
+            listeners.push(tcp);
+            for (thread, port) in udp.into_iter().enumerate() {
+                let (desk, stop) = (desk()?, Arc::clone(&stop.udp));
+                spawn(format!("dns-udp-{nth}-{thread}"), Box::new(move || udp::serve(&port, desk, &stop)))?;
+            }
+        }
+        let runtime = stream_runtime(settings.threads)?;
+        let desks = (0..settings.threads.get()).map(|_| desk()).collect::<io::Result<Vec<_>>>()?;
+        let door = tcp::Door::new(desks, settings.tcp, metrics, stop.tcp.clone());
+        spawn("dns-tcp".into(), Box::new(move || runtime.block_on(door.serve(listeners))))
+    }
+}
+
+fn stream_runtime(threads: NonZeroUsize) -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads.get())
+        .thread_name("dns-tcp-worker")
+        .enable_all()
+        .build()
+}
+
+/// Tells the doors to end.
+struct Stop {
+    udp: Arc<AtomicBool>,
+    tcp: CancellationToken,
+}
+
+impl Stop {
+    fn now(&self) {
+        self.udp.store(true, Relaxed);
+        self.tcp.cancel();
+    }
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.now();
+    }
+}
+
+/// Tells that a thread has ended, however it ended.
+struct End {
+    name: String,
+    ended: mpsc::Sender<String>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        // Only the first end is news.
+        let _ = self.ended.try_send(std::mem::take(&mut self.name));
+    }
+}

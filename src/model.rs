@@ -41,6 +41,8 @@ mod time;
 mod verdict;
 mod zone;
 
+/// Writes and reads enums by one word for each value; the configuration has such enums too.
+pub(crate) use self::service::words;
 pub use self::{
     ballot::{Ballot, SelfTest, Vote},
     check::{
@@ -51,7 +53,7 @@ pub use self::{
     event::{Event, Happening},
     fleet::{CheckIx, EndpointIx, Fleet, FleetError, Parts, PoolIx, ServiceIx, Subject, SubjectIx},
     id::{CheckId, EndpointId, ID_LENGTH_MAX, IdError, NodeId, PoolId, ProviderId, RegionId, ServiceId},
-    memory::{LastGood, Memory, Remembered},
+    memory::{Known, LastGood, Memory, Remembered},
     name::{DnsName, LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameError, labels},
     observation::{Complaint, Failure, Observation, Outcome, OwnFault, Phases, SubjectId, Target, Tempo},
     overrides::{Action, Lane, OVERRIDES_MAX, Override, OverrideId, OverrideIdError, REASON_LENGTH_MAX},

@@ -5,6 +5,7 @@
 
 pub mod dns;
 pub mod http;
+pub mod log;
 pub mod probe;
 
 use std::sync::Arc;
@@ -28,7 +29,7 @@ impl Metrics {
     pub fn new() -> (Self, Registry) {
         let mut registry = Registry::with_prefix("wayshift");
         let metrics = Self {
-            dns: Arc::new(dns::DnsMetrics::register(&mut registry)),
+            dns: dns::DnsMetrics::register(&mut registry),
             probe: Arc::new(probe::ProbeMetrics::register(&mut registry)),
             http: Arc::new(http::HttpMetrics::register(&mut registry)),
         };

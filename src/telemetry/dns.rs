@@ -1,13 +1,275 @@
 //! Metrics of the DNS doors.
+//!
+//! Each door thread counts into a shard of its own, so that no cache line is shared for a query; the shards are summed
+//! when somebody scrapes. Labels are closed sets: an unknown type counts as `other`, and no name or client ever shows.
 
-use prometheus_client::registry::Registry;
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, NoLabelSet},
+    metrics::MetricType,
+    registry::Registry,
+};
+
+/// The label that stands for every number without a word.
+const OTHER: &str = "other";
+/// Types with a word of their own (IANA: DNS Resource Record Types).
+const TYPES: [(u16, &str); 14] = [
+    (1, "A"),
+    (28, "AAAA"),
+    (255, "ANY"),
+    (257, "CAA"),
+    (5, "CNAME"),
+    (48, "DNSKEY"),
+    (43, "DS"),
+    (65, "HTTPS"),
+    (15, "MX"),
+    (2, "NS"),
+    (12, "PTR"),
+    (6, "SOA"),
+    (33, "SRV"),
+    (16, "TXT"),
+];
+/// Response codes we send (IANA: DNS RCODEs).
+const RCODES: [(u16, &str); 9] = [
+    (0, "NOERROR"),
+    (1, "FORMERR"),
+    (2, "SERVFAIL"),
+    (3, "NXDOMAIN"),
+    (4, "NOTIMP"),
+    (5, "REFUSED"),
+    (6, "YXDOMAIN"),
+    (9, "NOTAUTH"),
+    (16, "BADVERS"),
+];
+const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
+
+/// How a query came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proto {
+    /// In a datagram.
+    Udp,
+    /// On a stream in the clear.
+    Tcp,
+}
+
+/// Why a packet got no reply, or its reply did not leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropReason {
+    /// Shorter than a header.
+    Short,
+    /// It was a response.
+    Response,
+    /// Longer than any query we take.
+    Oversize,
+    /// From port 0, or from or to many at once.
+    Source,
+    /// The socket took no more.
+    Send,
+    /// The door met a fault of its own.
+    Fault,
+}
+
+impl Proto {
+    const WORDS: [&str; 2] = ["udp", "tcp"];
+}
+
+impl DropReason {
+    const WORDS: [&str; 6] = ["short", "response", "oversize", "source", "send", "fault"];
+}
 
 /// Counted by the DNS doors.
 #[derive(Debug, Default)]
-pub struct DnsMetrics {}
+pub struct DnsMetrics {
+    shards: Mutex<Shards>,
+    connections: AtomicI64,
+    evictions: AtomicU64,
+}
+
+/// The shards in use, and the sum of those whose door has gone.
+#[derive(Debug, Default)]
+struct Shards {
+    live: Vec<Arc<DnsShard>>,
+    gone: DnsShard,
+}
+
+/// What one door thread counts.
+#[derive(Debug, Default)]
+pub struct DnsShard {
+    requests: [[[AtomicU64; TYPES.len() + 1]; FAMILIES.len()]; Proto::WORDS.len()],
+    responses: [[AtomicU64; RCODES.len() + 1]; Proto::WORDS.len()],
+    truncated: AtomicU64,
+    dropped: [AtomicU64; DropReason::WORDS.len()],
+}
+
+impl DnsShard {
+    /// A question was read.
+    pub fn asked(&self, proto: Proto, is_ipv6: bool, kind: u16) {
+        add(&self.requests[proto as usize][usize::from(is_ipv6)][place(&TYPES, kind)], 1);
+    }
+
+    /// A reply was made.
+    pub fn replied(&self, proto: Proto, rcode: u16, is_truncated: bool) {
+        add(&self.responses[proto as usize][place(&RCODES, rcode)], 1);
+        add(&self.truncated, u64::from(is_truncated));
+    }
+
+    /// A packet went without a reply.
+    pub fn dropped(&self, reason: DropReason) {
+        add(&self.dropped[reason as usize], 1);
+    }
+
+    fn cells(&self) -> impl Iterator<Item = &AtomicU64> {
+        let requests = self.requests.iter().flatten().flatten();
+        requests.chain(self.responses.iter().flatten()).chain([&self.truncated]).chain(&self.dropped)
+    }
+
+    fn take_in(&self, other: &Self) {
+        for (sum, cell) in self.cells().zip(other.cells()) {
+            add(sum, cell.load(Relaxed));
+        }
+    }
+}
+
+fn add(cell: &AtomicU64, count: u64) {
+    if count != 0 {
+        cell.fetch_add(count, Relaxed);
+    }
+}
+
+fn place(known: &[(u16, &str)], number: u16) -> usize {
+    known.iter().position(|(known, _)| *known == number).unwrap_or(known.len())
+}
+
+fn words(known: &'static [(u16, &'static str)]) -> impl Iterator<Item = &'static str> {
+    known.iter().map(|(_, word)| *word).chain([OTHER])
+}
 
 impl DnsMetrics {
-    pub(super) fn register(_registry: &mut Registry) -> Self {
-        Self::default()
+    pub(super) fn register(registry: &mut Registry) -> Arc<Self> {
+        let metrics = Arc::new(Self::default());
+        registry.register_collector(Box::new(Arc::clone(&metrics)));
+        metrics
+    }
+
+    /// A shard for one door thread. When the thread lets go of it, its counts stay.
+    #[must_use]
+    pub fn shard(&self) -> Arc<DnsShard> {
+        let shard = Arc::new(DnsShard::default());
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner).live.push(Arc::clone(&shard));
+        shard
+    }
+
+    /// A stream was opened.
+    pub fn connected(&self) {
+        self.connections.fetch_add(1, Relaxed);
+    }
+
+    /// A stream was closed; `evicted` if it had to make room for another.
+    pub fn disconnected(&self, evicted: bool) {
+        self.connections.fetch_sub(1, Relaxed);
+        add(&self.evictions, u64::from(evicted));
+    }
+
+    /// The sum of all shards. Shards that nobody else holds are folded away first.
+    fn sum(&self) -> DnsShard {
+        let mut shards = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        let Shards { live, gone } = &mut *shards;
+        live.retain(|shard| {
+            let used = Arc::strong_count(shard) > 1;
+            if !used {
+                gone.take_in(shard);
+            }
+            used
+        });
+        let sum = DnsShard::default();
+        sum.take_in(gone);
+        live.iter().for_each(|shard| sum.take_in(shard));
+        sum
+    }
+}
+
+impl Collector for DnsMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let sum = self.sum();
+        let counter = MetricType::Counter;
+        let mut family = encoder.encode_descriptor("dns_requests", "Questions read", None, counter)?;
+        for (proto, by_family) in Proto::WORDS.iter().zip(&sum.requests) {
+            for (name, by_type) in FAMILIES.iter().zip(by_family) {
+                for (kind, cell) in words(&TYPES).zip(by_type) {
+                    let labels = [("proto", *proto), ("family", *name), ("type", kind)];
+                    family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(&cell.load(Relaxed), None)?;
+                }
+            }
+        }
+        let mut family = encoder.encode_descriptor("dns_responses", "Replies made", None, counter)?;
+        for (proto, by_rcode) in Proto::WORDS.iter().zip(&sum.responses) {
+            for (rcode, cell) in words(&RCODES).zip(by_rcode) {
+                let labels = [("proto", *proto), ("rcode", rcode)];
+                family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(&cell.load(Relaxed), None)?;
+            }
+        }
+        encoder
+            .encode_descriptor("dns_truncated", "Replies that did not fit and say so", None, counter)?
+            .encode_counter::<NoLabelSet, u64, u64>(&sum.truncated.load(Relaxed), None)?;
+        let mut family = encoder.encode_descriptor("dns_dropped", "Packets without a reply", None, counter)?;
+        for (reason, cell) in DropReason::WORDS.iter().zip(&sum.dropped) {
+            family
+                .encode_family(&[("reason", *reason)])?
+                .encode_counter::<NoLabelSet, u64, u64>(&cell.load(Relaxed), None)?;
+        }
+        encoder
+            .encode_descriptor("dns_tcp_connections", "Streams open now", None, MetricType::Gauge)?
+            .encode_family(&[("proto", "tcp")])?
+            .encode_gauge(&self.connections.load(Relaxed))?;
+        encoder
+            .encode_descriptor("dns_tcp_evictions", "Idle streams closed to make room", None, counter)?
+            .encode_counter::<NoLabelSet, u64, u64>(&self.evictions.load(Relaxed), None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_outlive_their_door() {
+        let mut registry = Registry::with_prefix("wayshift");
+        let metrics = DnsMetrics::register(&mut registry);
+        let scrape = || {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+            text
+        };
+        let (one, two) = (metrics.shard(), metrics.shard());
+        one.asked(Proto::Udp, false, 1);
+        two.asked(Proto::Udp, false, 1);
+        two.asked(Proto::Tcp, true, 65280);
+        two.replied(Proto::Tcp, 5, false);
+        one.replied(Proto::Udp, 0, true);
+        one.dropped(DropReason::Response);
+        drop(two);
+        metrics.connected();
+        for _ in 0..2 {
+            let text = scrape();
+            for line in [
+                r#"wayshift_dns_requests_total{proto="udp",family="ipv4",type="A"} 2"#,
+                r#"wayshift_dns_requests_total{proto="tcp",family="ipv6",type="other"} 1"#,
+                r#"wayshift_dns_responses_total{proto="tcp",rcode="REFUSED"} 1"#,
+                "wayshift_dns_truncated_total 1",
+                r#"wayshift_dns_dropped_total{reason="response"} 1"#,
+                r#"wayshift_dns_tcp_connections{proto="tcp"} 1"#,
+            ] {
+                assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+            }
+        }
+        assert_eq!(metrics.shards.lock().unwrap().live.len(), 1);
     }
 }

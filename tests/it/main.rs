@@ -3,3 +3,4 @@
 mod journal;
 mod store_contract;
 mod store_files;
+mod tidy;

@@ -1,0 +1,156 @@
+//! One seat at which packets are answered: read, look up, write, count. Each door thread has its own.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use super::{
+    answer::{Answer, Draws, answer},
+    chaos::chaos,
+    message::{Rcode, meta},
+    read::{Dropped, Query, Reading, read},
+    write::{self, Own, Room, Written},
+};
+use crate::{
+    steer::{Draw, Reader},
+    telemetry::dns::{DnsShard, DropReason, Proto},
+};
+
+/// What the doors say about the node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Face {
+    /// Most octets of a reply over UDP; at least 512.
+    pub udp_size: u16,
+    /// Given to who asks (RFC 5001).
+    pub nsid: Option<Box<str>>,
+    /// What CH TXT tells.
+    pub chaos: Chaos,
+}
+
+/// What is told to questions of class CH (RFC 4892).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Chaos {
+    /// Nothing.
+    #[default]
+    Hide,
+    /// The program's version, and the NSID as id.
+    Version,
+}
+
+/// Who asks, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Client {
+    /// From where.
+    pub address: SocketAddr,
+    /// Through which door.
+    pub proto: Proto,
+    /// How long its connection may be idle, in units of 100 ms (RFC 7828).
+    pub keepalive: Option<u16>,
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handled {
+    /// A reply was appended.
+    Replied,
+    /// Nothing was appended, and nothing is sent.
+    Dropped,
+}
+
+/// Answers packets: the one face that doors see. The fast door will be another maker of the same replies.
+pub trait Answerer {
+    /// Appends the reply to `out`, or nothing.
+    fn answer(&mut self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Handled;
+}
+
+/// Answers packets from the table in force, without help.
+#[derive(Debug)]
+pub struct Desk {
+    table: Reader,
+    face: Arc<Face>,
+    chance: Chance,
+    counts: Arc<DnsShard>,
+}
+
+impl Desk {
+    /// `seed` decides all draws, so that a test can repeat them.
+    #[must_use]
+    pub fn new(table: Reader, face: Arc<Face>, seed: u64, counts: Arc<DnsShard>) -> Self {
+        Self { table, face, chance: Chance::new(seed), counts }
+    }
+
+    /// Lets an old table go, while nobody asks.
+    pub fn idle(&mut self) {
+        self.table.table();
+    }
+
+    /// Where the door counts what it drops by itself.
+    #[must_use]
+    pub fn counts(&self) -> &DnsShard {
+        &self.counts
+    }
+
+    fn reply(&mut self, query: &Query<'_>, client: &Client, own: Own<'_>, out: &mut Vec<u8>) -> Written {
+        let room = match client.proto {
+            Proto::Udp => Room::Datagram,
+            Proto::Tcp => Room::Stream,
+        };
+        match query.class {
+            meta::CLASS_IN => {
+                let answer = answer(self.table.table(), query, &mut self.chance);
+                write::reply(query, &answer, room, own, out)
+            }
+            meta::CLASS_CHAOS => write::reply(query, &chaos(query, own.face), room, own, out),
+            // We have data in one class (RFC 6895 section 3.2).
+            _ => write::reply(query, &Answer::only(Rcode::Refused), room, own, out),
+        }
+    }
+}
+
+impl Answerer for Desk {
+    fn answer(&mut self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Handled {
+        let reading = read(packet);
+        let face = Arc::clone(&self.face);
+        let own = Own { face: &face, keepalive: client.keepalive };
+        let written = match reading {
+            Reading::Drop(why) => {
+                self.counts.dropped(match why {
+                    Dropped::Short => DropReason::Short,
+                    Dropped::Response => DropReason::Response,
+                });
+                return Handled::Dropped;
+            }
+            Reading::Refuse(refusal) => write::refusal(&refusal, own, out),
+            Reading::Query(query) => {
+                self.counts.asked(client.proto, client.address.is_ipv6(), query.kind);
+                self.reply(&query, client, own, out)
+            }
+        };
+        self.counts.replied(client.proto, written.rcode.number(), written.truncated);
+        Handled::Replied
+    }
+}
+
+/// The chance and the turns of one desk.
+#[derive(Debug)]
+struct Chance {
+    random: fastrand::Rng,
+    turns: Vec<u32>,
+}
+
+impl Chance {
+    fn new(seed: u64) -> Self {
+        Self { random: fastrand::Rng::with_seed(seed), turns: Vec::new() }
+    }
+}
+
+impl Draws for Chance {
+    /// Turns begin at a random place, so that the desks of a node do not all begin with the same endpoint. There are as
+    /// many as the largest table had slots.
+    fn draw(&mut self, slot: usize) -> Draw {
+        if self.turns.len() <= slot {
+            self.turns.resize_with(slot + 1, || self.random.u32(..));
+        }
+        let turn = self.turns[slot];
+        self.turns[slot] = turn.wrapping_add(1);
+        Draw { word: self.random.u64(..), turn }
+    }
+}

@@ -1,0 +1,207 @@
+//! Reading what comes in: header, question and OPT, straight from the bytes, before anything is decoded.
+//!
+//! Why our own: this is what strangers reach. It follows no pointer, copies only the name, allocates nothing, and says
+//! for each packet whether it is dropped, refused with a code, or a query. All doors share it, so all doors agree.
+
+mod extra;
+
+use self::extra::{Extra, walk};
+use super::message::{HEADER, Rcode, flag, meta, u16_at};
+use crate::model::{LABEL_LENGTH_MAX, NAME_LENGTH_MAX, kind};
+
+/// Most records in the additional section of a query: an OPT and a TSIG. Beyond it: FORMERR.
+const ADDITIONALS_MAX: u16 = 2;
+/// Most records stepped over on the way to an OPT, in queries that are refused anyway. Beyond it: refused without OPT.
+const RECORDS_WALKED_MAX: u16 = 16;
+
+/// What a packet is.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack, for one packet")]
+pub enum Reading<'p> {
+    /// Nothing is sent back.
+    Drop(Dropped),
+    /// No query of ours; answered with a code.
+    Refuse(Refusal<'p>),
+    /// A question to look up.
+    Query(Query<'p>),
+}
+
+/// Why nothing is sent back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dropped {
+    /// Shorter than a header: there is no id to answer to.
+    Short,
+    /// A response. Answering responses makes two servers talk for ever.
+    Response,
+}
+
+/// What is answered without a look-up.
+#[derive(Debug)]
+pub struct Refusal<'p> {
+    /// Of the query.
+    pub head: Head,
+    /// What is said.
+    pub rcode: Rcode,
+    /// The question as sent, if there is exactly one and it could be read.
+    pub question: Option<&'p [u8]>,
+    /// Of the query, if one could be read.
+    pub edns: Option<Edns>,
+}
+
+/// One well-formed question.
+#[derive(Debug)]
+pub struct Query<'p> {
+    /// Of the query.
+    pub head: Head,
+    /// Name, type and class as sent, to be echoed octet by octet (draft-vixie-dnsext-dns0x20).
+    pub question: &'p [u8],
+    /// The name in lower case.
+    pub name: LowerName,
+    /// QTYPE.
+    pub kind: u16,
+    /// QCLASS.
+    pub class: u16,
+    /// Of the query.
+    pub edns: Option<Edns>,
+}
+
+/// What a reply takes over from the header of its query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Goes back as it came.
+    pub id: u16,
+    /// Kept in its place: bits 3 to 6 of the third octet.
+    pub opcode: u8,
+    /// Copied (RFC 6895 section 2.1).
+    pub recursion_desired: bool,
+    /// Copied (RFC 4035 section 3.1.6).
+    pub checking_disabled: bool,
+}
+
+/// What an OPT record said (RFC 6891).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edns {
+    /// What the client can take over UDP, at least 512.
+    pub size: u16,
+    /// 0 is the only one there is.
+    pub version: u8,
+    /// DO (RFC 3225), copied.
+    pub dnssec_ok: bool,
+    /// NSID is asked for (RFC 5001).
+    pub nsid: bool,
+    /// The idle time of the connection is asked for (RFC 7828).
+    pub keepalive: bool,
+}
+
+/// An uncompressed name in lower case, in place.
+#[derive(Clone)]
+pub struct LowerName {
+    bytes: [u8; NAME_LENGTH_MAX],
+    length: u8,
+}
+
+impl LowerName {
+    /// The wire bytes, root octet included.
+    #[must_use]
+    pub fn wire(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+
+    /// The first name in `bytes`. Pointers are refused: nobody needs them in a question (and RFC 9267 shows their harm).
+    fn first(bytes: &[u8]) -> Option<Self> {
+        let mut at = 0;
+        loop {
+            let length = usize::from(*bytes.get(at)?);
+            if length > LABEL_LENGTH_MAX {
+                return None;
+            }
+            at += 1 + length;
+            if at > NAME_LENGTH_MAX {
+                return None;
+            }
+            if length == 0 {
+                break;
+            }
+        }
+        let mut name = Self { bytes: [0; NAME_LENGTH_MAX], length: u8::try_from(at).ok()? };
+        name.bytes[..at].copy_from_slice(bytes.get(..at)?);
+        // Length octets are at most 63 and so below `A`: lowering every octet changes letters alone.
+        name.bytes[..at].make_ascii_lowercase();
+        Some(name)
+    }
+}
+
+impl std::fmt::Debug for LowerName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", crate::model::DnsName::from_wire(self.wire()))
+    }
+}
+
+/// Reads one message. Never fails: every packet is one of the three.
+#[must_use]
+pub fn read(packet: &[u8]) -> Reading<'_> {
+    let Some((header, rest)) = packet.split_first_chunk::<HEADER>() else { return Reading::Drop(Dropped::Short) };
+    if header[2] & flag::QR != 0 {
+        return Reading::Drop(Dropped::Response);
+    }
+    let head = Head {
+        id: u16::from_be_bytes([header[0], header[1]]),
+        opcode: header[2] & flag::OPCODE,
+        recursion_desired: header[2] & flag::RD != 0,
+        checking_disabled: header[3] & flag::CD != 0,
+    };
+    let refuse = |rcode, question, edns| Reading::Refuse(Refusal { head, rcode, question, edns });
+    if head.opcode != 0 {
+        // What its sections and flags mean is for that opcode to say, so only the header goes back (RFC 8906 section 8.1.4).
+        let head = Head { recursion_desired: false, checking_disabled: false, ..head };
+        return Reading::Refuse(Refusal { head, rcode: Rcode::NotImp, question: None, edns: None });
+    }
+    let count = |at| u16::from_be_bytes([header[at], header[at + 1]]);
+    let (questions, answers, authorities, additionals) = (count(4), count(6), count(8), count(10));
+    if questions != 1 {
+        // Without a question the sections begin at once; with several nobody can tell what is asked (RFC 9619).
+        let edns = if questions == 0 { late_edns(rest, answers, authorities, additionals) } else { None };
+        return refuse(Rcode::FormErr, None, edns);
+    }
+    let Some(name) = LowerName::first(rest) else { return refuse(Rcode::FormErr, None, None) };
+    let end = usize::from(name.length) + 4;
+    let (Some(question), Some(kind), Some(class)) = (rest.get(..end), u16_at(rest, end - 4), u16_at(rest, end - 2))
+    else {
+        return refuse(Rcode::FormErr, None, None);
+    };
+    let sections = &rest[end..];
+    // An IXFR query brings the SOA that the asker has (RFC 1995 section 3); every other query is a question alone.
+    let authorities_max = u16::from(kind == kind::IXFR);
+    if answers != 0 || authorities > authorities_max || additionals > ADDITIONALS_MAX {
+        return refuse(Rcode::FormErr, Some(question), late_edns(sections, answers, authorities, additionals));
+    }
+    match walk(sections, authorities, additionals) {
+        Extra::Malformed(edns) => refuse(Rcode::FormErr, Some(question), edns),
+        Extra::Read { edns: Some(edns), .. } if edns.version != 0 => refuse(Rcode::BadVers, Some(question), Some(edns)),
+        // We hold no keys in this version.
+        Extra::Read { edns, signed: true } => refuse(Rcode::NotAuth, Some(question), edns),
+        Extra::Read { edns, signed: false } => Reading::Query(Query { head, question, name, kind, class, edns }),
+    }
+}
+
+/// The OPT of a query that is refused anyway: the refusal has one if and only if the query had (RFC 6891 section 7).
+fn late_edns(sections: &[u8], answers: u16, authorities: u16, additionals: u16) -> Option<Edns> {
+    let before = answers.checked_add(authorities)?;
+    if before.checked_add(additionals)? > RECORDS_WALKED_MAX {
+        return None;
+    }
+    match walk(sections, before, additionals) {
+        Extra::Malformed(edns) | Extra::Read { edns, .. } => edns,
+    }
+}
+
+impl Query<'_> {
+    /// Whether it asks about the Internet class.
+    #[must_use]
+    pub fn is_internet(&self) -> bool {
+        self.class == meta::CLASS_IN
+    }
+}
+
+#[cfg(test)]
+mod tests;
