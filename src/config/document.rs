@@ -124,23 +124,61 @@ impl Table {
     }
 }
 
-/// Reads one text as far as it can be read; syntax errors are reported and the rest still arrives.
-pub(super) fn read(file: u32, errors_max: usize, report: &mut Report) -> Table {
+/// Most paragraphs whose syntax errors are reported; beyond that it is some other kind of file.
+const BROKEN_MAX: usize = 20;
+/// Texts with a syntax error and more octets than this are not looked at further: each octet of garbage may be an error.
+const RECOVERY_MAX: usize = 4 << 20;
+
+/// Reads one text as far as it can be read; `false` beside it when its syntax is broken somewhere.
+///
+/// One slip makes many errors behind it, so only the first of each paragraph is reported, and other problems in such a
+/// paragraph are not believed.
+pub(super) fn read(file: u32, report: &mut Report) -> (Table, bool) {
     let text = std::mem::take(&mut report.sources[file as usize].text);
-    let (root, errors) = DeTable::parse_recoverable(&text);
+    let (root, mut errors) = match DeTable::parse(&text) {
+        Ok(root) => (root, Vec::new()),
+        Err(error) if text.len() > RECOVERY_MAX => (Spanned::new(0..0, DeTable::new()), vec![error]),
+        Err(_) => DeTable::parse_recoverable(&text),
+    };
     let table = table(root.into_inner(), file);
-    report.sources[file as usize].text = text;
-    for error in errors.into_iter().take(errors_max) {
+    errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
+    let (mut sound, mut paragraphs, mut behind) = (true, 0, 0);
+    for error in errors {
         let span = error.span().unwrap_or(0..0);
         let place = Place { file, from: span.start, to: span.end };
-        report.add(match error.message() {
-            "duplicate key" => {
-                Raw::error("E011", "the same key stands twice in this table").at(place, "the second one")
-            }
-            message => Raw::error("E002", "this is not TOML").at(place, message.to_lowercase()),
-        });
+        if error.message().starts_with("duplicate key") {
+            report.add(Raw::error("E011", "the same key stands twice in one table").at(place, "the second one"));
+            continue;
+        }
+        sound = false;
+        if (paragraphs > 0 && span.start < behind) || paragraphs >= BROKEN_MAX {
+            continue;
+        }
+        let (start, end) = paragraph(&text, span.start);
+        paragraphs += 1;
+        behind = end;
+        report.add(Raw::error("E002", "this is not TOML").at(place, error.message().to_owned()));
+        report.distrust(Place { file, from: start, to: end });
     }
-    table
+    report.sources[file as usize].text = text;
+    (table, sound)
+}
+
+/// The lines around an offset up to a blank line or a table's header.
+fn paragraph(text: &str, at: usize) -> (usize, usize) {
+    let at = super::text::floor(text, at.min(text.len()));
+    let begins = |line: &str| line.trim().is_empty() || line.starts_with('[');
+    let (mut start, mut place) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        if begins(line) {
+            if place > at {
+                return (start, place);
+            }
+            start = place;
+        }
+        place += line.len();
+    }
+    (start, text.len())
 }
 
 fn table(from: DeTable<'_>, file: u32) -> Table {

@@ -28,6 +28,7 @@ pub(super) struct Report {
     raw: Vec<Raw>,
     unlisted: usize,
     errors: usize,
+    distrusted: Vec<Place>,
 }
 
 /// A problem before its places are looked up.
@@ -93,6 +94,11 @@ impl Report {
         }
     }
 
+    /// Marks a part of a text as broken: what else seems wrong in it follows from that.
+    pub(super) fn distrust(&mut self, place: Place) {
+        self.distrusted.push(place);
+    }
+
     pub(super) fn error_count(&self) -> usize {
         self.errors
     }
@@ -101,6 +107,11 @@ impl Report {
     /// problems without a place first.
     pub(super) fn finish(&mut self) -> Problems {
         let mut raw = std::mem::take(&mut self.raw);
+        let around = |part: &Place, at: &Place| part.file == at.file && part.from <= at.from && at.from < part.to;
+        raw.retain(|raw| {
+            let at = raw.at.first().map(|(place, _)| place);
+            raw.code == "E002" || !at.is_some_and(|at| self.distrusted.iter().any(|part| around(part, at)))
+        });
         raw.sort_by_key(|raw| (raw.at.first().map(|(place, _)| *place), raw.severity));
         let list = raw.into_iter().map(|raw| self.resolve(raw)).collect();
         Problems::new(list, self.unlisted, self.sources.len())

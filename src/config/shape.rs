@@ -207,8 +207,16 @@ pub(super) fn closest<'c>(text: &str, candidates: impl Iterator<Item = &'c str>)
     }
     candidates
         .take(CANDIDATES_MAX)
-        .map(|candidate| (strsim::jaro_winkler(text, candidate), candidate))
+        .map(|candidate| (alike(text, candidate), candidate))
         .filter(|(alike, _)| *alike >= ALIKE)
         .reduce(|best, next| if next.0 > best.0 { next } else { best })
         .map(|(_, candidate)| candidate)
+}
+
+/// Jaro-Winkler is hard on short words, where one wrong letter of three is still the likeliest reason.
+fn alike(text: &str, candidate: &str) -> f64 {
+    let alike = strsim::jaro_winkler(text, candidate);
+    let slip =
+        text.len() >= 3 && text.len().abs_diff(candidate.len()) <= 1 && strsim::osa_distance(text, candidate) == 1;
+    if slip { alike.max(ALIKE) } else { alike }
 }

@@ -30,3 +30,13 @@ fn the_demo_configuration_loads_alone() {
     assert_eq!(loaded.fleet.endpoints.len(), 6);
     assert_eq!(loaded.warnings.len(), 0, "{}", loaded.warnings);
 }
+
+#[test]
+#[ignore]
+fn look() {
+    let path = std::env::var("LOOK").unwrap();
+    match load(Path::new(&path), &|name| std::env::var(name).ok()) {
+        Ok(loaded) => println!("{}\n{:#}", loaded.warnings, loaded.effective()),
+        Err(problems) => println!("{problems}"),
+    }
+}

@@ -53,13 +53,15 @@ impl Build<'_, '_> {
     fn pool(&mut self, id: &str, table: &Table) -> Pool {
         let weighted = table.get("endpoints").is_some_and(|node| node.table().is_some());
         let mut members = Vec::new();
+        let list = table.get("endpoints").map(named).unwrap_or_default();
+        let written = list.len();
         if let Some(node) = table.get("endpoints") {
-            for member in named(node) {
+            for member in list {
                 if let Some(ix) = Self::refer(&self.endpoints, member.id, member.place, &mut self.reader.report) {
                     members.push((ix, member.place, member.weight));
                 }
             }
-            if members.is_empty() && weighted {
+            if written == 0 && weighted {
                 self.report().add(Raw::error("E006", "a pool has at least one endpoint").at(node.place, ""));
             }
         }
@@ -69,7 +71,7 @@ impl Build<'_, '_> {
             PoolAnswer::All => ANSWER_ENDPOINTS_MAX,
             PoolAnswer::First | PoolAnswer::RoundRobin | PoolAnswer::Random | PoolAnswer::Weighted => 1,
         });
-        let min_up = self.min_up(table, members.len());
+        let min_up = self.min_up(table, written);
         let check = table.get("check").and_then(|node| self.check_of(node));
         let members = self.members(members);
         self.some_weight(&members, answer, table);
