@@ -116,7 +116,7 @@ impl Node {
         let (core, handle) = Core::new(core_parts(&boot, &disk, &herald, identity.clone(), clock, bus));
 
         let doors = settings.node.roles.answer.then(|| {
-            Doors::bind(map::dns(&settings.dns), Arc::new(handle.live.clone()), Arc::clone(&metrics.dns))
+            Doors::bind(map::dns(&settings.dns), handle.live.clone(), Arc::clone(&metrics.dns))
         });
         let doors = doors.transpose()?;
         let dns = doors.as_ref().map(Doors::local_addrs).unwrap_or_default();
