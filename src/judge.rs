@@ -1,5 +1,11 @@
 //! From results to verdicts: standing, quorum, orders, brakes. Pure: values in, values out.
 
+pub mod brakes;
 pub mod orders;
+pub mod quorum;
+pub mod safety;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod standing;
 
-pub use self::orders::Orders;
+pub use self::{brakes::Strength, orders::Orders, standing::Standing};

@@ -1,1 +1,31 @@
-//! From a snapshot to answers: decide, compile, table, pick, explain. Pure: time and chance are arguments.
+//! From a snapshot to answers: deciding, compiling, looking up, picking, explaining. Pure: values in, values out; chance
+//! and turns are arguments.
+//!
+//! The way: [`decide`](decide::decide) says for one service what may be answered and why; [`compile`] turns all
+//! decisions into an [`AnswerTable`]; a door asks [`AnswerTable::lookup`] and [`Steering::pick`]. [`AnswerTable::explain`]
+//! replays the same functions and keeps the reasons; [`answers`] and [`changes`] show what a change does.
+
+mod answers;
+pub mod decide;
+pub mod explain;
+mod live;
+mod names;
+mod pick;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+pub(crate) mod sample;
+mod steering;
+mod table;
+mod touched;
+mod wheel;
+
+pub use self::{
+    answers::{AnswerChange, AnswerSet, PoolShare, answers, changes},
+    explain::Trace,
+    live::{Live, Reader},
+    names::{Lookup, Rrset, ZoneTable},
+    pick::{Draw, Outcome, Picks, Seat},
+    steering::Steering,
+    table::{AnswerTable, compile},
+};

@@ -1,0 +1,170 @@
+//! What is answered now, as sets that can be compared: views show them, a dry run shows how they would change.
+
+use std::collections::BTreeMap;
+
+use super::decide::{Basis, Choice, decide};
+use crate::{
+    judge::Orders,
+    model::{DnsName, EndpointId, Family, Fleet, LastGood, PoolId, ServiceId, ServiceIx, Snapshot, Weight, WhenNone},
+};
+
+/// What one service answers in one family.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerSet {
+    /// Which service.
+    pub service: ServiceId,
+    /// Under which names.
+    pub names: Box<[DnsName]>,
+    /// In which family.
+    pub family: Family,
+    /// On what ground.
+    pub basis: Basis,
+    /// From which pools; empty where nothing is answered.
+    pub pools: Vec<PoolShare>,
+    /// Drained endpoints among them, which go on serving because nothing else is healthy.
+    pub kept: Vec<EndpointId>,
+}
+
+/// A pool's part of an answer set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolShare {
+    /// Which pool.
+    pub pool: PoolId,
+    /// Its share, where the service steers by weight.
+    pub weight: Weight,
+    /// Its endpoints that may be answered, with their shares.
+    pub endpoints: Vec<(EndpointId, Weight)>,
+}
+
+/// An answer set that differs between two snapshots.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerChange {
+    /// What is answered before; `None` for a service that does not exist before.
+    pub from: Option<AnswerSet>,
+    /// What is answered after; `None` for a service that does not exist after.
+    pub to: Option<AnswerSet>,
+}
+
+impl AnswerChange {
+    /// The side that exists; the later one if both do.
+    #[must_use]
+    pub fn about(&self) -> &AnswerSet {
+        self.to.as_ref().or(self.from.as_ref()).expect("a change has at least one side")
+    }
+}
+
+/// All answer sets, by service in the order of the fleet, IPv4 first. A family that no endpoint of a service has is
+/// left out.
+#[must_use]
+pub fn answers(snapshot: &Snapshot, last_good: &LastGood) -> Vec<AnswerSet> {
+    let orders = Orders::new(&snapshot.fleet, &snapshot.overrides);
+    let services = snapshot.fleet.services();
+    services.flat_map(|(service, _)| of_service(snapshot, &orders, service, last_good)).collect()
+}
+
+/// The sets that differ, in the order of service ids. A set is the same while the endpoints and their shares are; the
+/// ground alone changes nothing for a client.
+#[must_use]
+pub fn changes(before: &[AnswerSet], after: &[AnswerSet]) -> Vec<AnswerChange> {
+    let by_key = |sets: &[AnswerSet]| -> BTreeMap<(ServiceId, Family), AnswerSet> {
+        sets.iter().map(|set| ((set.service.clone(), set.family), set.clone())).collect()
+    };
+    let (mut from, to) = (by_key(before), by_key(after));
+    let same = |a: &AnswerSet, b: &AnswerSet| {
+        a.pools == b.pools && a.names == b.names && (!a.pools.is_empty() || a.basis == b.basis)
+    };
+    let mut changes: BTreeMap<(ServiceId, Family), AnswerChange> = BTreeMap::new();
+    for (key, to) in to {
+        let from = from.remove(&key);
+        if !from.as_ref().is_some_and(|from| same(from, &to)) {
+            changes.insert(key, AnswerChange { from, to: Some(to) });
+        }
+    }
+    changes.extend(from.into_iter().map(|(key, from)| (key, AnswerChange { from: Some(from), to: None })));
+    changes.into_values().collect()
+}
+
+fn of_service(
+    snapshot: &Snapshot,
+    orders: &Orders<'_>,
+    service: ServiceIx,
+    last_good: &LastGood,
+) -> impl Iterator<Item = AnswerSet> {
+    let fleet = &snapshot.fleet;
+    let about = fleet.service(service);
+    let good = last_good.get(&about.id).filter(|_| about.when_none == WhenNone::LastGood);
+    let decision = decide(snapshot, orders, service, good.map(Vec::as_slice));
+    Family::ALL.into_iter().filter_map(move |family| {
+        let side = decision.side(family);
+        if side.basis == Basis::NoFamily {
+            return None;
+        }
+        let pools: Vec<PoolShare> =
+            side.in_force(about.steer).iter().map(|choice| PoolShare::of(fleet, choice)).collect();
+        let serves = |id: &EndpointId| pools.iter().any(|pool| pool.endpoints.iter().any(|(one, _)| one == id));
+        let kept = decision.kept.iter().map(|endpoint| fleet.endpoint(*endpoint).id.clone());
+        let kept = kept.filter(serves).collect();
+        let (service, names) = (about.id.clone(), about.names.clone());
+        Some(AnswerSet { service, names, family, basis: side.basis, kept, pools })
+    })
+}
+
+impl PoolShare {
+    fn of(fleet: &Fleet, choice: &Choice) -> Self {
+        let endpoints = choice.members.iter();
+        Self {
+            pool: fleet.pool(choice.pool).id.clone(),
+            weight: choice.weight,
+            endpoints: endpoints.map(|one| (fleet.endpoint(one.endpoint).id.clone(), one.weight)).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Action, Health, PoolAnswer, Steer},
+        steer::sample::World,
+    };
+
+    #[test]
+    fn a_dry_run_names_the_answers_that_change_and_no_other() {
+        let mut world = World::new()
+            .endpoint("aws-a", "192.0.2.1 2001:db8::1")
+            .endpoint("gcp-b", "192.0.2.2")
+            .endpoint("gcp-c", "192.0.2.3")
+            .pool("both", PoolAnswer::Weighted, &[("aws-a", 2), ("gcp-b", 1)])
+            .pool("gcp", PoolAnswer::All, &[("gcp-c", 1)])
+            .service("www", Steer::Failover, &[("both", 1), ("gcp", 1)])
+            .service("api", Steer::Failover, &[("gcp", 1)]);
+        let before = answers(&world.snapshot(), &LastGood::new());
+        assert_eq!(changes(&before, &before), []);
+        world.order(Action::Drain, "provider:aws");
+        let after = answers(&world.snapshot(), &LastGood::new());
+        let shown: Vec<String> = changes(&before, &after).iter().map(show).collect();
+        // AAAA goes on from the drained endpoint: nothing else has an address of the family.
+        assert_eq!(shown, ["www v4: both aws-a*2 gcp-b*1 -> both gcp-b*1"]);
+        assert_eq!(after[1].kept, ["aws-a".parse().unwrap()]);
+        world.measure("gcp-b", Health::Down);
+        let later = answers(&world.snapshot(), &LastGood::new());
+        assert_eq!(
+            changes(&after, &later).iter().map(show).collect::<Vec<_>>(),
+            ["www v4: both gcp-b*1 -> gcp gcp-c*1"]
+        );
+        assert_eq!(changes(&later, &[]).len(), 3);
+    }
+
+    fn show(change: &AnswerChange) -> String {
+        let side = |set: &Option<AnswerSet>| {
+            let pools = set.iter().flat_map(|set| &set.pools);
+            let pool = |pool: &PoolShare| {
+                let endpoints = pool.endpoints.iter().map(|(id, weight)| format!(" {id}*{}", weight.0));
+                format!("{}{}", pool.pool, endpoints.collect::<String>())
+            };
+            pools.map(pool).collect::<Vec<_>>().join(" ")
+        };
+        let about = change.about();
+        format!("{} {}: {} -> {}", about.service, about.family, side(&change.from), side(&change.to))
+    }
+}

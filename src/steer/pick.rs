@@ -1,0 +1,236 @@
+//! One answer from a steering: chance and turn come from the caller, nothing is allocated, equal draws give equal picks.
+
+use std::net::IpAddr;
+
+use super::{
+    explain::Drawn,
+    steering::{Row, Side, Steering},
+    wheel::{Wheel, scaled, word},
+};
+use crate::model::{ANSWER_ENDPOINTS_MAX, EndpointIx, Family, PoolAnswer, PoolIx, Steer};
+
+/// Most addresses in one answer.
+const PICKS_MAX: usize = ANSWER_ENDPOINTS_MAX as usize;
+/// Which of a draw's words chooses the pool; those before it choose inside the pool.
+const POOL_WORD: u64 = ANSWER_ENDPOINTS_MAX as u64;
+
+/// Chance and turn of one query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Draw {
+    /// Uniform over all 64 bits.
+    pub word: u64,
+    /// Counts the answers of one (door thread, [`Steering::slot`]), from a phase of its own.
+    pub turn: u32,
+}
+
+/// What a pick came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// At least one address.
+    Addresses,
+    /// The name exists, the family has nothing: NOERROR with SOA.
+    NoData,
+    /// The service is set to fail when nothing is healthy.
+    ServFail,
+}
+
+/// An address that may be answered, and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seat {
+    /// What is answered.
+    pub address: IpAddr,
+    /// Whose it is.
+    pub endpoint: EndpointIx,
+    /// Of which pool.
+    pub pool: PoolIx,
+}
+
+/// Room for the addresses of one answer; kept by the caller, so that a pick allocates nothing.
+#[derive(Debug, Clone)]
+pub struct Picks {
+    seats: [Option<Seat>; PICKS_MAX],
+    count: usize,
+}
+
+impl Default for Picks {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Picks {
+    /// Empty.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { seats: [None; PICKS_MAX], count: 0 }
+    }
+
+    /// What was picked, in the order of the answer; no address twice.
+    pub fn seats(&self) -> impl ExactSizeIterator<Item = &Seat> {
+        self.seats[..self.count].iter().map(|seat| seat.as_ref().expect("those before the count are filled"))
+    }
+
+    /// The addresses alone.
+    pub fn addresses(&self) -> impl ExactSizeIterator<Item = IpAddr> + '_ {
+        self.seats().map(|seat| seat.address)
+    }
+
+    /// How many there are; 1 to 8 after [`Outcome::Addresses`], else 0.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether nothing was picked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    fn push(&mut self, seat: Seat) {
+        self.seats[self.count] = Some(seat);
+        self.count += 1;
+    }
+}
+
+impl Steering {
+    /// Draws the answer of a family into `out`, whose content before does not matter.
+    pub fn pick(&self, family: Family, draw: Draw, out: &mut Picks) -> Outcome {
+        out.clear();
+        match self.side(family) {
+            Side::NoData => Outcome::NoData,
+            Side::ServFail => Outcome::ServFail,
+            Side::Rows { rows, wheel } => {
+                let (at, turn) = self.row(rows.len(), wheel.as_ref(), draw);
+                rows[at].pick(Draw { turn, ..draw }, out);
+                Outcome::Addresses
+            }
+        }
+    }
+
+    /// Where the first draw inside the pool falls; `None` where chance does not decide there.
+    pub(super) fn drawn(&self, family: Family, draw: Draw) -> Option<Drawn> {
+        let Side::Rows { rows, wheel } = self.side(family) else { return None };
+        let row = &rows[self.row(rows.len(), wheel.as_ref(), draw).0];
+        let of = match (row.answer, &row.wheel) {
+            (PoolAnswer::Weighted, Some(wheel)) => wheel.sum(),
+            (PoolAnswer::Weighted, None) | (PoolAnswer::Random, _) => row.seats.len() as u64,
+            (PoolAnswer::All, _) if PICKS_MAX < row.seats.len() => row.seats.len() as u64,
+            (PoolAnswer::All | PoolAnswer::First | PoolAnswer::RoundRobin, _) => return None,
+        };
+        Some(Drawn { point: scaled(draw.word, of), of })
+    }
+
+    /// Which pool, and the turn that is left for it: with turns on both levels the pool's own must advance once a
+    /// round, or an even number of pools would always meet the same endpoint.
+    fn row(&self, count: usize, wheel: Option<&Wheel>, draw: Draw) -> (usize, u32) {
+        let chance = word(draw.word, POOL_WORD);
+        let pools = u32::try_from(count).expect("a service has few pools");
+        match self.steer() {
+            Steer::Failover | Steer::All => (0, draw.turn),
+            Steer::RoundRobin => ((draw.turn % pools) as usize, draw.turn / pools),
+            Steer::Random => (below(chance, count), draw.turn),
+            Steer::Weighted => match wheel {
+                Some(wheel) => (wheel.at(scaled(chance, wheel.sum())), draw.turn),
+                None => (below(chance, count), draw.turn),
+            },
+        }
+    }
+}
+
+fn below(word: u64, count: usize) -> usize {
+    usize::try_from(scaled(word, count as u64)).expect("it is below a usize")
+}
+
+impl Row {
+    fn pick(&self, draw: Draw, out: &mut Picks) {
+        let all = self.seats.len();
+        let count = usize::from(self.count).min(all).min(PICKS_MAX);
+        match self.answer {
+            PoolAnswer::First => self.seats[..count].iter().for_each(|seat| out.push(*seat)),
+            PoolAnswer::All => self.window(draw, out),
+            PoolAnswer::RoundRobin => {
+                let from = draw.turn as usize % all;
+                (0..count).for_each(|nth| out.push(self.seats[(from + nth) % all]));
+            }
+            PoolAnswer::Random => self.random(draw, count, out),
+            PoolAnswer::Weighted => self.weighted(draw, count, out),
+        }
+    }
+
+    /// All, or of more than fit a window whose beginning is drawn, so that each has the same chance. In order, so that
+    /// equal windows are equal answers.
+    fn window(&self, draw: Draw, out: &mut Picks) {
+        let all = self.seats.len();
+        if all <= PICKS_MAX {
+            self.seats.iter().for_each(|seat| out.push(*seat));
+            return;
+        }
+        let from = below(draw.word, all);
+        let wrapped = (from + PICKS_MAX).saturating_sub(all);
+        let to = (from + PICKS_MAX).min(all);
+        self.seats[..wrapped].iter().chain(&self.seats[from..to]).for_each(|seat| out.push(*seat));
+    }
+
+    /// Without replacement: the nth draw is among those left, counted past the ones taken.
+    fn random(&self, draw: Draw, count: usize, out: &mut Picks) {
+        let mut taken = Taken::default();
+        for nth in 0..count {
+            let left = self.seats.len() - nth;
+            let mut at = below(word(draw.word, nth as u64), left);
+            for before in taken.ascending() {
+                at += usize::from(before <= at);
+            }
+            taken.insert(at);
+            out.push(self.seats[at]);
+        }
+    }
+
+    /// Without replacement: the nth draw is a point on the wheel with the parts of those taken cut out.
+    fn weighted(&self, draw: Draw, count: usize, out: &mut Picks) {
+        let Some(wheel) = &self.wheel else { return self.random(draw, count, out) };
+        let mut taken = Taken::default();
+        let mut left = wheel.sum();
+        for nth in 0..count {
+            if left == 0 {
+                break;
+            }
+            let mut point = scaled(word(draw.word, nth as u64), left);
+            for before in taken.ascending() {
+                let (from, length) = wheel.part(before);
+                point += if from <= point { length } else { 0 };
+            }
+            let at = wheel.at(point);
+            taken.insert(at);
+            left -= wheel.part(at).1;
+            out.push(self.seats[at]);
+        }
+    }
+}
+
+/// The places drawn before, smallest first.
+#[derive(Default)]
+struct Taken {
+    places: [usize; PICKS_MAX],
+    count: usize,
+}
+
+impl Taken {
+    fn ascending(&self) -> impl Iterator<Item = usize> + '_ {
+        self.places[..self.count].iter().copied()
+    }
+
+    fn insert(&mut self, place: usize) {
+        let at = self.places[..self.count].partition_point(|before| *before < place);
+        self.places.copy_within(at..self.count, at + 1);
+        self.places[at] = place;
+        self.count += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,213 @@
+//! Small worlds for tests: a fleet in a few words, what is measured, what is ordered, and the snapshot of it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    judge::Orders,
+    model::{
+        Action, Addresses, Arm, Availability, Cause, DnsName, Endpoint, EndpointIx, Family, Fleet, Health, Member,
+        MinUp, Now, Override, OverrideId, Parts, Pool, PoolAnswer, PoolIx, RecordSet, Service, ServiceIx, Snapshot,
+        Steer, SubjectIx, Tally, Verdict, Wall, Weight, WhenNone, Zone, digest,
+    },
+};
+
+/// A world under construction and in motion.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct World {
+    pub(crate) parts: Parts,
+    pub(crate) health: BTreeMap<(EndpointIx, Family), Health>,
+    pub(crate) overrides: Vec<Override>,
+    pub(crate) generation: u64,
+}
+
+impl World {
+    /// One zone `example.` with nothing in it.
+    pub(crate) fn new() -> Self {
+        Self::default().zone("example", &[])
+    }
+
+    /// A zone with fixed records: name, type, RDATA.
+    pub(crate) fn zone(mut self, apex: &str, records: &[(&str, u16, &[u8])]) -> Self {
+        let mut nodes: BTreeMap<DnsName, Vec<RecordSet>> = BTreeMap::new();
+        for (name, kind, rdata) in records {
+            let sets = nodes.entry(name.parse().unwrap()).or_default();
+            match sets.iter_mut().find(|set| set.kind == *kind) {
+                Some(set) => set.rdata.push((*rdata).into()),
+                None => sets.push(RecordSet { kind: *kind, ttl: 3600, rdata: vec![(*rdata).into()] }),
+            }
+        }
+        self.parts.zones.push(Zone { apex: apex.parse().unwrap(), negative_ttl: 30, nodes });
+        self
+    }
+
+    /// An endpoint with an address, or with two parted by a blank.
+    pub(crate) fn endpoint(mut self, id: &str, addresses: &str) -> Self {
+        let (v4, v6): (Vec<_>, Vec<_>) = addresses.split(' ').partition(|address| !address.contains(':'));
+        let v4 = v4.first().map(|address| address.parse().unwrap());
+        let v6 = v6.first().map(|address| address.parse().unwrap());
+        let addresses = match (v4, v6) {
+            (Some(v4), Some(v6)) => Addresses::Both(v4, v6),
+            (Some(v4), None) => Addresses::V4(v4),
+            (None, Some(v6)) => Addresses::V6(v6),
+            (None, None) => unreachable!("splitting gives at least one"),
+        };
+        let (provider, region) = (id.split('-').next().unwrap(), id.split('-').nth(1).unwrap_or("nowhere"));
+        self.parts.endpoints.push(Endpoint {
+            id: id.parse().unwrap(),
+            provider: provider.parse().unwrap(),
+            region: region.parse().unwrap(),
+            addresses,
+            weight: Weight(1),
+            capacity: None,
+            labels: BTreeMap::new(),
+            check_at: None,
+            check: None,
+            alias: None,
+        });
+        self
+    }
+
+    /// A pool: endpoints by id, with weights.
+    pub(crate) fn pool(mut self, id: &str, answer: PoolAnswer, members: &[(&str, u16)]) -> Self {
+        let place = |id: &str| self.parts.endpoints.iter().position(|endpoint| endpoint.id.as_str() == id).unwrap();
+        let members = members.iter();
+        let members = members
+            .map(|(id, weight)| Member { endpoint: EndpointIx::new(place(id)), weight: Weight(*weight) })
+            .collect();
+        let count = if answer == PoolAnswer::All { 8 } else { 1 };
+        self.parts.pools.push(Pool {
+            id: id.parse().unwrap(),
+            members,
+            answer,
+            count,
+            min_up: MinUp::Auto,
+            check: None,
+            implicit: false,
+        });
+        self
+    }
+
+    /// Changes the pool made last.
+    pub(crate) fn with_pool(mut self, change: impl FnOnce(&mut Pool)) -> Self {
+        change(self.parts.pools.last_mut().unwrap());
+        self
+    }
+
+    /// A service `<id>.example` over pools by id, with weights.
+    pub(crate) fn service(mut self, id: &str, steer: Steer, arms: &[(&str, u16)]) -> Self {
+        let arms = arms.iter().map(|(id, weight)| self.arm(id, *weight)).collect();
+        self.parts.services.push(Service {
+            id: id.parse().unwrap(),
+            names: Box::new([format!("{id}.example").parse().unwrap()]),
+            arms,
+            steer,
+            ttl: 30,
+            when_none: WhenNone::ServeAll,
+            last_resort: None,
+            check: None,
+            owner: None,
+            runbook: None,
+        });
+        self
+    }
+
+    /// Changes the service made last.
+    pub(crate) fn with_service(mut self, change: impl FnOnce(&mut Service)) -> Self {
+        change(self.parts.services.last_mut().unwrap());
+        self
+    }
+
+    /// Gives the service made last its last resort.
+    pub(crate) fn last_resort(self, pool: &str) -> Self {
+        let arm = self.arm(pool, 1);
+        self.with_service(|service| service.last_resort = Some(arm))
+    }
+
+    fn arm(&self, id: &str, weight: u16) -> Arm {
+        let place = self.parts.pools.iter().position(|pool| pool.id.as_str() == id).unwrap();
+        Arm { pool: PoolIx::new(place), weight: Weight(weight), subjects: Box::default() }
+    }
+
+    /// Both families of an endpoint are measured so.
+    pub(crate) fn measure(&mut self, id: &str, health: Health) {
+        for family in Family::ALL {
+            self.measure_family(id, family, health);
+        }
+    }
+
+    pub(crate) fn measure_family(&mut self, id: &str, family: Family, health: Health) {
+        let place = self.parts.endpoints.iter().position(|endpoint| endpoint.id.as_str() == id).unwrap();
+        self.health.insert((EndpointIx::new(place), family), health);
+    }
+
+    pub(crate) fn order(&mut self, action: Action, target: &str) {
+        let id = OverrideId::new(ulid::Ulid::from_parts(self.overrides.len() as u64 + 1, 1));
+        self.overrides.push(Override {
+            id,
+            action,
+            target: target.parse().unwrap(),
+            reason: "a test".into(),
+            author: "test".into(),
+            created: Wall(self.overrides.len() as u64),
+            from: Wall(0),
+            expires: Wall(u64::MAX),
+            forced: false,
+            generation: 1,
+        });
+    }
+
+    /// What is measured (up, where nothing is said) and ordered, as the control room would put it.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot_of(&Fleet::assemble(self.parts.clone()).unwrap())
+    }
+
+    pub(crate) fn snapshot_of(&self, fleet: &Arc<Fleet>) -> Arc<Snapshot> {
+        let orders = Orders::new(fleet, &self.overrides);
+        let verdicts = (0..fleet.subjects.len()).map(SubjectIx::new).flat_map(|subject| {
+            let endpoint = fleet.subject(subject).endpoint;
+            let order = orders.availability(endpoint).map(|order| {
+                let availability = match order.action {
+                    Action::Up => Availability::Up,
+                    Action::Down => Availability::Down,
+                    Action::Drain => Availability::Drain,
+                    Action::Weight(_) | Action::Pin(_) | Action::Freeze => unreachable!("other lanes"),
+                };
+                (availability, order.id.clone())
+            });
+            Family::ALL.map(move |family| {
+                fleet.endpoint(endpoint).addresses.of(family)?;
+                let measured = self.health.get(&(endpoint, family)).copied().unwrap_or(Health::Up);
+                let health = match &order {
+                    Some((Availability::Up, _)) => Health::Up,
+                    Some((Availability::Down, _)) => Health::Down,
+                    Some((Availability::Drain, _)) | None => measured,
+                };
+                Some(Verdict {
+                    measured,
+                    health,
+                    order: order.clone(),
+                    cause: Cause::Voted,
+                    frozen: None,
+                    tally: Tally::default(),
+                    since: Wall(0),
+                    since_mono: None,
+                })
+            })
+        });
+        Arc::new(Snapshot {
+            node: "n".parse().unwrap(),
+            generation: self.generation,
+            digest: digest::of(&(fleet.digest, &self.health, &self.overrides)),
+            at: Now::default(),
+            fleet: Arc::clone(fleet),
+            verdicts: verdicts.collect(),
+            overrides: self.overrides.clone().into(),
+            planned: Arc::default(),
+        })
+    }
+}
+
+/// The service of an id.
+pub(crate) fn service(snapshot: &Snapshot, id: &str) -> ServiceIx {
+    snapshot.fleet.find_service(&id.parse().unwrap()).unwrap()
+}

@@ -1,0 +1,198 @@
+//! The answer table: names and the steerings they point at, immutable, compiled whole, swapped whole.
+//!
+//! Why a swap costs what changed: the names depend on the fleet alone and are shared by all its tables; steerings stand
+//! in chunks that are shared while nothing in them differs, and only services that a change touches are decided anew.
+
+use std::sync::Arc;
+
+use super::{
+    Lookup, Steering, ZoneTable,
+    decide::decide,
+    names::Names,
+    touched::{Uses, touched},
+};
+use crate::{
+    judge::Orders,
+    model::{Digest, EndpointId, LastGood, PoolId, ServiceIx, Snapshot, WhenNone},
+};
+
+/// Services in one chunk: a flip copies so many pointers for each chunk it touches.
+const CHUNK: usize = 256;
+
+/// What the DNS doors read.
+#[derive(Debug)]
+pub struct AnswerTable {
+    /// The snapshot's generation.
+    pub generation: u64,
+    /// The snapshot's digest.
+    pub digest: Digest,
+    fixed: Arc<Fixed>,
+    steerings: Steerings,
+    /// What it was compiled from, to see what the next one changes.
+    snapshot: Arc<Snapshot>,
+}
+
+/// What depends on the fleet alone.
+#[derive(Debug)]
+struct Fixed {
+    names: Names,
+    uses: Uses,
+}
+
+/// All services' steerings by place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Steerings(Box<[Arc<[Arc<Steering>]>]>);
+
+impl Steerings {
+    pub(super) fn of(&self, service: ServiceIx) -> &Steering {
+        &self.0[service.index() / CHUNK][service.index() % CHUNK]
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Steering> {
+        self.0.iter().flat_map(|chunk| chunk.iter()).map(Arc::as_ref)
+    }
+
+    /// With others at some places, in ascending order; chunks without any stay shared.
+    fn with(&self, changed: Vec<(ServiceIx, Steering)>) -> Self {
+        let mut chunks = self.0.clone();
+        let mut changed = changed.into_iter().peekable();
+        while let Some(chunk) = changed.peek().map(|(service, _)| service.index() / CHUNK) {
+            let mut copy = chunks[chunk].to_vec();
+            while let Some((service, steering)) = changed.next_if(|(service, _)| service.index() / CHUNK == chunk) {
+                copy[service.index() % CHUNK] = Arc::new(steering);
+            }
+            chunks[chunk] = copy.into();
+        }
+        Self(chunks)
+    }
+}
+
+/// Compiles a snapshot. Total: a valid fleet always compiles, and equal input gives an equal table.
+///
+/// `previous` makes it cheap and carries on what was last answered while healthy; `remembered` is that set from before
+/// the start, for the services `previous` does not know.
+#[must_use]
+pub fn compile(snapshot: &Arc<Snapshot>, previous: Option<&AnswerTable>, remembered: &LastGood) -> AnswerTable {
+    let compiling = Compiling { snapshot, orders: Orders::new(&snapshot.fleet, &snapshot.overrides) };
+    let (fixed, steerings) = match previous {
+        Some(previous) if previous.snapshot.fleet.digest == snapshot.fleet.digest => {
+            (Arc::clone(&previous.fixed), compiling.changed(previous))
+        }
+        Some(previous) => {
+            let mut known = remembered.clone();
+            known.extend(previous.last_good());
+            (Fixed::of(snapshot), compiling.whole(&known))
+        }
+        None => (Fixed::of(snapshot), compiling.whole(remembered)),
+    };
+    AnswerTable {
+        generation: snapshot.generation,
+        digest: snapshot.digest,
+        fixed,
+        steerings,
+        snapshot: Arc::clone(snapshot),
+    }
+}
+
+impl Fixed {
+    fn of(snapshot: &Snapshot) -> Arc<Self> {
+        Arc::new(Self { names: Names::build(&snapshot.fleet), uses: Uses::of(&snapshot.fleet) })
+    }
+}
+
+struct Compiling<'s> {
+    snapshot: &'s Snapshot,
+    orders: Orders<'s>,
+}
+
+impl Compiling<'_> {
+    fn whole(&self, remembered: &LastGood) -> Steerings {
+        let services = self.snapshot.fleet.services();
+        let all: Vec<Arc<Steering>> = services
+            .map(|(ix, service)| Arc::new(self.steering(ix, remembered.get(&service.id).map(Vec::as_slice))))
+            .collect();
+        Steerings(all.chunks(CHUNK).map(Arc::from).collect())
+    }
+
+    fn changed(&self, previous: &AnswerTable) -> Steerings {
+        let fleet = &self.snapshot.fleet;
+        let touched = touched(&previous.snapshot, self.snapshot, &previous.fixed.uses).into_iter();
+        let changed = touched.filter_map(|service| {
+            let before = previous.steerings.of(service);
+            let steering = self.steering(service, before.good_by_id(fleet).as_deref());
+            (steering != *before).then_some((service, steering))
+        });
+        previous.steerings.with(changed.collect())
+    }
+
+    fn steering(&self, service: ServiceIx, good: Option<&[(PoolId, EndpointId)]>) -> Steering {
+        let good = good.filter(|_| self.snapshot.fleet.service(service).when_none == WhenNone::LastGood);
+        Steering::new(&self.snapshot.fleet, &decide(self.snapshot, &self.orders, service, good), good)
+    }
+}
+
+impl AnswerTable {
+    /// What stands at a name, given as one uncompressed name in lower case with its root octet. The type asked matters
+    /// only for DS, which belongs to the zone above a cut.
+    #[must_use]
+    pub fn lookup(&self, name_lower_wire: &[u8], kind: u16) -> Lookup<'_> {
+        self.fixed.names.lookup(&self.steerings, name_lower_wire, kind)
+    }
+
+    /// The deepest of our zones at or above a name.
+    #[must_use]
+    pub fn zone_of(&self, name_lower_wire: &[u8]) -> Option<&ZoneTable> {
+        self.fixed.names.zone_of(name_lower_wire)
+    }
+
+    /// What a service answers.
+    #[must_use]
+    pub fn steering(&self, service: ServiceIx) -> &Steering {
+        self.steerings.of(service)
+    }
+
+    /// For each service with `when_none_healthy = "last-good"` the last set it answered while healthy; to be persisted
+    /// and handed to [`compile`] after a restart.
+    #[must_use]
+    pub fn last_good(&self) -> LastGood {
+        let fleet = &self.snapshot.fleet;
+        let steerings = self.steerings.iter();
+        steerings.filter_map(|steering| Some((steering.service().clone(), steering.good_by_id(fleet)?))).collect()
+    }
+
+    /// What it was compiled from.
+    #[must_use]
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// Our zones.
+    #[must_use]
+    pub fn zones(&self) -> &[ZoneTable] {
+        self.fixed.names.zones()
+    }
+
+    /// How many turns a door keeps; each service has one slot for each family.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.services() * 2
+    }
+
+    /// How many services there are.
+    #[must_use]
+    pub fn services(&self) -> usize {
+        self.steerings.0.iter().map(|chunk| chunk.len()).sum()
+    }
+
+    /// How many names there are, empty non-terminals included.
+    #[must_use]
+    pub fn names(&self) -> usize {
+        self.fixed.names.count()
+    }
+
+    /// How many of them belong to services.
+    #[must_use]
+    pub fn steered_names(&self) -> usize {
+        self.fixed.names.steered()
+    }
+}
