@@ -72,7 +72,7 @@ impl Disk {
             }
             Err(error) => {
                 let said = super::with_source(&error);
-                (Arc::new(Detached::open(folder, found.as_ref(), &error)?), None, Some(said))
+                (Arc::new(Detached::new(found.as_ref(), &error).hold(folder)?), None, Some(said))
             }
         };
         Ok(Self {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CheckId, EndpointId, Known, Memory, NodeId, Override, OverrideId, PoolId, ProviderId, RegionId, Remembered, ServiceId,
-    SubjectId, Target, Wall,
+    CheckId, EndpointId, Known, Memory, NodeId, Override, OverrideId, PoolId, ProviderId, RegionId, Remembered,
+    ServiceId, SubjectId, Target, Wall,
 };
 
 use super::{
@@ -33,13 +33,6 @@ pub struct MemoryRecord {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct KnownRecord {
-    region: Option<RegionId>,
-    provider: Option<ProviderId>,
-    heard: Wall,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
 struct VerdictRecord {
     endpoint: EndpointId,
     check: CheckId,
@@ -47,6 +40,25 @@ struct VerdictRecord {
     measured: String,
     health: String,
     since: Wall,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct KnownRecord {
+    region: Option<RegionId>,
+    provider: Option<ProviderId>,
+    heard: Wall,
+}
+
+impl From<&Known> for KnownRecord {
+    fn from(known: &Known) -> Self {
+        Self { region: known.region.clone(), provider: known.provider.clone(), heard: known.heard }
+    }
+}
+
+impl From<KnownRecord> for Known {
+    fn from(record: KnownRecord) -> Self {
+        Self { region: record.region, provider: record.provider, heard: record.heard }
+    }
 }
 
 impl From<&Memory> for MemoryRecord {
@@ -68,7 +80,7 @@ impl From<&Memory> for MemoryRecord {
             overrides: memory.overrides.iter().map(OverrideRecord::from).collect(),
             verdicts: memory.verdicts.iter().map(verdict).collect(),
             ended: memory.ended.clone(),
-            known: memory.known.iter().map(|(node, known)| (node.clone(), KnownRecord::from(known))).collect(),
+            known: memory.known.iter().map(|(node, known)| (node.clone(), known.into())).collect(),
             last_good: memory.last_good.clone(),
         }
     }
@@ -95,18 +107,6 @@ impl TryFrom<MemoryRecord> for Memory {
             known: record.known.into_iter().map(|(node, known)| (node, known.into())).collect(),
             last_good: record.last_good,
         })
-    }
-}
-
-impl From<&Known> for KnownRecord {
-    fn from(known: &Known) -> Self {
-        Self { region: known.region.clone(), provider: known.provider.clone(), heard: known.heard }
-    }
-}
-
-impl From<KnownRecord> for Known {
-    fn from(record: KnownRecord) -> Self {
-        Self { region: record.region, provider: record.provider, heard: record.heard }
     }
 }
 
