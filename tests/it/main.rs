@@ -1,1 +1,3 @@
+//! Tests of the whole: the deciding core under a simulator.
 
+mod sim;
