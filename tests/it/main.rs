@@ -6,6 +6,7 @@ mod dns_world;
 mod failover;
 mod journal;
 mod operate;
+mod sim;
 mod store_contract;
 mod store_files;
 mod support;
