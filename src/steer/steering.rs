@@ -12,8 +12,7 @@ use super::{
     wheel::Wheel,
 };
 use crate::model::{
-    ANSWER_ENDPOINTS_MAX, EndpointId, EndpointIx, Family, Fleet, PoolAnswer, PoolId, PoolIx, Service, ServiceId,
-    ServiceIx, Steer, WhenNone,
+    EndpointId, EndpointIx, Family, Fleet, PoolAnswer, PoolId, PoolIx, Service, ServiceId, ServiceIx, Steer, WhenNone,
 };
 
 /// One service's answers. Shared by the tables in which nothing about it differs.
@@ -187,7 +186,7 @@ impl Row {
             })
             .collect();
         merge_equal(&mut seats);
-        if answer == PoolAnswer::All && usize::from(ANSWER_ENDPOINTS_MAX) < seats.len() {
+        if answer == PoolAnswer::All && usize::from(count) < seats.len() {
             seats.sort_by_key(|(seat, _)| seat.address);
         }
         let wheel = (answer == PoolAnswer::Weighted).then(|| Wheel::new(seats.iter().map(|(_, weight)| *weight)));
