@@ -126,7 +126,7 @@ impl Steering {
         let of = match (row.answer, &row.wheel) {
             (PoolAnswer::Weighted, Some(wheel)) => wheel.sum(),
             (PoolAnswer::Weighted, None) | (PoolAnswer::Random, _) => row.seats.len() as u64,
-            (PoolAnswer::All, _) if PICKS_MAX < row.seats.len() => row.seats.len() as u64,
+            (PoolAnswer::All, _) if usize::from(row.count) < row.seats.len() => row.seats.len() as u64,
             (PoolAnswer::All | PoolAnswer::First | PoolAnswer::RoundRobin, _) => return None,
         };
         Some(Drawn { point: scaled(draw.word, of), of })
@@ -158,7 +158,7 @@ impl Row {
         let count = usize::from(self.count).min(all).min(PICKS_MAX);
         match self.answer {
             PoolAnswer::First => self.seats[..count].iter().for_each(|seat| out.push(*seat)),
-            PoolAnswer::All => self.window(draw, out),
+            PoolAnswer::All => self.window(draw, count, out),
             PoolAnswer::RoundRobin => {
                 let from = draw.turn as usize % all;
                 (0..count).for_each(|nth| out.push(self.seats[(from + nth) % all]));
@@ -170,15 +170,11 @@ impl Row {
 
     /// All, or of more than fit a window whose beginning is drawn, so that each has the same chance. In order, so that
     /// equal windows are equal answers.
-    fn window(&self, draw: Draw, out: &mut Picks) {
+    fn window(&self, draw: Draw, count: usize, out: &mut Picks) {
         let all = self.seats.len();
-        if all <= PICKS_MAX {
-            self.seats.iter().for_each(|seat| out.push(*seat));
-            return;
-        }
-        let from = below(draw.word, all);
-        let wrapped = (from + PICKS_MAX).saturating_sub(all);
-        let to = (from + PICKS_MAX).min(all);
+        let from = if count < all { below(draw.word, all) } else { 0 };
+        let wrapped = (from + count).saturating_sub(all);
+        let to = (from + count).min(all);
         self.seats[..wrapped].iter().chain(&self.seats[from..to]).for_each(|seat| out.push(*seat));
     }
 

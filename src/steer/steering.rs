@@ -12,8 +12,7 @@ use super::{
     wheel::Wheel,
 };
 use crate::model::{
-    ANSWER_ENDPOINTS_MAX, EndpointId, EndpointIx, Family, Fleet, PoolAnswer, PoolId, PoolIx, Service, ServiceId,
-    ServiceIx, Steer, WhenNone,
+    EndpointId, EndpointIx, Family, Fleet, PoolAnswer, PoolId, PoolIx, Service, ServiceId, ServiceIx, Steer, WhenNone,
 };
 
 /// One service's answers. Shared by the tables in which nothing about it differs.
@@ -147,6 +146,14 @@ impl Steering {
     }
 }
 
+/// How an answer is drawn from a pool in a service: where the service merges its pools, as the first one written says.
+pub(super) fn answer(fleet: &Fleet, service: &Service, pool: PoolIx) -> PoolAnswer {
+    match service.steer {
+        Steer::All => fleet.pool(service.arms[0].pool).answer,
+        Steer::Failover | Steer::Weighted | Steer::RoundRobin | Steer::Random => fleet.pool(pool).answer,
+    }
+}
+
 impl Side {
     fn new(fleet: &Fleet, service: &Service, family: Family, decided: &Decided, rows: &mut Rows) -> Self {
         match decided.answers {
@@ -158,8 +165,8 @@ impl Side {
         let pools = || choices.iter().map(|choice| fleet.pool(choice.pool));
         let mut made: Vec<Arc<Row>> = match service.steer {
             Steer::All => {
-                // One draw over all pools: by the mode of the first pool written, with the largest count.
-                let answer = fleet.pool(service.arms[0].pool).answer;
+                // One draw over all pools, with the largest count.
+                let answer = answer(fleet, service, choices[0].pool);
                 let count = pools().map(|pool| pool.count).max().unwrap_or(1);
                 vec![rows.shared(Row::new(fleet, family, answer, count, choices))]
             }
@@ -187,7 +194,7 @@ impl Row {
             })
             .collect();
         merge_equal(&mut seats);
-        if answer == PoolAnswer::All && usize::from(ANSWER_ENDPOINTS_MAX) < seats.len() {
+        if answer == PoolAnswer::All && usize::from(count) < seats.len() {
             seats.sort_by_key(|(seat, _)| seat.address);
         }
         let wheel = (answer == PoolAnswer::Weighted).then(|| Wheel::new(seats.iter().map(|(_, weight)| *weight)));

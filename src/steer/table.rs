@@ -171,6 +171,16 @@ impl AnswerTable {
         &self.snapshot
     }
 
+    /// The services whose steerings are not the same; `None` if the tables are of different fleets.
+    pub(super) fn differing(&self, other: &Self) -> Option<Vec<ServiceIx>> {
+        let chunks = || self.steerings.0.iter().zip(&other.steerings.0).enumerate();
+        let differing = chunks().filter(|(_, (a, b))| !Arc::ptr_eq(a, b)).flat_map(|(chunk, (a, b))| {
+            let pairs = a.iter().zip(b.iter()).enumerate().filter(|(_, (a, b))| !Arc::ptr_eq(a, b));
+            pairs.map(move |(place, _)| ServiceIx::new(chunk * CHUNK + place))
+        });
+        Arc::ptr_eq(&self.fixed, &other.fixed).then(|| differing.collect())
+    }
+
     /// Our zones.
     #[must_use]
     pub fn zones(&self) -> &[ZoneTable] {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     model::{Action, Family, Health, PoolAnswer, Steer},
-    steer::{Live, sample::World, steering::Side},
+    steer::{sample::World, steering::Side},
 };
 
 /// So many services, the nth on the nth endpoint alone.
@@ -79,15 +79,4 @@ fn the_last_good_set_survives_outage_reload_and_restart() {
     for table in [out, reloaded, restarted] {
         assert_eq!(table.last_good(), good);
     }
-}
-
-#[test]
-fn readers_see_the_table_that_was_swapped_in() {
-    let mut world = world(1);
-    let live = Live::new(compile(&world.snapshot(), None, &LastGood::new()));
-    let mut reader = live.reader();
-    assert_eq!((reader.table().generation, live.load().generation), (0, 0));
-    world.generation = 1;
-    let old = live.swap(compile(&world.snapshot(), Some(&live.load()), &LastGood::new()));
-    assert_eq!((old.generation, reader.table().generation), (0, 1));
 }
