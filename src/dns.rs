@@ -36,7 +36,7 @@ use tracing::{error, info};
 use self::bind::Bound;
 pub use self::{
     bind::{BindError, Transport},
-    desk::{Answerer, Chaos, Client, Desk, Face, Handled},
+    desk::{Answerer, Chaos, Client, Desk, Face, Handled, NSID_LENGTH_MAX},
     handler::{General, Handler},
     message::{Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN},
     tcp::Limits as TcpLimits,

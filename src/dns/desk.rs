@@ -1,6 +1,6 @@
 //! One seat at which packets are answered: read, look up, write, count. Each door thread has its own.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
 use super::{
     answer::{Answer, Draws, answer},
@@ -10,16 +10,20 @@ use super::{
     write::{self, Own, Room, Written},
 };
 use crate::{
-    steer::{Draw, Reader},
-    telemetry::dns::{DnsShard, DropReason, Proto},
+    model::{Digest, PoolIx, ServiceIx},
+    steer::{AnswerTable, Draw, Reader},
+    telemetry::dns::{DnsShard, DropReason, Proto, Share},
 };
+
+/// Longest NSID, in octets; the rest is cut. So a name, an OPT and all options fit into the least datagram.
+pub const NSID_LENGTH_MAX: usize = 128;
 
 /// What the doors say about the node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Face {
     /// Most octets of a reply over UDP; at least 512.
     pub udp_size: u16,
-    /// Given to who asks (RFC 5001).
+    /// Given to who asks (RFC 5001); at most [`NSID_LENGTH_MAX`] octets of it.
     pub nsid: Option<Box<str>>,
     /// What CH TXT tells.
     pub chaos: Chaos,
@@ -68,13 +72,14 @@ pub struct Desk {
     face: Arc<Face>,
     chance: Chance,
     counts: Arc<DnsShard>,
+    shares: Shares,
 }
 
 impl Desk {
     /// `seed` decides all draws, so that a test can repeat them.
     #[must_use]
     pub fn new(table: Reader, face: Arc<Face>, seed: u64, counts: Arc<DnsShard>) -> Self {
-        Self { table, face, chance: Chance::new(seed), counts }
+        Self { table, face, chance: Chance::new(seed), counts, shares: Shares::default() }
     }
 
     /// Lets an old table go, while nobody asks.
@@ -95,7 +100,9 @@ impl Desk {
         };
         match query.class {
             meta::CLASS_IN => {
-                let answer = answer(self.table.table(), query, &mut self.chance);
+                let table = self.table.table();
+                let answer = answer(table, query, &mut self.chance);
+                self.shares.count(table, &answer, &self.counts);
                 write::reply(query, &answer, room, own, out)
             }
             meta::CLASS_CHAOS => write::reply(query, &chaos(query, own.face), room, own, out),
@@ -118,7 +125,10 @@ impl Answerer for Desk {
                 });
                 return Handled::Dropped;
             }
-            Reading::Refuse(refusal) => write::refusal(&refusal, own, out),
+            Reading::Refuse(refusal) => {
+                self.counts.asked(client.proto, client.address.is_ipv6(), 0);
+                write::refusal(&refusal, own, out)
+            }
             Reading::Query(query) => {
                 self.counts.asked(client.proto, client.address.is_ipv6(), query.kind);
                 self.reply(&query, client, own, out)
@@ -126,6 +136,27 @@ impl Answerer for Desk {
         };
         self.counts.replied(client.proto, written.rcode.number(), written.truncated);
         Handled::Replied
+    }
+}
+
+/// The counts of answers by service and pool, found by position while the fleet stays the same.
+#[derive(Debug, Default)]
+struct Shares {
+    fleet: Digest,
+    known: HashMap<(ServiceIx, PoolIx), Share>,
+}
+
+impl Shares {
+    fn count(&mut self, table: &AnswerTable, answer: &Answer<'_>, counts: &DnsShard) {
+        let (Some(steering), Some(seat)) = (answer.steering, answer.picks.seats().next()) else { return };
+        let fleet = &table.snapshot().fleet;
+        if self.fleet != fleet.digest {
+            *self = Self { fleet: fleet.digest, known: HashMap::new() };
+        }
+        let share = self.known.entry((steering.service_ix(), seat.pool));
+        share
+            .or_insert_with(|| counts.share(steering.service().as_str(), fleet.pool(seat.pool).id.as_str()))
+            .answered();
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::{
     answer::{Answer, Data, Owner, Records},
-    desk::Face,
+    desk::{Face, NSID_LENGTH_MAX},
     message::{HEADER, OPT, Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN, flag, option},
     names::{Case, Names},
     read::{Edns, Head, Query, Refusal},
@@ -172,7 +172,6 @@ impl<'o> Message<'o> {
         let Some(edns) = edns else { return };
         let [size_high, size_low] = own.face.udp_size.to_be_bytes();
         let flags = if edns.dnssec_ok { 0x80 } else { 0 };
-        // Options add up to less than 256 octets and an NSID, which the settings bound.
         let length = u16::try_from(options_length(edns, own)).expect("options are short");
         let [length_high, length_low] = length.to_be_bytes();
         self.out.extend_from_slice(&[
@@ -202,7 +201,8 @@ fn options_length(edns: Edns, own: Own<'_>) -> usize {
 }
 
 fn asked_nsid<'s>(edns: Edns, own: Own<'s>) -> Option<&'s [u8]> {
-    own.face.nsid.as_deref().filter(|_| edns.nsid).map(str::as_bytes)
+    let nsid = own.face.nsid.as_deref().filter(|_| edns.nsid)?.as_bytes();
+    Some(&nsid[..nsid.len().min(NSID_LENGTH_MAX)])
 }
 
 fn asked_keepalive(edns: Edns, own: Own<'_>) -> Option<u16> {

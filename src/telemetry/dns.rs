@@ -3,6 +3,8 @@
 //! Each door thread counts into a shard of its own, so that no cache line is shared for a query; the shards are summed
 //! when somebody scrapes. Labels are closed sets: an unknown type counts as `other`, and no name or client ever shows.
 
+mod shares;
+
 use std::{
     fmt,
     sync::{
@@ -17,6 +19,9 @@ use prometheus_client::{
     metrics::MetricType,
     registry::Registry,
 };
+
+pub use self::shares::Share;
+use self::shares::Shares;
 
 /// The label that stands for every number without a word.
 const OTHER: &str = "other";
@@ -107,10 +112,11 @@ pub struct DnsShard {
     responses: [[AtomicU64; RCODES.len() + 1]; Proto::WORDS.len()],
     truncated: AtomicU64,
     dropped: [AtomicU64; DropReason::WORDS.len()],
+    answers: Shares,
 }
 
 impl DnsShard {
-    /// A question was read.
+    /// A query came; type 0 where none could be read.
     pub fn asked(&self, proto: Proto, is_ipv6: bool, kind: u16) {
         add(&self.requests[proto as usize][usize::from(is_ipv6)][place(&TYPES, kind)], 1);
     }
@@ -126,6 +132,12 @@ impl DnsShard {
         add(&self.dropped[reason as usize], 1);
     }
 
+    /// The count of a service's answers from a pool, to be kept: looking for it takes a lock.
+    #[must_use]
+    pub fn share(&self, service: &str, pool: &str) -> Share {
+        self.answers.share(service, pool)
+    }
+
     fn cells(&self) -> impl Iterator<Item = &AtomicU64> {
         let requests = self.requests.iter().flatten().flatten();
         requests.chain(self.responses.iter().flatten()).chain([&self.truncated]).chain(&self.dropped)
@@ -135,6 +147,7 @@ impl DnsShard {
         for (sum, cell) in self.cells().zip(other.cells()) {
             add(sum, cell.load(Relaxed));
         }
+        self.answers.take_in(&other.answers);
     }
 }
 
@@ -225,6 +238,12 @@ impl Collector for DnsMetrics {
                 .encode_family(&[("reason", *reason)])?
                 .encode_counter::<NoLabelSet, u64, u64>(&cell.load(Relaxed), None)?;
         }
+        let help = "Answers of a service, by the pool they came from";
+        let mut family = encoder.encode_descriptor("answers", help, None, counter)?;
+        for ((service, pool), count) in sum.answers.counts() {
+            let labels = [("service", service), ("pool", pool)];
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(&count, None)?;
+        }
         encoder
             .encode_descriptor("dns_tcp_connections", "Streams open now", None, MetricType::Gauge)?
             .encode_family(&[("proto", "tcp")])?
@@ -255,6 +274,8 @@ mod tests {
         two.replied(Proto::Tcp, 5, false);
         one.replied(Proto::Udp, 0, true);
         one.dropped(DropReason::Response);
+        one.share("web", "aws").answered();
+        two.share("web", "aws").answered();
         drop(two);
         metrics.connected();
         for _ in 0..2 {
@@ -264,6 +285,7 @@ mod tests {
                 r#"wayshift_dns_requests_total{proto="tcp",family="ipv6",type="other"} 1"#,
                 r#"wayshift_dns_responses_total{proto="tcp",rcode="REFUSED"} 1"#,
                 "wayshift_dns_truncated_total 1",
+                r#"wayshift_answers_total{service="web",pool="aws"} 2"#,
                 r#"wayshift_dns_dropped_total{reason="response"} 1"#,
                 r#"wayshift_dns_tcp_connections{proto="tcp"} 1"#,
             ] {

@@ -1,5 +1,7 @@
 //! What is answered, row by row of the RFCs, through the desk that every door uses and through hickory's handler.
 
+use std::sync::Arc;
+
 use data_encoding::HEXLOWER;
 use hickory_proto::{
     op::{Message, Query, ResponseCode},
@@ -7,12 +9,12 @@ use hickory_proto::{
 };
 use proptest::prelude::*;
 use wayshift::{
-    dns::{Answerer, Chaos, General, Handled},
+    dns::{Answerer, Chaos, Desk, General, Handled},
     model::DnsName,
-    telemetry::dns::Proto,
+    telemetry::dns::{DnsMetrics, Proto},
 };
 
-use crate::dns_world::{APEX, ask, client, decoded, desk, query, with_edns};
+use crate::dns_world::{APEX, ask, client, decoded, desk, face, live, query, with_edns};
 
 const NEGATIVE: &str = "SOA";
 
@@ -23,10 +25,12 @@ fn shown(records: &[Record]) -> Vec<String> {
         .map(|record| {
             let name = record.name.to_ascii();
             let name = name.strip_suffix(&format!(".{APEX}")).unwrap_or(&name);
-            let data = match &record.data {
-                RData::SOA(_) => String::new(),
-                RData::Unknown { rdata, .. } => unknown(&rdata.anything, record.record_type()),
-                data => format!(" {}", data.to_string().replace(&format!(".{APEX}"), "")),
+            let data = if matches!(record.data, RData::SOA(_)) {
+                String::new()
+            } else if let RData::Unknown { rdata, .. } = &record.data {
+                unknown(&rdata.anything, record.record_type())
+            } else {
+                format!(" {}", record.data.to_string().replace(&format!(".{APEX}"), ""))
             };
             format!("{name} {} {}{data}", record.ttl, record.record_type())
         })
@@ -240,7 +244,7 @@ fn replies_keep_to_the_size_that_both_sides_take() {
         (with_edns(plain.clone(), 600), Proto::Udp, 600, true),
         (with_edns(plain.clone(), 1000), Proto::Udp, 1000, false),
         (with_edns(plain.clone(), 65_535), Proto::Udp, 1232, false),
-        (plain.clone(), Proto::Tcp, 65_535, false),
+        (plain, Proto::Tcp, 65_535, false),
     ] {
         let (length, reply) = len(&message, proto);
         assert!(length <= limit, "{length} octets are within {limit}");
@@ -288,6 +292,22 @@ fn options_are_given_to_who_asks() {
     assert_eq!(options(b"\0\x0b\0\0", Proto::Tcp), b"\0\x0b\0\x02\0\x64");
     // Client subnet, cookie and unknown options mean nothing yet, and are never echoed.
     assert_eq!(options(b"\0\x08\0\x04\0\x01\0\0\0\x0a\0\x0812345678\xfd\xe9\0\x01x", Proto::Udp), b"");
+}
+
+#[test]
+fn the_least_datagram_holds_any_question_and_every_option() {
+    let label = "y".repeat(63);
+    let name = format!("{label}.{label}.{label}.{}.{APEX}", "y".repeat(48));
+    let mut octets = query(&name, A).to_vec().unwrap();
+    assert_eq!(octets.len(), 12 + 255 + 4);
+    octets[11] = 1;
+    octets.extend_from_slice(b"\0\0\x29\x02\0\0\0\0\0\0\x08\0\x03\0\0\0\x0b\0\0");
+    let mut face = face(Chaos::Hide);
+    face.nsid = Some("n".repeat(1000).into());
+    let mut desk = Desk::new(live().reader(), Arc::new(face), 1, DnsMetrics::default().shard());
+    let mut reply = Vec::new();
+    desk.answer(&octets, &client(Proto::Udp), &mut reply);
+    assert!(reply.len() <= 512 && decoded(&reply).edns.is_some(), "{} octets", reply.len());
 }
 
 const NAMES: [&str; 14] = [

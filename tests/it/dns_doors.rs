@@ -278,6 +278,8 @@ async fn queries_are_counted() {
     let socket = udp(running.addresses[0]).await;
     socket.send(&query("nope", RecordType::A).to_vec().unwrap()).await.unwrap();
     reply(&socket).await;
+    socket.send(&query("app", RecordType::A).to_vec().unwrap()).await.unwrap();
+    reply(&socket).await;
     let mut stream = running.tcp().await;
     assert!(answers(&mut stream).await);
     let scrape = || {
@@ -287,7 +289,8 @@ async fn queries_are_counted() {
     };
     let text = scrape();
     for line in [
-        r#"wayshift_dns_requests_total{proto="udp",family="ipv4",type="A"} 1"#,
+        r#"wayshift_dns_requests_total{proto="udp",family="ipv4",type="A"} 2"#,
+        r#"wayshift_answers_total{service="app",pool="app"} 1"#,
         r#"wayshift_dns_responses_total{proto="udp",rcode="NXDOMAIN"} 1"#,
         r#"wayshift_dns_responses_total{proto="tcp",rcode="NOERROR"} 1"#,
         r#"wayshift_dns_tcp_connections{proto="tcp"} 1"#,

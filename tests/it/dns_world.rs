@@ -21,18 +21,18 @@ use wayshift::{
 };
 
 /// The zone that is asked about.
-pub const APEX: &str = "example.test.";
+pub(crate) const APEX: &str = "example.test.";
 const ZONE: &str = include_str!("../data/dns/example.zone");
 const SISTER: &str =
     "@ 60 IN SOA ns1.example.test. h.example.test. 1 2 3 4 5\n@ 60 IN NS ns1.example.test.\nwww 60 IN A 192.0.2.180\n";
 
 /// A table over the zones.
-pub fn live() -> Live {
+pub(crate) fn live() -> Live {
     live_of(&[(APEX, ZONE), ("sister.test.", SISTER)])
 }
 
 /// A table over zones given as master files; services stand in the first.
-pub fn live_of(zones: &[(&str, &str)]) -> Live {
+pub(crate) fn live_of(zones: &[(&str, &str)]) -> Live {
     let apex = zones[0].0;
     let mut parts = Parts { zones: zones.iter().map(|(apex, text)| zone(apex, text)).collect(), ..Parts::default() };
     let both = Addresses::Both("203.0.113.1".parse().unwrap(), "2001:db8:1::1".parse().unwrap());
@@ -140,23 +140,23 @@ fn service(parts: &mut Parts, id: &str, names: &[&str], addresses: &[Addresses],
 }
 
 /// What the doors say about themselves in tests.
-pub fn face(chaos: Chaos) -> Face {
+pub(crate) fn face(chaos: Chaos) -> Face {
     Face { udp_size: 1232, nsid: Some("test-1".into()), chaos }
 }
 
 /// A desk over the world, with a fixed seed.
-pub fn desk(chaos: Chaos) -> Desk {
+pub(crate) fn desk(chaos: Chaos) -> Desk {
     Desk::new(live().reader(), Arc::new(face(chaos)), 1, DnsMetrics::default().shard())
 }
 
 /// A client at a documentation address.
-pub fn client(proto: Proto) -> Client {
+pub(crate) fn client(proto: Proto) -> Client {
     let keepalive = (proto == Proto::Tcp).then_some(100);
     Client { address: SocketAddr::from(([192, 0, 2, 9], 4242)), proto, keepalive }
 }
 
 /// A query as a resolver sends it.
-pub fn query(name: &str, kind: RecordType) -> Message {
+pub(crate) fn query(name: &str, kind: RecordType) -> Message {
     let name =
         if name.ends_with('.') { name.to_owned() } else { format!("{name}.{APEX}").trim_start_matches('.').to_owned() };
     let mut message = Message::query();
@@ -167,7 +167,7 @@ pub fn query(name: &str, kind: RecordType) -> Message {
 }
 
 /// The same with EDNS.
-pub fn with_edns(mut message: Message, size: u16) -> Message {
+pub(crate) fn with_edns(mut message: Message, size: u16) -> Message {
     let mut edns = Edns::new();
     edns.set_max_payload(size);
     message.set_edns(edns);
@@ -175,14 +175,14 @@ pub fn with_edns(mut message: Message, size: u16) -> Message {
 }
 
 /// The reply, which two decoders of other hands must read to its last octet.
-pub fn ask(answerer: &mut impl Answerer, query: &Message, proto: Proto) -> Message {
+pub(crate) fn ask(answerer: &mut impl Answerer, query: &Message, proto: Proto) -> Message {
     let (sent, mut reply) = (query.to_vec().unwrap(), Vec::new());
     assert_eq!(answerer.answer(&sent, &client(proto), &mut reply), Handled::Replied);
     decoded(&reply)
 }
 
 /// Decoded, after the second decoder has read it as well.
-pub fn decoded(reply: &[u8]) -> Message {
+pub(crate) fn decoded(reply: &[u8]) -> Message {
     let other = domain::base::Message::from_octets(reply).unwrap();
     let records = ["answer", "authority", "additional"].map(|section| {
         let section = match section {
@@ -209,7 +209,7 @@ pub fn decoded(reply: &[u8]) -> Message {
 }
 
 /// Door settings on a free port of the loopback.
-pub fn settings(tcp: TcpLimits) -> Settings {
+pub(crate) fn settings(tcp: TcpLimits) -> Settings {
     Settings {
         listen: vec!["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()],
         threads: NonZeroUsize::new(2).unwrap(),
@@ -219,7 +219,7 @@ pub fn settings(tcp: TcpLimits) -> Settings {
 }
 
 /// Limits that no test reaches by accident.
-pub fn limits() -> TcpLimits {
+pub(crate) fn limits() -> TcpLimits {
     TcpLimits {
         connections: NonZeroUsize::new(100).unwrap(),
         per_client: NonZeroUsize::new(50).unwrap(),
@@ -229,6 +229,6 @@ pub fn limits() -> TcpLimits {
 }
 
 /// Doors that are bound.
-pub fn doors(tcp: TcpLimits) -> Doors {
+pub(crate) fn doors(tcp: TcpLimits) -> Doors {
     Doors::bind(settings(tcp), live(), Arc::default()).unwrap()
 }

@@ -2,6 +2,7 @@
 
 mod dns_answers;
 mod dns_doors;
+mod dns_handler;
 mod dns_world;
 mod failover;
 mod journal;

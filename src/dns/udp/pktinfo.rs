@@ -134,3 +134,35 @@ fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = address.as_sockaddr_in().map(|address| SocketAddr::V4(SocketAddrV4::from(*address)));
     v4.or_else(|| address.as_sockaddr_in6().map(|address| SocketAddr::V6(SocketAddrV6::from(*address))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_takes_every_option() {
+        let v4 = UdpSocket::bind("127.0.0.1:0").unwrap();
+        setsockopt(&v4, Ipv4MtuDiscover, &libc::IP_PMTUDISC_OMIT).unwrap();
+        let Ok(v6) = UdpSocket::bind("[::1]:0") else { return };
+        setsockopt(&v6, Ipv6MtuDiscover, &libc::IPV6_PMTUDISC_OMIT).unwrap();
+        setsockopt(&v6, Ipv6Mtu, &IPV6_MTU_MIN).unwrap();
+    }
+
+    #[test]
+    fn a_datagram_tells_where_it_went() {
+        for (ip, any) in [("127.0.0.3", "0.0.0.0:0"), ("::1", "[::]:0")] {
+            let Ok(socket) = UdpSocket::bind(any) else { continue };
+            let port = Port::new(socket).unwrap();
+            let client = UdpSocket::bind(any).unwrap();
+            client.connect((ip, port.0.local_addr().unwrap().port())).unwrap();
+            client.send(b"a query that is too long").unwrap();
+            let mut buffer = [0; 7];
+            let arrival = port.receive(&mut buffer, true).unwrap();
+            assert_eq!((&buffer, arrival.cut), (b"a query", true));
+            assert_eq!(arrival.to.unwrap().ip, ip.parse::<IpAddr>().unwrap());
+            port.send(b"reply", arrival.from, arrival.to).unwrap();
+            assert_eq!(client.recv(&mut [0; 16]).unwrap(), 5);
+            assert_eq!(port.receive(&mut buffer, false).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        }
+    }
+}
