@@ -24,6 +24,13 @@ use crate::config::{
 /// TTL of generated NS records and glue, in seconds.
 const NS_TTL: u32 = 3600;
 
+/// Most types at one name: each is looked through for an answer to ANY, and nobody needs more.
+const TYPES_MAX: usize = 100;
+/// Most octets of one set: the largest message without its header and question, and with room for OPT.
+const SET_SIZE_MAX: usize = 65_535 - 12 - 260 - 64;
+/// Octets of a record beside its data, the owner as a pointer.
+const RECORD_FIXED: usize = 12;
+
 /// A zone that is being filled.
 struct Draft {
     apex: DnsName,
@@ -196,7 +203,14 @@ impl Draft {
             return;
         }
         let sets = self.nodes.entry(owner.clone()).or_default();
+        let types = sets.len();
         let Some(set) = sets.iter_mut().find(|set| set.kind == kind) else {
+            if types >= TYPES_MAX {
+                report.add(
+                    Raw::error("E027", format!("{owner} has more than {TYPES_MAX} types of records")).at(place, ""),
+                );
+                return;
+            }
             self.places.insert((owner.clone(), kind), place);
             sets.push(RecordSet { kind, ttl, rdata: vec![rdata.into()] });
             return;
@@ -207,6 +221,11 @@ impl Draft {
                 .at(place, format!("all get {lowest}, the lowest"));
             report.add(raw);
             set.ttl = lowest;
+        }
+        if set.rdata.iter().map(|known| known.len() + RECORD_FIXED).sum::<usize>() + rdata.len() > SET_SIZE_MAX {
+            let message = format!("the records of {owner} and one type do not fit into a message");
+            report.add(Raw::error("E027", message).at(place, "this one is too much"));
+            return;
         }
         if !set.rdata.iter().any(|known| **known == *rdata) {
             set.rdata.push(rdata.into());

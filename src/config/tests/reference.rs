@@ -161,9 +161,11 @@ fn no_key_is_both_accepted_and_of_a_later_version() {
     let mut keys = Vec::new();
     all(&ROOT, &mut keys);
     for key in keys {
-        match key.kind {
-            Kind::Table(section) | Kind::Map(_, &Kind::Table(section)) => check(section),
-            _ => {}
+        if let Kind::Table(section) = key.kind {
+            check(section);
+        }
+        if let Kind::Map(_, &Kind::Table(section)) = key.kind {
+            check(section);
         }
     }
 }
