@@ -45,32 +45,28 @@ pub(super) struct Entry {
 
 impl Node {
     pub(super) fn text(&self) -> Option<&str> {
-        match &self.value {
-            Value::Text(text) => Some(text),
-            _ => None,
-        }
+        let Value::Text(text) = &self.value else { return None };
+        Some(text)
     }
 
     pub(super) fn whole(&self) -> Option<i64> {
-        match &self.value {
-            Value::Whole(number) => *number,
-            _ => None,
-        }
+        let Value::Whole(number) = &self.value else { return None };
+        *number
+    }
+
+    /// A number with or without a fraction.
+    pub(super) fn number(&self) -> Option<f64> {
+        if let Value::Float(number) = self.value { Some(number) } else { self.whole().map(|number| number as f64) }
     }
 
     pub(super) fn table(&self) -> Option<&Table> {
-        match &self.value {
-            Value::Table(table) => Some(table),
-            _ => None,
-        }
+        let Value::Table(table) = &self.value else { return None };
+        Some(table)
     }
 
     /// The items of a list, or the single value itself.
     pub(super) fn items(&self) -> &[Self] {
-        match &self.value {
-            Value::List(list) => list,
-            _ => std::slice::from_ref(self),
-        }
+        if let Value::List(list) = &self.value { list } else { std::slice::from_ref(self) }
     }
 
     /// What TOML calls it, with its article.
@@ -111,10 +107,7 @@ impl Table {
     }
 
     pub(super) fn bool(&self, key: &str) -> Option<bool> {
-        match self.get(key)?.value {
-            Value::Bool(yes) => Some(yes),
-            _ => None,
-        }
+        if let Value::Bool(yes) = self.get(key)?.value { Some(yes) } else { None }
     }
 
     /// A table below; an empty one when absent.

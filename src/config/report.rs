@@ -85,13 +85,18 @@ impl Report {
         if raw.severity == Severity::Error {
             self.errors += 1;
         }
-        if self.raw.len() >= PROBLEMS_MAX {
+        if self.is_full() {
             self.unlisted += usize::from(raw.severity == Severity::Error);
         } else if self.raw.contains(&raw) {
             self.errors -= usize::from(raw.severity == Severity::Error);
         } else {
             self.raw.push(raw);
         }
+    }
+
+    /// Whether further problems are only counted, so that no work is due for their text.
+    pub(super) fn is_full(&self) -> bool {
+        self.raw.len() >= PROBLEMS_MAX
     }
 
     /// Marks a part of a text as broken: what else seems wrong in it follows from that.

@@ -6,7 +6,7 @@ use crate::model::{ANSWER_ENDPOINTS_MAX, EndpointIx, Member, MinUp, Pool, PoolAn
 
 use super::{Build, word_of};
 use crate::config::{
-    document::{Node, Table, Value},
+    document::{Node, Table},
     report::{Place, Raw},
     values::Percent,
 };
@@ -21,23 +21,13 @@ pub(super) struct Named<'n> {
 
 /// The members of a list or table, in the order written.
 pub(super) fn named(node: &Node) -> Vec<Named<'_>> {
-    match &node.value {
-        Value::Table(table) => {
-            let weight = |node: &Node| node.whole().and_then(|n| u16::try_from(n).ok()).map(Weight);
-            let entries = table.entries.iter();
-            entries
-                .map(|entry| Named {
-                    id: &entry.key,
-                    place: entry.place,
-                    weight: weight(&entry.node).or(Some(Weight(1))),
-                })
-                .collect()
-        }
-        _ => {
-            let items = node.items().iter();
-            items.filter_map(|item| Some(Named { id: item.text()?, place: item.place, weight: None })).collect()
-        }
-    }
+    let Some(table) = node.table() else {
+        let items = node.items().iter();
+        return items.filter_map(|item| Some(Named { id: item.text()?, place: item.place, weight: None })).collect();
+    };
+    let weight = |node: &Node| Weight(node.whole().and_then(|n| u16::try_from(n).ok()).unwrap_or(1));
+    let entries = table.entries.iter();
+    entries.map(|e| Named { id: &e.key, place: e.place, weight: Some(weight(&e.node)) }).collect()
 }
 
 impl Build<'_, '_> {
