@@ -14,6 +14,7 @@ mod picture;
 pub mod problem;
 mod reach;
 mod recent;
+mod record;
 mod refusal;
 mod routes;
 mod seen;

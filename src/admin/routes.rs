@@ -3,6 +3,7 @@
 mod audit;
 mod config;
 mod events;
+mod explain;
 mod inventory;
 mod life;
 mod look;
@@ -11,7 +12,7 @@ mod probes;
 use std::sync::Arc;
 
 use axum::{
-    Router, middleware,
+    Extension, Router, middleware,
     routing::{get, post},
 };
 
@@ -53,6 +54,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/checks", get(inventory::checks))
         .route("/v1/checks/{id}", get(inventory::check))
         .route("/v1/audit", get(audit::audit))
+        .route("/v1/explain", get(explain::explain))
         .route("/v1/events", get(events::events))
         .route("/v1/events/stream", get(events::live))
         .route("/v1/config", get(config::config))
@@ -60,6 +62,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/config/validate", post(config::validate))
         .route("/v1/config/reload", post(config::reload))
         .route_layer(middleware::from_fn(edge::note_route))
+        .layer(Extension(events::Followers::default()))
         .fallback(|| async { Problem::plain(axum::http::StatusCode::NOT_FOUND) })
         .layer(middleware::from_fn_with_state(edge, edge::pass))
         .with_state(handles.clone())

@@ -11,6 +11,7 @@ use std::{
 };
 
 use axum::{
+    Extension,
     extract::State,
     http::{HeaderMap, StatusCode},
     response::sse::{Event as Message, KeepAlive, Sse},
@@ -144,7 +145,7 @@ pub(super) async fn live(
     Asked(Live { kind }): Asked<Live>,
     headers: HeaderMap,
     State(journal): State<Arc<Journal>>,
-    State(followers): State<Followers>,
+    Extension(followers): Extension<Followers>,
     State(metrics): State<Arc<HttpMetrics>>,
     State(stop): State<CancellationToken>,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Problem> {
