@@ -6,8 +6,11 @@
 mod ask;
 pub mod auth;
 mod condition;
+mod draft;
 mod edge;
 mod handles;
+mod hypothesis;
+mod keyed;
 mod limit;
 mod listen;
 mod picture;
@@ -18,6 +21,7 @@ mod record;
 mod refusal;
 mod routes;
 mod seen;
+mod sheet;
 mod tell;
 pub mod views;
 

@@ -66,7 +66,9 @@ fn present(of: u16, data: &[u8]) -> String {
     };
     match of {
         kind::A => <[u8; 4]>::try_from(data).map_or_else(|_| unknown(), |octets| Ipv4Addr::from(octets).to_string()),
-        kind::AAAA => <[u8; 16]>::try_from(data).map_or_else(|_| unknown(), |octets| Ipv6Addr::from(octets).to_string()),
+        kind::AAAA => {
+            <[u8; 16]>::try_from(data).map_or_else(|_| unknown(), |octets| Ipv6Addr::from(octets).to_string())
+        }
         kind::NS | kind::CNAME | kind::PTR | kind::DNAME => {
             DnsName::from_wire(data).map_or_else(|_| unknown(), |name| name.to_string())
         }

@@ -7,6 +7,8 @@ mod explain;
 mod inventory;
 mod life;
 mod look;
+mod metrics;
+mod overrides;
 mod probes;
 
 use std::sync::Arc;
@@ -35,6 +37,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
     Router::new()
         .route("/livez", get(life::livez))
         .route("/readyz", get(life::readyz))
+        .route("/metrics", get(metrics::metrics))
         .route("/v1/status", get(look::status))
         .route("/v1/whoami", get(look::whoami))
         .route("/v1/nodes", get(look::nodes))
@@ -54,6 +57,8 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/checks", get(inventory::checks))
         .route("/v1/checks/{id}", get(inventory::check))
         .route("/v1/audit", get(audit::audit))
+        .route("/v1/overrides", get(overrides::overrides).post(overrides::create))
+        .route("/v1/overrides/{id}", get(overrides::one).patch(overrides::extend).delete(overrides::end))
         .route("/v1/explain", get(explain::explain))
         .route("/v1/events", get(events::events))
         .route("/v1/events/stream", get(events::live))
@@ -69,7 +74,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
 }
 
 /// The candidate nearest to what was written, if one is near.
-fn did_you_mean<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
+pub(super) fn did_you_mean<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
     let written: String = written.chars().take(64).collect();
     let near = candidates.into_iter().map(|candidate| (strsim::jaro_winkler(&written, candidate), candidate));
     let best = near.filter(|(likeness, _)| 0.8 < *likeness).max_by(|(a, _), (b, _)| a.total_cmp(b));

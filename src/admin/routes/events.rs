@@ -87,9 +87,7 @@ pub(super) async fn events(
 ) -> Result<Told<Page<EventView>>, Problem> {
     let before = match read_cursor(which.cursor.as_deref())? {
         None => None,
-        Some(place) => {
-            Some(place.parse().map_err(|_| Problem::bad("cursor", "this cursor is of another list"))?)
-        }
+        Some(place) => Some(place.parse().map_err(|_| Problem::bad("cursor", "this cursor is of another list"))?),
     };
     let filter = EventFilter {
         kinds: kinds(which.kind.as_deref())?,
@@ -123,8 +121,12 @@ impl Followers {
     fn join(&self, metrics: Arc<HttpMetrics>) -> Result<Follower, Problem> {
         let room = |now: usize| (now < STREAMS_MAX).then_some(now + 1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).map_err(|_| {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "events.full", format!("{STREAMS_MAX} clients follow already"))
-                .retry_after(Duration::from_secs(10))
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "events.full",
+                format!("{STREAMS_MAX} clients follow already"),
+            )
+            .retry_after(Duration::from_secs(10))
         })?;
         metrics.follows(1);
         Ok(Follower { count: Arc::clone(&self.0), metrics })
@@ -199,7 +201,9 @@ impl Following {
     async fn next(&mut self) -> Option<Message> {
         loop {
             if std::mem::take(&mut self.gap) {
-                return Some(Message::default().event("gap").data("{\"detail\":\"events in between are no longer here\"}"));
+                return Some(
+                    Message::default().event("gap").data("{\"detail\":\"events in between are no longer here\"}"),
+                );
             }
             let one = match self.waiting.pop_front() {
                 Some(one) => one,

@@ -7,14 +7,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::{
-    admin::{
-        ask::Asked,
-        auth::Viewer,
-        problem::Problem,
-        record,
-        tell::Told,
-        views::ExplainView,
-    },
+    admin::{ask::Asked, auth::Viewer, problem::Problem, record, tell::Told, views::ExplainView},
     model::DnsName,
     steer::{Draw, Live},
 };

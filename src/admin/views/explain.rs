@@ -157,7 +157,8 @@ impl StepView {
                     (None, some) => format!("fixed {} in zone {zone}{by}", joined(some)),
                 };
                 let zone = zone.to_string();
-                let data = json!({ "is": "found", "zone": zone, "wildcard": wildcard, "kinds": kinds, "service": service });
+                let data =
+                    json!({ "is": "found", "zone": zone, "wildcard": wildcard, "kinds": kinds, "service": service });
                 (what, data)
             }
         };
