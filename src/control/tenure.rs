@@ -2,7 +2,8 @@
 //!
 //! Ends are absolute times of day, and a clock may be set. Forward: the monotonic time since receipt must agree that
 //! the time has come, within [`SLACK_PERCENT`]. Backward: what has begun has begun, and what has run out is remembered
-//! for as long as the store lists it. So a set clock can prolong an override by at most its own remaining life.
+//! for as long as the store lists it. So a set clock prolongs an override by at most the life it was made
+//! for.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -41,7 +42,9 @@ impl Tenure {
 
     /// Milliseconds until both clocks agree that `at` has come; 0 if they do.
     fn left(&self, at: Wall, now: Now) -> u64 {
-        let life = at.0.saturating_sub(self.received.wall.0);
+        // Never longer than it was made for: a node that starts with its clock far behind would hold it for years.
+        let made_for = at.0.saturating_sub(self.order.created.0);
+        let life = at.0.saturating_sub(self.received.wall.0).min(made_for);
         let lived = now.mono.0.saturating_sub(self.received.mono.0);
         let slack = if life == 0 { 0 } else { life / 100 * SLACK_PERCENT + SLACK_MS };
         at.0.saturating_sub(now.wall.0).max(life.saturating_sub(lived).saturating_sub(slack))

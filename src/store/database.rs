@@ -41,6 +41,10 @@ pub(super) fn open(
     OpenOptions::new().create(true).append(true).mode(0o600).open(file).map_err(|error| refused(file, &error))?;
     let mut db = Connection::open(file).map_err(|error| classify(file, &error))?;
     prepare(&mut db, file, sync, steps, fresh)?;
+    // A new file's name is on disk before anything in it is promised.
+    if let Some(folder) = file.parent() {
+        sync_folder(folder).map_err(|error| refused(folder, &error))?;
+    }
     Ok(db)
 }
 
@@ -106,7 +110,9 @@ fn migrate(
         fresh(&tx)?;
     }
     tx.pragma_update(None, "user_version", integer(steps.len() as u64))?;
-    tx.commit()
+    tx.commit()?;
+    // Out of the log into the file: a log that is lost later does not take the database's identity with it.
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 /// A second connection to a file that is open already, for reading beside its writer.

@@ -4,7 +4,7 @@
 //! database that goes on from a snapshot would be an older state that overwrites a newer. A person decides, see
 //! [`super::sqlite`].
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use tokio::sync::watch;
 
@@ -12,6 +12,7 @@ use crate::model::Memory;
 
 use super::{
     AuditDraft, AuditEntry, Change, Committed, ControlStore, Durable, Idempotency, KeepKey, Later, Seen, StoreError,
+    lock::StoreLock,
 };
 
 /// Reads from memory; every write is the error that kept the database from opening.
@@ -21,13 +22,22 @@ pub struct Detached {
     path: String,
     why: String,
     damaged: bool,
+    /// `None` where the disk does not even let the lock file be opened.
+    _lock: Option<StoreLock>,
 }
 
 impl Detached {
     /// What a memory remembered (or nothing, where there is none), and the error of [`super::sqlite::Embedded::open`].
-    /// With [`StoreError::InUse`] a node must not get here: it ends.
-    #[must_use]
-    pub fn new(memory: Option<&Memory>, error: &StoreError) -> Self {
+    /// Holds the folder like a store that opened: the snapshot file and the journal in it have one writer too.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`]: another process is the node, this one ends.
+    pub fn open(folder: &Path, memory: Option<&Memory>, error: &StoreError) -> Result<Self, StoreError> {
+        let lock = match StoreLock::take(folder) {
+            Ok(lock) => Some(lock),
+            Err(used @ StoreError::InUse { .. }) => return Err(used),
+            Err(_) => None,
+        };
         let durable = memory.map_or_else(Durable::default, |memory| Durable {
             epoch: memory.epoch.clone(),
             generation: memory.store_generation,
@@ -43,7 +53,7 @@ impl Detached {
             | StoreError::KeyUsed(_)
             | StoreError::Full { .. } => (String::new(), error.to_string(), false),
         };
-        Self { durable: watch::Sender::new(Arc::new(durable)), path, why, damaged }
+        Ok(Self { durable: watch::Sender::new(Arc::new(durable)), path, why, damaged, _lock: lock })
     }
 
     fn no<T: Send + 'static>(&self) -> Later<'_, Result<T, StoreError>> {

@@ -63,6 +63,20 @@ async fn the_journal_goes_on_counting_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_kill_leads_to_no_number_that_was_given_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), AT);
+    journal.append(vec![reload(1), reload(2)]);
+    journal.transitions(TransitionFilter::default()).await.unwrap();
+    // Shown to streams, and never written as far as the next process can tell.
+    let shown = journal.append((0..5_000).map(reload).collect()).last().unwrap().seq;
+    std::mem::forget(journal);
+    let journal = Journal::open(folder.path(), AT);
+    assert!(shown < journal.append(vec![reload(3)])[0].seq);
+    assert!(journal.since(shown + 1).gap, "a number that never was is a gap");
+}
+
+#[tokio::test]
 async fn more_than_memory_holds_is_read_from_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path(), AT);

@@ -2,3 +2,4 @@
 
 mod journal;
 mod store_contract;
+mod store_files;
