@@ -2,7 +2,7 @@
 //!
 //! It is made of what was built and not of what was written, so that it shows what holds.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use serde_json::{Map, Value, json};
 
@@ -139,8 +139,11 @@ fn check(check: &Check) -> Value {
 }
 
 fn http(http: &HttpCheck, shown: &mut Value) {
-    let status: Vec<String> =
-        X
+    let range = |range: &RangeInclusive<u16>| match (range.start(), range.end()) {
+        (low, high) if low == high => low.to_string(),
+        (low, high) => format!("{low}-{high}"),
+    };
+    let status: Vec<String> = http.expect.status.iter().map(range).collect();
     shown["url"] = json!(http.url);
     shown["method"] = json!(http.method);
     // A field may carry a credential under any name.

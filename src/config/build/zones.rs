@@ -32,6 +32,8 @@ struct Draft {
     places: HashMap<(DnsName, u16), Place>,
     /// The zone's own place.
     place: Place,
+    /// Name servers whose missing address was named already.
+    blamed: Vec<DnsName>,
 }
 
 impl Build<'_, '_> {
@@ -68,7 +70,8 @@ impl Build<'_, '_> {
     }
 
     fn zone(&mut self, apex: DnsName, entry: &Entry, table: &Table) -> Draft {
-        let mut draft = Draft { apex, nodes: BTreeMap::new(), places: HashMap::new(), place: entry.place };
+        let mut draft =
+            Draft { apex, nodes: BTreeMap::new(), places: HashMap::new(), place: entry.place, blamed: Vec::new() };
         self.file(&mut draft, table);
         self.records(&mut draft, table);
         match (table.get("ns"), table.get("file")) {
@@ -115,6 +118,7 @@ impl Build<'_, '_> {
                 (true, None) => {
                     let raw = Raw::error("E006", format!("the name server {name} has no address"))
                         .at(entry.node.place, "its zone is this one, so nothing else could tell it");
+                    draft.blamed.push(name.clone());
                     self.report().add(raw);
                 }
                 (false, Some((place, _))) => {
@@ -237,7 +241,12 @@ impl Draft {
     /// A number that is the same for equal content on every node. It does not grow with time: nothing transfers zones
     /// in this version, and so nothing compares serials.
     fn serial(&self) -> u32 {
-        let hash = Sha256::digest(format!("{:?}", self.nodes));
+        let mut nodes = self.nodes.clone();
+        for sets in nodes.values_mut() {
+            sets.sort_by_key(|set| set.kind);
+            sets.iter_mut().for_each(|set| set.rdata.sort());
+        }
+        let hash = Sha256::digest(format!("{nodes:?}"));
         u32::from_be_bytes(hash[..4].try_into().expect("a SHA-256 has more than 4 octets")).max(1)
     }
 
