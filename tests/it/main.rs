@@ -3,3 +3,6 @@
 mod journal;
 mod store_contract;
 mod store_files;
+//! Tests of the whole: the deciding core under a simulator.
+
+mod sim;
