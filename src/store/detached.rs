@@ -22,22 +22,14 @@ pub struct Detached {
     path: String,
     why: String,
     damaged: bool,
-    /// `None` where the disk does not even let the lock file be opened.
-    _lock: Option<StoreLock>,
+    /// Only kept, so that it is let go of with the store.
+    lock: Option<StoreLock>,
 }
 
 impl Detached {
     /// What a memory remembered (or nothing, where there is none), and the error of [`super::sqlite::Embedded::open`].
-    /// Holds the folder like a store that opened: the snapshot file and the journal in it have one writer too.
-    ///
-    /// # Errors
-    /// [`StoreError::InUse`]: another process is the node, this one ends.
-    pub fn open(folder: &Path, memory: Option<&Memory>, error: &StoreError) -> Result<Self, StoreError> {
-        let lock = match StoreLock::take(folder) {
-            Ok(lock) => Some(lock),
-            Err(used @ StoreError::InUse { .. }) => return Err(used),
-            Err(_) => None,
-        };
+    #[must_use]
+    pub fn new(memory: Option<&Memory>, error: &StoreError) -> Self {
         let durable = memory.map_or_else(Durable::default, |memory| Durable {
             epoch: memory.epoch.clone(),
             generation: memory.store_generation,
@@ -53,7 +45,21 @@ impl Detached {
             | StoreError::KeyUsed(_)
             | StoreError::Full { .. } => (String::new(), error.to_string(), false),
         };
-        Ok(Self { durable: watch::Sender::new(Arc::new(durable)), path, why, damaged, _lock: lock })
+        Self { durable: watch::Sender::new(Arc::new(durable)), path, why, damaged, lock: None }
+    }
+
+    /// Takes the folder like a store that opened: the snapshot file and the journal in it have one writer too. A disk
+    /// that does not even let the lock file be opened is no reason to end.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`]: another process is the node, this one ends.
+    pub fn hold(mut self, folder: &Path) -> Result<Self, StoreError> {
+        match StoreLock::take(folder) {
+            Ok(lock) => self.lock = Some(lock),
+            Err(used @ StoreError::InUse { .. }) => return Err(used),
+            Err(_) => {}
+        }
+        Ok(self)
     }
 
     fn no<T: Send + 'static>(&self) -> Later<'_, Result<T, StoreError>> {

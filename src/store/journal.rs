@@ -43,11 +43,9 @@ pub const PAGE_MAX: usize = 1_000;
 /// Most transitions of one answer.
 pub const TRANSITIONS_MAX: usize = 10_000;
 
-/// How long history is kept (`[store] keep`).
+/// How long history is kept (`[store] keep`); for audit see [`super::sqlite::Embedded::prune`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
-    /// Audit entries; only counted when older, see [`super::sqlite::Embedded::prune`].
-    pub audit: Duration,
     /// Events.
     pub events: Duration,
     /// Verdict transitions.
@@ -59,7 +57,7 @@ pub struct Keep {
 impl Default for Keep {
     fn default() -> Self {
         let days = |days: u64| Duration::from_secs(days * 24 * 3600);
-        Self { audit: days(400), events: days(90), transitions: days(400), max_size: 2 << 30 }
+        Self { events: days(90), transitions: days(400), max_size: 2 << 30 }
     }
 }
 

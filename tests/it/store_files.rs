@@ -154,7 +154,7 @@ async fn a_moved_expiry_is_damage_and_the_node_goes_on_from_the_snapshot() {
     let error = Embedded::open(folder.path(), AT).unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     let Loaded::Found { memory, .. } = SnapshotFile::new(folder.path()).load() else { panic!("no snapshot") };
-    let detached = Detached::open(folder.path(), Some(&memory), &error).unwrap();
+    let detached = Detached::new(Some(&memory), &error).hold(folder.path()).unwrap();
     assert!(matches!(Embedded::open(folder.path(), AT), Err(StoreError::InUse { .. })), "it holds the folder");
     assert_eq!(detached.load().await.unwrap(), durable);
     assert_eq!(detached.watch().borrow().overrides, durable.overrides);

@@ -1,8 +1,13 @@
 //! A node's memory as kept in the snapshot file.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CheckId, EndpointId, Memory, Override, PoolId, Remembered, ServiceId, SubjectId, Target, Wall};
+use crate::model::{
+    CheckId, EndpointId, Known, Memory, NodeId, Override, OverrideId, PoolId, ProviderId, RegionId, Remembered,
+    ServiceId, SubjectId, Target, Wall,
+};
 
 use super::{
     OverrideRecord, RECORD_VERSION, RecordError,
@@ -20,7 +25,11 @@ pub struct MemoryRecord {
     store_generation: u64,
     overrides: Vec<OverrideRecord>,
     verdicts: Vec<VerdictRecord>,
-    last_good: std::collections::BTreeMap<ServiceId, Vec<(PoolId, EndpointId)>>,
+    #[serde(default)]
+    ended: BTreeMap<OverrideId, Wall>,
+    #[serde(default)]
+    known: BTreeMap<NodeId, KnownRecord>,
+    last_good: BTreeMap<ServiceId, Vec<(PoolId, EndpointId)>>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,6 +40,25 @@ struct VerdictRecord {
     measured: String,
     health: String,
     since: Wall,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct KnownRecord {
+    region: Option<RegionId>,
+    provider: Option<ProviderId>,
+    heard: Wall,
+}
+
+impl From<&Known> for KnownRecord {
+    fn from(known: &Known) -> Self {
+        Self { region: known.region.clone(), provider: known.provider.clone(), heard: known.heard }
+    }
+}
+
+impl From<KnownRecord> for Known {
+    fn from(record: KnownRecord) -> Self {
+        Self { region: record.region, provider: record.provider, heard: record.heard }
+    }
 }
 
 impl From<&Memory> for MemoryRecord {
@@ -51,6 +79,8 @@ impl From<&Memory> for MemoryRecord {
             store_generation: memory.store_generation,
             overrides: memory.overrides.iter().map(OverrideRecord::from).collect(),
             verdicts: memory.verdicts.iter().map(verdict).collect(),
+            ended: memory.ended.clone(),
+            known: memory.known.iter().map(|(node, known)| (node.clone(), known.into())).collect(),
             last_good: memory.last_good.clone(),
         }
     }
@@ -73,6 +103,8 @@ impl TryFrom<MemoryRecord> for Memory {
             store_generation: record.store_generation,
             overrides: record.overrides.into_iter().map(Override::try_from).collect::<Result<_, _>>()?,
             verdicts: record.verdicts.into_iter().map(verdict).collect::<Result<_, RecordError>>()?,
+            ended: record.ended,
+            known: record.known.into_iter().map(|(node, known)| (node, known.into())).collect(),
             last_good: record.last_good,
         })
     }

@@ -4,8 +4,8 @@ use proptest::{collection::vec, option, prelude::*};
 
 use crate::{
     model::{
-        Action, Availability, Digest, EndpointId, Event, Family, Happening, Health, Memory, Override, OverrideId,
-        PoolId, Remembered, Selector, ServiceId, SubjectId, Tally, Target, Wall, Weight,
+        Action, Availability, Digest, EndpointId, Event, Family, Happening, Health, Known, Memory, Override,
+        OverrideId, PoolId, Remembered, Selector, ServiceId, SubjectId, Tally, Target, Wall, Weight,
     },
     store::AuditDraft,
 };
@@ -169,8 +169,17 @@ pub(in crate::store) fn a_memory() -> impl Strategy<Value = Memory> {
     let verdicts = proptest::collection::btree_map(target, remembered, 0..6);
     let last_good = proptest::collection::btree_map(an_id(), vec((an_id(), an_id()), 0..4), 0..4);
     let head = (a_wall(), any::<u64>(), "[0-9A-Z]{0,26}", any::<u64>());
-    (head, vec(an_override(), 0..4), verdicts, last_good).prop_map(
-        |((at, generation, epoch, store_generation), overrides, verdicts, last_good)| Memory {
+    let peer = (option::of(an_id()), option::of(an_id()), a_wall()).prop_map(|(region, provider, heard)| Known {
+        region,
+        provider,
+        heard,
+    });
+    let known = proptest::collection::btree_map(an_id(), peer, 0..4);
+    let ended = proptest::collection::btree_map(an_override_id(), a_wall(), 0..4);
+    (head, vec(an_override(), 0..4), verdicts, (ended, known), last_good).prop_map(
+        |((at, generation, epoch, store_generation), overrides, verdicts, (ended, known), last_good)| Memory {
+            ended,
+            known,
             at,
             generation,
             epoch,
