@@ -6,17 +6,22 @@
 mod ask;
 pub mod auth;
 mod condition;
+mod draft;
 mod edge;
 mod handles;
+mod hypothesis;
+mod keyed;
 mod limit;
 mod listen;
 mod picture;
 pub mod problem;
 mod reach;
 mod recent;
+mod record;
 mod refusal;
 mod routes;
 mod seen;
+mod sheet;
 mod tell;
 pub mod views;
 

@@ -12,9 +12,9 @@ use serde::{Deserialize, de::DeserializeOwned};
 use super::problem::Problem;
 
 /// Largest body, in octets; beyond it the answer is 413.
-pub const BODY_SIZE_MAX: usize = 1024 * 1024;
+pub(super) const BODY_SIZE_MAX: usize = 1024 * 1024;
 /// A body must be complete within this long.
-pub const BODY_READ_MAX: Duration = Duration::from_secs(10);
+pub(super) const BODY_READ_MAX: Duration = Duration::from_secs(10);
 
 /// Query parameters; the type denies unknown ones.
 pub(super) struct Asked<T>(pub(super) T);

@@ -15,9 +15,7 @@ use axum::{
 };
 use subtle::{Choice, ConstantTimeEq as _};
 
-pub use self::token::{
-    AdminToken, TokenFileError, TokenHash, TokenHashError, ensure_admin_token, hash_token, new_token,
-};
+pub use self::token::{FirstToken, TokenFileError, ensure_admin_token, hash_token, new_token};
 use super::problem::Problem;
 use crate::{
     config::{AdminToken, Role},

@@ -124,9 +124,3 @@ part! {
     metrics: Arc<HttpMetrics>,
     stop: CancellationToken,
 }
-
-impl FromRef<Handles> for Followers {
-    fn from_ref(handles: &Handles) -> Self {
-        handles.followers.clone()
-    }
-}

@@ -139,3 +139,8 @@ pub(super) fn shows(snapshot: &Snapshot, order: &Override) -> bool {
     let mut all = snapshot.overrides.iter().chain(&*snapshot.planned);
     all.any(|known| known.id == order.id && order.generation <= known.generation)
 }
+
+/// Whether a snapshot was decided with any version of an override.
+pub(super) fn knows(snapshot: &Snapshot, id: &OverrideId) -> bool {
+    snapshot.overrides.iter().chain(&*snapshot.planned).any(|known| known.id == *id)
+}

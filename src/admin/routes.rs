@@ -3,15 +3,18 @@
 mod audit;
 mod config;
 mod events;
+mod explain;
 mod inventory;
 mod life;
 mod look;
+mod metrics;
+mod overrides;
 mod probes;
 
 use std::sync::Arc;
 
 use axum::{
-    Router, middleware,
+    Extension, Router, middleware,
     routing::{get, post},
 };
 
@@ -34,6 +37,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
     Router::new()
         .route("/livez", get(life::livez))
         .route("/readyz", get(life::readyz))
+        .route("/metrics", get(metrics::metrics))
         .route("/v1/status", get(look::status))
         .route("/v1/whoami", get(look::whoami))
         .route("/v1/nodes", get(look::nodes))
@@ -53,6 +57,9 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/checks", get(inventory::checks))
         .route("/v1/checks/{id}", get(inventory::check))
         .route("/v1/audit", get(audit::audit))
+        .route("/v1/overrides", get(overrides::overrides).post(overrides::create))
+        .route("/v1/overrides/{id}", get(overrides::one).patch(overrides::extend).delete(overrides::end))
+        .route("/v1/explain", get(explain::explain))
         .route("/v1/events", get(events::events))
         .route("/v1/events/stream", get(events::live))
         .route("/v1/config", get(config::config))
@@ -60,13 +67,14 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/config/validate", post(config::validate))
         .route("/v1/config/reload", post(config::reload))
         .route_layer(middleware::from_fn(edge::note_route))
+        .layer(Extension(events::Followers::default()))
         .fallback(|| async { Problem::plain(axum::http::StatusCode::NOT_FOUND) })
         .layer(middleware::from_fn_with_state(edge, edge::pass))
         .with_state(handles.clone())
 }
 
 /// The candidate nearest to what was written, if one is near.
-fn did_you_mean<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
+pub(super) fn did_you_mean<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
     let written: String = written.chars().take(64).collect();
     let near = candidates.into_iter().map(|candidate| (strsim::jaro_winkler(&written, candidate), candidate));
     let best = near.filter(|(likeness, _)| 0.8 < *likeness).max_by(|(a, _), (b, _)| a.total_cmp(b));

@@ -19,6 +19,7 @@ pub(super) mod word;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::overrides::{EFFECT_MAX, MATCHES_MAX, tag_of};
 pub use self::{
     audit::AuditView,
     check::{CheckView, ExpectView, LimitView, WindowView},

@@ -45,11 +45,7 @@ pub(super) async fn config_schema(_: Viewer, _: Asked<Nothing>) -> Response {
 }
 
 /// Judges the body, a whole configuration as TOML, sealed: nothing of this machine is read for it, and nothing is done.
-pub(super) async fn validate(
-    _: Operator,
-    _: Asked<Nothing>,
-    Text(text): Text,
-) -> Result<Told<ValidateView>, Problem> {
+pub(super) async fn validate(_: Operator, _: Asked<Nothing>, Text(text): Text) -> Result<Told<ValidateView>, Problem> {
     // Parsing a megabyte takes long enough to be in the way of others.
     let judged = tokio::task::spawn_blocking(move || match parse_sealed(&text) {
         Ok(loaded) => (true, loaded.warnings.iter().map(ConfigProblemView::from).collect()),
@@ -86,6 +82,8 @@ pub(super) async fn reload(
                 .with("problems", serde_json::to_value(list).unwrap_or(Value::Null)))
         }
         Ok(Err(_)) => Err(busy()),
-        Err(_) => Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "config.late", "the reload goes on; look at the status")),
+        Err(_) => {
+            Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "config.late", "the reload goes on; look at the status"))
+        }
     }
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use axum::{
+    Extension,
     extract::State,
     http::{HeaderMap, StatusCode},
     response::sse::{Event as Message, KeepAlive, Sse},
@@ -86,9 +87,7 @@ pub(super) async fn events(
 ) -> Result<Told<Page<EventView>>, Problem> {
     let before = match read_cursor(which.cursor.as_deref())? {
         None => None,
-        Some(place) => {
-            Some(place.parse().map_err(|_| Problem::bad("cursor", "this cursor is of another list"))?)
-        }
+        Some(place) => Some(place.parse().map_err(|_| Problem::bad("cursor", "this cursor is of another list"))?),
     };
     let filter = EventFilter {
         kinds: kinds(which.kind.as_deref())?,
@@ -122,8 +121,12 @@ impl Followers {
     fn join(&self, metrics: Arc<HttpMetrics>) -> Result<Follower, Problem> {
         let room = |now: usize| (now < STREAMS_MAX).then_some(now + 1);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).map_err(|_| {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "events.full", format!("{STREAMS_MAX} clients follow already"))
-                .retry_after(Duration::from_secs(10))
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "events.full",
+                format!("{STREAMS_MAX} clients follow already"),
+            )
+            .retry_after(Duration::from_secs(10))
         })?;
         metrics.follows(1);
         Ok(Follower { count: Arc::clone(&self.0), metrics })
@@ -144,7 +147,7 @@ pub(super) async fn live(
     Asked(Live { kind }): Asked<Live>,
     headers: HeaderMap,
     State(journal): State<Arc<Journal>>,
-    State(followers): State<Followers>,
+    Extension(followers): Extension<Followers>,
     State(metrics): State<Arc<HttpMetrics>>,
     State(stop): State<CancellationToken>,
 ) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Problem> {
@@ -198,7 +201,9 @@ impl Following {
     async fn next(&mut self) -> Option<Message> {
         loop {
             if std::mem::take(&mut self.gap) {
-                return Some(Message::default().event("gap").data("{\"detail\":\"events in between are no longer here\"}"));
+                return Some(
+                    Message::default().event("gap").data("{\"detail\":\"events in between are no longer here\"}"),
+                );
             }
             let one = match self.waiting.pop_front() {
                 Some(one) => one,

@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{TallyView, word};
 use crate::{
-    model::{
-        Availability, CheckId, EndpointId, Family, Happening, Health, OverrideId, PoolId, ServiceId, Span, Wall,
-    },
+    model::{Availability, CheckId, EndpointId, Family, Happening, Health, OverrideId, PoolId, ServiceId, Span, Wall},
     store::journal::Recorded,
 };
 

@@ -53,6 +53,9 @@ pub struct ExtendOverride {
     /// Why, for the audit.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// Past a safety rule that the added time meets; recorded in the audit.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub force: bool,
 }
 
 /// Where an override is in its life.
@@ -202,6 +205,8 @@ pub struct ChangeView {
     pub note: Option<String>,
 }
 
+/// Entries of `effect`.
+pub(in crate::admin) const EFFECT_MAX: usize = 1000;
 /// Entries of `matches`.
 pub(in crate::admin) const MATCHES_MAX: usize = 100;
 
@@ -253,6 +258,14 @@ impl OverrideView {
             undo: format!("DELETE /v1/overrides/{}", order.id),
             etag: tag_of(order),
         }
+    }
+
+    /// Without what depends on the moment: as the audit keeps it.
+    pub(in crate::admin) fn bare(mut self) -> Self {
+        self.matches.clear();
+        self.applied_on.clear();
+        self.pending_on.clear();
+        self
     }
 
     /// With what it competes with, what it keeps, and when its endpoints can be stopped.
