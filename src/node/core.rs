@@ -5,7 +5,7 @@
 //! was remembered.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::Clock,
     control::{Controller, Identity, Input, Step},
-    model::{Ballot, Event, Fleet, Happening, LastGood, Memory, Mono, NodeId, Snapshot, Tempi},
-    steer::{AnswerTable, Live},
+    model::{Ballot, EndpointId, Event, Fleet, Happening, LastGood, Memory, Mono, NodeId, PoolId, Snapshot, Tempi},
+    steer::{AnswerChange, AnswerSet, AnswerTable, Live},
     store::{BallotBus, Durable},
 };
 
@@ -26,6 +26,9 @@ use crate::{
 pub const INPUTS_PER_STEP_MAX: usize = 4096;
 /// Inputs that may wait; probes wait for room beyond it.
 pub const INBOX_MAX: usize = 8192;
+/// Most services of one swap whose changed answers are told one by one. A change beyond it touches a fleet, and the
+/// verdicts that made it are told all the same.
+pub const ANSWER_EVENTS_MAX: usize = 1000;
 /// The loop looks at its clock at least this often, whatever the controller asks for.
 const STEP_EVERY_MAX: Duration = Duration::from_secs(1);
 
@@ -224,7 +227,7 @@ impl Core {
             tracing::error!(generation = snapshot.generation, "compiling panicked; the last table stays");
             return;
         };
-        events.extend(answer_events(&before, &table, &snapshot));
+        events.extend(answer_events(&before, &table));
         let remembered = self.controller.memory(self.clock.now(), table.last_good());
         let overrides_moved = {
             let last = self.memory.borrow();
@@ -233,8 +236,7 @@ impl Core {
         if overrides_moved {
             tokio::task::block_in_place(|| (self.persist)(&remembered));
         }
-        // The old table is freed here, by the swapper, as soon as the doors have let go of it.
-        drop(self.live.swap(table));
+        self.live.swap(table);
         self.memory.send_replace(Arc::new(remembered));
         self.snapshot.send_replace(snapshot);
     }
@@ -249,7 +251,35 @@ fn shared(state: &Durable) -> Input {
 }
 
 /// What the swap changes for those who ask: one event for each service whose answers are others now.
-fn answer_events(before: &AnswerTable, after: &AnswerTable, snapshot: &Snapshot) -> Vec<Event> {
-    let _ = (before, after, snapshot);
-    Vec::new()
+fn answer_events(before: &AnswerTable, after: &AnswerTable) -> Vec<Event> {
+    let snapshot = after.snapshot();
+    let mut told = HashSet::new();
+    // Of both families the first that changed speaks for the service.
+    let changes = after.changes_since(before).into_iter().filter(|change| told.insert(change.about().service.clone()));
+    let event = |change: AnswerChange| Event {
+        at: snapshot.at.wall,
+        generation: snapshot.generation,
+        what: Happening::Answers {
+            service: change.about().service.clone(),
+            from: endpoints(change.from.as_ref()),
+            to: endpoints(change.to.as_ref()),
+            pool_from: pool(change.from.as_ref()),
+            pool_to: pool(change.to.as_ref()),
+            none_healthy: change.to.as_ref().is_some_and(|set| !set.basis.is_healthy()),
+        },
+    };
+    changes.take(ANSWER_EVENTS_MAX).map(event).collect()
+}
+
+fn endpoints(set: Option<&AnswerSet>) -> Vec<EndpointId> {
+    let shares = set.into_iter().flat_map(|set| &set.pools).flat_map(|share| &share.endpoints);
+    shares.map(|(endpoint, _)| endpoint.clone()).collect()
+}
+
+/// The pool, where it is one.
+fn pool(set: Option<&AnswerSet>) -> Option<PoolId> {
+    match set?.pools.as_slice() {
+        [share] => Some(share.pool.clone()),
+        _ => None,
+    }
 }

@@ -42,7 +42,7 @@ pub(super) fn dns(settings: &config::DnsSettings) -> dns::Settings {
 }
 
 pub(super) fn keep(keep: config::Keep) -> journal::Keep {
-    journal::Keep { events: keep.events, transitions: keep.transitions, max_size: keep.max_size, audit: keep.audit }
+    journal::Keep { events: keep.events, transitions: keep.transitions, max_size: keep.max_size }
 }
 
 /// How the log looks, as the configuration says.

@@ -33,6 +33,9 @@ const PURE: &[&str] = &["model", "judge", "steer", "control"];
 /// Words that name something the core must not do.
 const IMPURE: &[&str] = &["tokio::", "async fn", "Instant::now", "SystemTime", "std::fs", "std::net::Udp", "std::net::Tcp", "fastrand", "getrandom", "Mutex", "println!", "tracing::"];
 
+/// Files of the core that hold what others share, with the reason.
+const IMPURE_AT: &[(&str, &str)] = &[("steer/live.rs", "the one pointer that is swapped; the swapper alone locks its list of old tables")];
+
 /// Files that may be longer than [`LINES_MAX`], with the reason.
 const LONG: &[(&str, &str)] = &[];
 
@@ -136,6 +139,9 @@ fn the_deciding_core_is_pure() {
     let mut wrong = Vec::new();
     for source in sources().iter().filter(|source| PURE.contains(&source.room.as_str())) {
         let code = source.code();
+        if IMPURE_AT.iter().any(|(known, _)| source.path == Path::new(known)) {
+            continue;
+        }
         wrong.extend(IMPURE.iter().filter(|word| code.contains(**word)).map(|word| format!("{}: {word}", source.path.display())));
     }
     assert!(wrong.is_empty(), "the core decides, the shell does:\n{}", wrong.join("\n"));
