@@ -24,7 +24,7 @@ pub(super) static ZONE_KEYS: Section = Section {
         Key::new("records", Text(&BLOCK), "", "Further records, as in a master file."),
         Key::new("file", Text(&PATH), "", "A plain master file (RFC 1035) with its own SOA and NS."),
     ],
-    later: &["dnssec", "transfer", "notify", "acme", "tsig"],
+    later: &["dnssec", "transfer", "notify", "acme"],
 };
 
 static SOA: Section = Section {
@@ -52,7 +52,7 @@ pub(super) static REGION: Section = Section {
         Key::new("title", Text(&TEXT), "", "For people."),
         Key::new("at", Coordinates, "", "Latitude and longitude in degrees."),
     ],
-    later: &["outage_at"],
+    later: &[],
 };
 
 pub(super) static CHECK_KEYS: Section = Section {
@@ -91,7 +91,7 @@ pub(super) static CHECK_KEYS: Section = Section {
         ),
         Key::new("inverted", Bool, "false", "A failure counts as a pass and the other way round."),
     ],
-    later: &["command", "push", "file", "promql", "advisory", "load"],
+    later: &["command", "push", "file", "promql", "advisory"],
 };
 
 static EXPECT: Section = Section {
@@ -136,8 +136,7 @@ static CERT_TABLE: Section = Section {
     later: &[],
 };
 
-static AUTH: Section =
-    Section { keys: &[Key::needed("bearer", Secret, "Sent as Authorization: Bearer.")], later: &["basic"] };
+static AUTH: Section = Section { keys: &[Key::needed("bearer", Secret, "Sent as Authorization: Bearer.")], later: &[] };
 
 static TLS: Section = Section {
     keys: &[
@@ -201,7 +200,7 @@ pub(super) static POOL: Section = Section {
         ),
         Key::new("check", Text(&CHECK), "", "Its check, an id or a URL; an endpoint's own stands before it."),
     ],
-    later: &["degraded", "checks", "ramp", "outage_at"],
+    later: &["degraded", "checks", "ramp"],
 };
 
 pub(super) static SERVICE: Section = Section {

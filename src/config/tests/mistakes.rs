@@ -133,6 +133,8 @@ fn single_values_are_judged() {
 fn later_features_are_refused_and_not_ignored() {
     check(&[
         ("dnssec = true", "3 E004 `dnssec` is not in this version"),
+        ("[check.a]\ncommand = [\"x\"]", "4 E004 `command` is not in this version"),
+        ("[endpoint.a]\ntarget = \"x.\"", "4 E004 `target` is not in this version"),
         ("[geo]", "3 E004 `geo` is not in this version"),
         ("[[test]]\nname = \"x\"", "3 E004 `test` is not in this version"),
         ("[dns]\ntls = {}", "4 E004 `tls` is not in this version"),
@@ -187,6 +189,19 @@ fn values_that_do_not_fit_together_are_found() {
         assert_eq!(problems(&with(&more)), [expected], "{more}");
     }
     check(&[
+        (
+            "[safety]\nrules = [{ name = \"r\", keep = 1, of = [\"provider:awz\"] }]",
+            "4 E012 no provider is named `awz`",
+        ),
+        (
+            "[safety]\nrules = [{ name = \"r\", keep = 2, of = [\"provider:*\"] }]",
+            "4 E029 of 1 groups 2 can never be kept",
+        ),
+        (
+            "[safety]\nrules = [{ name = \"r\", keep = 1, of = [\"aws\"] }]",
+            "4 E026 a selector is kind:name, as in provider:aws or region:eu-*; `aws` names no kind",
+        ),
+        ("[dns]\nlisten = [\"127.0.0.1:53\", \"127.0.0.1:53\"]", "4 E011 `127.0.0.1:53` is listened on twice"),
         ("[check.a]\nurl = \"http://x/\"\ntls = {}", "5 E029 `tls` needs a URL with https://"),
         ("[check.a]\nurl = \"tcp://x:1\"\nmethod = \"GET\"", "5 E029 `method` has no use in a check of tcp://"),
         (
