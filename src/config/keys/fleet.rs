@@ -64,7 +64,7 @@ pub(super) static CHECK_KEYS: Section = Section {
         ),
         Key::new("method", Word(&["GET", "HEAD", "OPTIONS", "POST"], &[]), r#""GET""#, "The HTTP method."),
         Key::new("expect", Table(&EXPECT), "", "What an answer must look like."),
-        Key::new("headers", Map(&HEADER, &Text(&TEXT)), "", "Further header fields."),
+        Key::new("headers", Map(&HEADER, &Text(&HEADER_VALUE)), "", "Further header fields."),
         Key::new("auth", Table(&AUTH), "", "How the probe proves who it is."),
         Key::new("tls", Table(&TLS), "", "How TLS is spoken."),
         Key::new("interval", Text(&INTERVAL), r#""10s""#, "Time between two probes of one address."),
@@ -103,7 +103,7 @@ static EXPECT: Section = Section {
             "Accepted status codes and ranges.",
         ),
         Key::new("body", Text(&TEXT), "", "A text that the first 64 KiB of the body contain."),
-        Key::new("header", Map(&HEADER, &Text(&TEXT)), "", "Header fields with the value they must have."),
+        Key::new("header", Map(&HEADER, &Text(&HEADER_VALUE)), "", "Header fields with the value they must have."),
         Key::new(
             "latency",
             Either(&[Text(&LATENCY), Table(&LATENCY_TABLE)]),

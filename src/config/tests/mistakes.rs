@@ -110,6 +110,14 @@ fn single_values_are_judged() {
         ("[check.a]\nmethod = \"GET\"", "3 E006 check `a` has no `url`"),
         ("[check.a]\nurl = \"http://u:p@x/\"", "4 E025 `http://u:p@x/` is not a URL of a check"),
         ("[check.a]\nurl = \"http://x/\"\nheaders = { Host = \"y\" }", "5 E016 the Host field comes from the URL"),
+        (
+            "[check.a]\nurl = \"http://x/\"\nheaders = { X-A = \"ü\" }",
+            "5 E016 a header field's value consists of ASCII characters",
+        ),
+        (
+            "[check.a]\nurl = \"http://x/\"\nexpect = { latency = \"<0s\" }",
+            "5 E007 `<0s` can never hold or always does",
+        ),
         ("[check.a]\nurl = \"http://x/\"\ninterval = \"1ms\"", "5 E007 the duration is too short: at least 100ms"),
         ("[endpoint.a]\naddress = \"203.0.113.1:80\"", "4 E017 `203.0.113.1:80` is not an IP address"),
         ("[endpoint.a]\naddress = \"0.0.0.0\"", "4 E017 0.0.0.0 is not an address of one machine"),
