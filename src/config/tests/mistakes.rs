@@ -268,6 +268,19 @@ fn one_slip_of_syntax_is_one_problem_and_hides_no_other_paragraph() {
 }
 
 #[test]
+fn a_key_that_stands_twice_is_shown_at_both_places() {
+    for (more, lines) in [
+        ("[node]\nname = \"a\"\nroles = [\"answer\"]\nname = \"b\"\n", [6, 4]),
+        ("[provider.a]\n[region.a]\n[provider.a]\ntitle = \"x\"\n", [5, 3]),
+        ("[endpoint]\na = { address = \"192.0.2.1\" }\na = { address = \"192.0.2.2\" }\n", [5, 4]),
+    ] {
+        let problems = load_text("x.toml", &with(more), &none).unwrap_err();
+        let twice = problems.errors().find(|problem| problem.code == "E011").unwrap_or_else(|| panic!("{problems}"));
+        assert_eq!(twice.places.iter().map(|spot| spot.line).collect::<Vec<_>>(), lines, "{problems}");
+    }
+}
+
+#[test]
 fn problems_beyond_the_bound_are_counted() {
     let many: String = (0..PROBLEMS_MAX + 20).map(|n| format!("x{n} = 1\n")).collect();
     let problems = load_text("x.toml", &with(&many), &none).unwrap_err();
