@@ -140,7 +140,12 @@ pub(super) fn read(file: u32, report: &mut Report) -> (Table, bool) {
         let span = error.span().unwrap_or(0..0);
         let place = Place { file, from: span.start, to: span.end };
         if error.message().starts_with("duplicate key") {
-            report.add(Raw::error("E011", "the same key stands twice in one table").at(place, "the second one"));
+            let raw = Raw::error("E011", "the same key stands twice in one table").at(place, "again here");
+            let first = if report.is_full() { None } else { earlier(&text, span.start, span.end) };
+            report.add(match first {
+                Some(from) => raw.at(Place { file, from, to: from + span.len() }, "first here"),
+                None => raw,
+            });
             continue;
         }
         sound = false;
@@ -155,6 +160,28 @@ pub(super) fn read(file: u32, report: &mut Report) -> (Table, bool) {
     }
     report.sources[file as usize].text = text;
     (table, sound)
+}
+
+/// Where the key at an offset stood before: in an equal header, or on a line of the same table. The parser tells only
+/// the second place.
+fn earlier(text: &str, from: usize, to: usize) -> Option<usize> {
+    let start = text.get(..from)?.rfind('\n').map_or(0, |at| at + 1);
+    let (line, column) = (&text[start..], from - start);
+    if line.starts_with('[') {
+        let header = &line[..=line.find(']')?];
+        let before = text[..start].match_indices(header);
+        return before.map(|(at, _)| at).find(|at| *at == 0 || text[..*at].ends_with('\n')).map(|at| at + column);
+    }
+    let key = text.get(start..to)?.trim_start();
+    let mut at = start;
+    for line in text[..start].split_inclusive('\n').rev().take_while(|line| !line.starts_with('[')) {
+        at -= line.len();
+        let found = line.trim_start();
+        if found.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('=')) {
+            return Some(at + line.len() - found.len());
+        }
+    }
+    None
 }
 
 /// The lines around an offset up to a blank line or a table's header.

@@ -40,7 +40,7 @@ pub(super) static ROOT: Section = Section {
         Key::new("admin", Table(&ADMIN), "", "The admin API."),
         Key::new("telemetry", Table(&TELEMETRY), "", "Log and metrics."),
     ],
-    later: &["version", "dnssec", "geo", "tsig", "discovery", "acme", "notify", "test", "cluster"],
+    later: &["dnssec", "geo", "tsig", "discovery", "acme", "notify", "test"],
 };
 
 static NODE: Section = Section {
@@ -256,7 +256,7 @@ static TOKEN: Section = Section {
         Key::needed("hash", Text(&HASH), "SHA-256 of the whole token; `wayshift token hash` makes it."),
         Key::new("expires", Time, "", "From then on it is no longer taken."),
     ],
-    later: &["networks"],
+    later: &[],
 };
 
 static TELEMETRY: Section = Section {

@@ -31,7 +31,8 @@ pub(super) fn table(table: &Table, section: &'static Section, what: &str, report
             let absent = absent
                 .get_or_insert_with(|| known.iter().copied().filter(|name| table.entry(name).is_none()).collect());
             let likely = absent.iter().chain(&known).copied();
-            let label = closest(&entry.key, likely).map(|name| format!("did you mean `{name}`?")).unwrap_or_default();
+            let likely = if report.is_full() { None } else { closest(&entry.key, likely) };
+            let label = likely.map(|name| format!("did you mean `{name}`?")).unwrap_or_default();
             report.add(
                 Raw::error("E003", format!("{what} has no key `{}`", entry.key))
                     .at(entry.place, label)
@@ -43,6 +44,10 @@ pub(super) fn table(table: &Table, section: &'static Section, what: &str, report
 
 /// Keys that must be there. Apart from [`table`], because an entity's key is the place to point at.
 fn needs(table: &Table, section: &Section, node: &Node, what: &str, report: &mut Report) {
+    // What is written with a later version's key in mind misses nothing that could be said now.
+    if table.entries.iter().any(|entry| section.later.contains(&entry.key.as_str())) {
+        return;
+    }
     for key in section.keys.iter().filter(|key| key.need && table.entry(key.name).is_none()) {
         let label = format!("`{}` is missing: {}", key.name, key.kind.wanted());
         report.add(Raw::error("E006", format!("{what} has no `{}`", key.name)).at(node.place, label));

@@ -37,6 +37,8 @@ struct Draft {
     nodes: BTreeMap<DnsName, Vec<RecordSet>>,
     /// Where each set was first written.
     places: HashMap<(DnsName, u16), Place>,
+    /// Octets of each set in a message.
+    sizes: HashMap<(DnsName, u16), usize>,
     /// The zone's own place.
     place: Place,
     /// Name servers whose missing address was named already.
@@ -77,8 +79,14 @@ impl Build<'_, '_> {
     }
 
     fn zone(&mut self, apex: DnsName, entry: &Entry, table: &Table) -> Draft {
-        let mut draft =
-            Draft { apex, nodes: BTreeMap::new(), places: HashMap::new(), place: entry.place, blamed: Vec::new() };
+        let mut draft = Draft {
+            apex,
+            nodes: BTreeMap::new(),
+            places: HashMap::new(),
+            sizes: HashMap::new(),
+            place: entry.place,
+            blamed: Vec::new(),
+        };
         self.file(&mut draft, table);
         self.records(&mut draft, table);
         match (table.get("ns"), table.get("file")) {
@@ -222,13 +230,14 @@ impl Draft {
             report.add(raw);
             set.ttl = lowest;
         }
-        if set.rdata.iter().map(|known| known.len() + RECORD_FIXED).sum::<usize>() + rdata.len() > SET_SIZE_MAX {
+        let size = self.sizes.entry((owner.clone(), kind)).or_insert_with(|| set.rdata[0].len() + RECORD_FIXED);
+        let grown = *size + rdata.len() + RECORD_FIXED;
+        if grown > SET_SIZE_MAX {
             let message = format!("the records of {owner} and one type do not fit into a message");
             report.add(Raw::error("E027", message).at(place, "this one is too much"));
-            return;
-        }
-        if !set.rdata.iter().any(|known| **known == *rdata) {
+        } else if !set.rdata.iter().any(|known| **known == *rdata) {
             set.rdata.push(rdata.into());
+            *size = grown;
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) static ZONE_KEYS: Section = Section {
         Key::new("records", Text(&BLOCK), "", "Further records, as in a master file."),
         Key::new("file", Text(&PATH), "", "A plain master file (RFC 1035) with its own SOA and NS."),
     ],
-    later: &["dnssec", "transfer", "notify", "acme", "tsig"],
+    later: &["dnssec", "transfer", "notify", "acme"],
 };
 
 static SOA: Section = Section {
@@ -52,7 +52,7 @@ pub(super) static REGION: Section = Section {
         Key::new("title", Text(&TEXT), "", "For people."),
         Key::new("at", Coordinates, "", "Latitude and longitude in degrees."),
     ],
-    later: &["outage_at"],
+    later: &[],
 };
 
 pub(super) static CHECK_KEYS: Section = Section {
@@ -64,7 +64,7 @@ pub(super) static CHECK_KEYS: Section = Section {
         ),
         Key::new("method", Word(&["GET", "HEAD", "OPTIONS", "POST"], &[]), r#""GET""#, "The HTTP method."),
         Key::new("expect", Table(&EXPECT), "", "What an answer must look like."),
-        Key::new("headers", Map(&HEADER, &Text(&TEXT)), "", "Further header fields."),
+        Key::new("headers", Map(&HEADER, &Text(&HEADER_VALUE)), "", "Further header fields."),
         Key::new("auth", Table(&AUTH), "", "How the probe proves who it is."),
         Key::new("tls", Table(&TLS), "", "How TLS is spoken."),
         Key::new("interval", Text(&INTERVAL), r#""10s""#, "Time between two probes of one address."),
@@ -91,7 +91,7 @@ pub(super) static CHECK_KEYS: Section = Section {
         ),
         Key::new("inverted", Bool, "false", "A failure counts as a pass and the other way round."),
     ],
-    later: &["command", "push", "file", "promql", "advisory", "load"],
+    later: &["command", "push", "file", "promql", "advisory"],
 };
 
 static EXPECT: Section = Section {
@@ -103,7 +103,7 @@ static EXPECT: Section = Section {
             "Accepted status codes and ranges.",
         ),
         Key::new("body", Text(&TEXT), "", "A text that the first 64 KiB of the body contain."),
-        Key::new("header", Map(&HEADER, &Text(&TEXT)), "", "Header fields with the value they must have."),
+        Key::new("header", Map(&HEADER, &Text(&HEADER_VALUE)), "", "Header fields with the value they must have."),
         Key::new(
             "latency",
             Either(&[Text(&LATENCY), Table(&LATENCY_TABLE)]),
@@ -136,8 +136,7 @@ static CERT_TABLE: Section = Section {
     later: &[],
 };
 
-static AUTH: Section =
-    Section { keys: &[Key::needed("bearer", Secret, "Sent as Authorization: Bearer.")], later: &["basic"] };
+static AUTH: Section = Section { keys: &[Key::needed("bearer", Secret, "Sent as Authorization: Bearer.")], later: &[] };
 
 static TLS: Section = Section {
     keys: &[
@@ -201,7 +200,7 @@ pub(super) static POOL: Section = Section {
         ),
         Key::new("check", Text(&CHECK), "", "Its check, an id or a URL; an endpoint's own stands before it."),
     ],
-    later: &["degraded", "checks", "ramp", "outage_at"],
+    later: &["degraded", "checks", "ramp"],
 };
 
 pub(super) static SERVICE: Section = Section {

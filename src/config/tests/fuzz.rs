@@ -104,3 +104,36 @@ fn deep_nesting_is_refused() {
     let deep = format!("{}x = 1", "a.".repeat(100_000));
     assert!(parse_sealed(&deep).is_err());
 }
+
+/// Texts of a request's size that try to make more work than their size.
+#[test]
+fn large_nonsense_is_refused_in_time() {
+    let many = |line: &dyn Fn(usize) -> String| (0..10_000).map(line).collect::<String>();
+    let zone = |records: String| {
+        format!("[zone.\"a.example\"]\nns = {{ ns1 = \"192.0.2.1\" }}\nrecords = '''\n{records}'''\n")
+    };
+    let texts = [
+        many(&|n| format!("k{n} = 1\n")),
+        format!("[pool.p]\nendpoints = [{}]", many(&|n| format!("\"e{n}\","))),
+        format!(
+            "[endpoint]\n{}[pool.p]\nendpoints = [{}]",
+            many(&|n| format!("e{n} = {{}}\n")),
+            many(&|n| format!("\"x{n}\","))
+        ),
+        zone(many(&|n| format!("x 60 A 10.0.{}.{}\n", n / 256, n % 256))),
+        zone(many(&|n| format!("x 60 TYPE{} \\# 0\n", 1000 + n))),
+        zone(many(&|_| "x 60 A\n".to_owned())),
+        zone(many(&|n| format!("a.{n}.b.c.d.e.f.g.h 60 NS x\n"))),
+        many(&|_| "[[[[".to_owned()),
+        many(&|_| "= \"".to_owned()),
+        many(&|n| format!("[service.s{n}]\nnames = [\"x.example\"]\n")),
+    ];
+    let start = crate::clock::Clock::start();
+    for text in texts {
+        let before = start.mono();
+        let result = parse_sealed(&text);
+        let took = start.mono().since(before);
+        assert!(took.as_secs() < 20, "{took:?} for {}", &text[..60]);
+        println!("{took:?}, {} for {:?}", result.map_or_else(|p| p.summary(), |_| "fine".into()), &text[..40]);
+    }
+}

@@ -110,6 +110,14 @@ fn single_values_are_judged() {
         ("[check.a]\nmethod = \"GET\"", "3 E006 check `a` has no `url`"),
         ("[check.a]\nurl = \"http://u:p@x/\"", "4 E025 `http://u:p@x/` is not a URL of a check"),
         ("[check.a]\nurl = \"http://x/\"\nheaders = { Host = \"y\" }", "5 E016 the Host field comes from the URL"),
+        (
+            "[check.a]\nurl = \"http://x/\"\nheaders = { X-A = \"ü\" }",
+            "5 E016 a header field's value consists of ASCII characters",
+        ),
+        (
+            "[check.a]\nurl = \"http://x/\"\nexpect = { latency = \"<0s\" }",
+            "5 E007 `<0s` can never hold or always does",
+        ),
         ("[check.a]\nurl = \"http://x/\"\ninterval = \"1ms\"", "5 E007 the duration is too short: at least 100ms"),
         ("[endpoint.a]\naddress = \"203.0.113.1:80\"", "4 E017 `203.0.113.1:80` is not an IP address"),
         ("[endpoint.a]\naddress = \"0.0.0.0\"", "4 E017 0.0.0.0 is not an address of one machine"),
@@ -133,6 +141,8 @@ fn single_values_are_judged() {
 fn later_features_are_refused_and_not_ignored() {
     check(&[
         ("dnssec = true", "3 E004 `dnssec` is not in this version"),
+        ("[check.a]\ncommand = [\"x\"]", "4 E004 `command` is not in this version"),
+        ("[endpoint.a]\ntarget = \"x.\"", "4 E004 `target` is not in this version"),
         ("[geo]", "3 E004 `geo` is not in this version"),
         ("[[test]]\nname = \"x\"", "3 E004 `test` is not in this version"),
         ("[dns]\ntls = {}", "4 E004 `tls` is not in this version"),
@@ -187,6 +197,19 @@ fn values_that_do_not_fit_together_are_found() {
         assert_eq!(problems(&with(&more)), [expected], "{more}");
     }
     check(&[
+        (
+            "[safety]\nrules = [{ name = \"r\", keep = 1, of = [\"provider:awz\"] }]",
+            "4 E012 no provider is named `awz`",
+        ),
+        (
+            "[safety]\nrules = [{ name = \"r\", keep = 2, of = [\"provider:*\"] }]",
+            "4 E029 of 1 groups 2 can never be kept",
+        ),
+        (
+            "[safety]\nrules = [{ name = \"r\", keep = 1, of = [\"aws\"] }]",
+            "4 E026 a selector is kind:name, as in provider:aws or region:eu-*; `aws` names no kind",
+        ),
+        ("[dns]\nlisten = [\"127.0.0.1:53\", \"127.0.0.1:53\"]", "4 E011 `127.0.0.1:53` is listened on twice"),
         ("[check.a]\nurl = \"http://x/\"\ntls = {}", "5 E029 `tls` needs a URL with https://"),
         ("[check.a]\nurl = \"tcp://x:1\"\nmethod = \"GET\"", "5 E029 `method` has no use in a check of tcp://"),
         (
@@ -242,6 +265,19 @@ fn one_slip_of_syntax_is_one_problem_and_hides_no_other_paragraph() {
     );
     let places: Vec<_> = found.iter().map(|problem| &problem[..6]).collect();
     assert_eq!(places, ["2 E002", "4 E002", "8 E003"], "{found:#?}");
+}
+
+#[test]
+fn a_key_that_stands_twice_is_shown_at_both_places() {
+    for (more, lines) in [
+        ("[node]\nname = \"a\"\nroles = [\"answer\"]\nname = \"b\"\n", [6, 4]),
+        ("[provider.a]\n[region.a]\n[provider.a]\ntitle = \"x\"\n", [5, 3]),
+        ("[endpoint]\na = { address = \"192.0.2.1\" }\na = { address = \"192.0.2.2\" }\n", [5, 4]),
+    ] {
+        let problems = load_text("x.toml", &with(more), &none).unwrap_err();
+        let twice = problems.errors().find(|problem| problem.code == "E011").unwrap_or_else(|| panic!("{problems}"));
+        assert_eq!(twice.places.iter().map(|spot| spot.line).collect::<Vec<_>>(), lines, "{problems}");
+    }
 }
 
 #[test]
