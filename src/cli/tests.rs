@@ -247,10 +247,16 @@ async fn an_unknown_outcome_is_asked_again_with_the_same_key() {
 }
 
 #[tokio::test]
-async fn what_changes_without_a_key_is_never_repeated() {
-    let double = Double::new(|_, _| (503, r#"{"code":"store.unknown"}"#.into())).await;
-    let (exit, ..) = go("override clear ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6", &double, None).await;
-    assert_eq!((exit, double.lines().len()), (Exit::Failed, 1));
+async fn each_request_has_a_key_of_its_own_and_known_failures_are_final() {
+    let double = Double::new(|_, _| (503, r#"{"code":"store.damaged"}"#.into())).await;
+    for _ in 0..2 {
+        let (exit, ..) = go("override clear ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6 --reason x", &double, None).await;
+        assert_eq!(exit, Exit::Failed);
+    }
+    let seen = double.seen();
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[0].line, "DELETE /v1/overrides/ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6?reason=x");
+    assert_ne!(seen[0].header("idempotency-key"), seen[1].header("idempotency-key"));
 }
 
 #[tokio::test]
