@@ -33,7 +33,7 @@ use std::{
 use crate::model::Fleet;
 
 pub use self::{
-    build::ENTITIES_MAX,
+    build::{ENTITIES_MAX, MEMBERSHIPS_MAX},
     codes::{codes, explain_code},
     files::{FILE_SIZE_MAX, INCLUDE_DEPTH_MAX, INCLUDES_MAX},
     lint::worst_case,

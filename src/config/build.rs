@@ -8,14 +8,15 @@ mod checks;
 mod endpoints;
 mod node;
 mod pools;
+mod selectors;
 mod services;
 mod zones;
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use crate::model::{
-    CheckIx, DnsName, EndpointId, EndpointIx, Fleet, KeepRule, Lives, PanicBelow, Parts, PoolIx, Quorum, Safety, Span,
-    Startup, VerdictPolicy, WhenNone,
+    Arm, CheckIx, DnsName, EndpointId, EndpointIx, Fleet, KeepRule, Lives, PanicBelow, Parts, PoolIx, Quorum, Safety,
+    Span, Startup, VerdictPolicy, WhenNone,
 };
 
 use super::{
@@ -29,8 +30,10 @@ use super::{
 
 /// Most entities of one kind; far above any fleet this program is meant for.
 pub const ENTITIES_MAX: usize = 200_000;
+/// Most memberships of all services together: the members of each pool, once for each service that uses it.
+pub const MEMBERSHIPS_MAX: usize = 5_000_000;
 /// Most ids a note lists.
-const LISTED_MAX: usize = 10;
+const LISTED_MAX: usize = 20;
 
 /// What is being built.
 pub(super) struct Build<'r, 'a> {
@@ -108,6 +111,9 @@ impl<'r, 'a> Build<'r, 'a> {
         self.parts.verdict = verdict(self.root.section("verdict"));
         self.parts.safety = safety(self.root.section("safety"));
         let settings = self.settings();
+        self.listeners();
+        self.selectors();
+        self.memberships();
         if self.report().error_count() > 0 {
             return Built { fleet: None, settings };
         }
@@ -145,6 +151,16 @@ impl<'r, 'a> Build<'r, 'a> {
         }
     }
 
+    /// A small text can name large pools in many services.
+    fn memberships(&mut self) {
+        let size = |arm: &Arm| self.parts.pools.get(arm.pool.index()).map_or(0, |pool| pool.members.len());
+        let all: usize = self.parts.services.iter().flat_map(|s| s.arms.iter().chain(&s.last_resort)).map(size).sum();
+        if all > MEMBERSHIPS_MAX {
+            let message = format!("{all} memberships of endpoints in services are too many: at most {MEMBERSHIPS_MAX}");
+            self.report().add(Raw::error("E027", message));
+        }
+    }
+
     /// Gives every id its place before anything refers to it.
     fn declare(&mut self) {
         self.providers.declare(self.root.section("provider"), |_| ());
@@ -166,15 +182,19 @@ impl<'r, 'a> Build<'r, 'a> {
 
 /// Says that nothing has this id.
 fn unknown<'i>(kind: &str, id: &str, known: impl Iterator<Item = &'i str> + Clone, place: Place, report: &mut Report) {
+    if report.is_full() {
+        report.add(Raw::error("E012", ""));
+        return;
+    }
     let label = closest(id, known.clone()).map(|id| format!("did you mean `{id}`?")).unwrap_or_default();
-    let mut all: Vec<&str> = known.collect();
-    all.sort_unstable();
-    let listed = match all.len() {
+    let listed = match known.clone().count() {
         0 => format!("no {kind} is defined; write [{kind}.{id}]"),
-        many if many > LISTED_MAX => {
-            format!("defined {kind}s: {} and {} more", all[..LISTED_MAX].join(", "), many - LISTED_MAX)
+        many if many > LISTED_MAX => format!("{many} {kind}s are defined"),
+        _ => {
+            let mut all: Vec<&str> = known.collect();
+            all.sort_unstable();
+            format!("defined {kind}s: {}", all.join(", "))
         }
-        _ => format!("defined {kind}s: {}", all.join(", ")),
     };
     report.add(
         Raw::error("E012", format!("no {kind} is named `{id}`"))

@@ -45,32 +45,28 @@ pub(super) struct Entry {
 
 impl Node {
     pub(super) fn text(&self) -> Option<&str> {
-        match &self.value {
-            Value::Text(text) => Some(text),
-            _ => None,
-        }
+        let Value::Text(text) = &self.value else { return None };
+        Some(text)
     }
 
     pub(super) fn whole(&self) -> Option<i64> {
-        match &self.value {
-            Value::Whole(number) => *number,
-            _ => None,
-        }
+        let Value::Whole(number) = &self.value else { return None };
+        *number
+    }
+
+    /// A number with or without a fraction.
+    pub(super) fn number(&self) -> Option<f64> {
+        if let Value::Float(number) = self.value { Some(number) } else { self.whole().map(|number| number as f64) }
     }
 
     pub(super) fn table(&self) -> Option<&Table> {
-        match &self.value {
-            Value::Table(table) => Some(table),
-            _ => None,
-        }
+        let Value::Table(table) = &self.value else { return None };
+        Some(table)
     }
 
     /// The items of a list, or the single value itself.
     pub(super) fn items(&self) -> &[Self] {
-        match &self.value {
-            Value::List(list) => list,
-            _ => std::slice::from_ref(self),
-        }
+        if let Value::List(list) = &self.value { list } else { std::slice::from_ref(self) }
     }
 
     /// What TOML calls it, with its article.
@@ -111,10 +107,7 @@ impl Table {
     }
 
     pub(super) fn bool(&self, key: &str) -> Option<bool> {
-        match self.get(key)?.value {
-            Value::Bool(yes) => Some(yes),
-            _ => None,
-        }
+        if let Value::Bool(yes) = self.get(key)?.value { Some(yes) } else { None }
     }
 
     /// A table below; an empty one when absent.
@@ -124,23 +117,88 @@ impl Table {
     }
 }
 
-/// Reads one text as far as it can be read; syntax errors are reported and the rest still arrives.
-pub(super) fn read(file: u32, errors_max: usize, report: &mut Report) -> Table {
+/// Most paragraphs whose syntax errors are reported; beyond that it is some other kind of file.
+const BROKEN_MAX: usize = 20;
+/// Texts with a syntax error and more octets than this are not looked at further: each octet of garbage may be an error.
+const RECOVERY_MAX: usize = 4 << 20;
+
+/// Reads one text as far as it can be read; `false` beside it when its syntax is broken somewhere.
+///
+/// One slip makes many errors behind it, so only the first of each paragraph is reported, and other problems in such a
+/// paragraph are not believed.
+pub(super) fn read(file: u32, report: &mut Report) -> (Table, bool) {
     let text = std::mem::take(&mut report.sources[file as usize].text);
-    let (root, errors) = DeTable::parse_recoverable(&text);
+    let (root, mut errors) = match DeTable::parse(&text) {
+        Ok(root) => (root, Vec::new()),
+        Err(error) if text.len() > RECOVERY_MAX => (Spanned::new(0..0, DeTable::new()), vec![error]),
+        Err(_) => DeTable::parse_recoverable(&text),
+    };
     let table = table(root.into_inner(), file);
-    report.sources[file as usize].text = text;
-    for error in errors.into_iter().take(errors_max) {
+    errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
+    let (mut sound, mut paragraphs, mut behind) = (true, 0, 0);
+    for error in errors {
         let span = error.span().unwrap_or(0..0);
         let place = Place { file, from: span.start, to: span.end };
-        report.add(match error.message() {
-            "duplicate key" => {
-                Raw::error("E011", "the same key stands twice in this table").at(place, "the second one")
-            }
-            message => Raw::error("E002", "this is not TOML").at(place, message.to_lowercase()),
-        });
+        if error.message().starts_with("duplicate key") {
+            let raw = Raw::error("E011", "the same key stands twice in one table").at(place, "again here");
+            let first = if report.is_full() { None } else { earlier(&text, span.start, span.end) };
+            report.add(match first {
+                Some(from) => raw.at(Place { file, from, to: from + span.len() }, "first here"),
+                None => raw,
+            });
+            continue;
+        }
+        sound = false;
+        if (paragraphs > 0 && span.start < behind) || paragraphs >= BROKEN_MAX {
+            continue;
+        }
+        let (start, end) = paragraph(&text, span.start);
+        paragraphs += 1;
+        behind = end;
+        report.add(Raw::error("E002", "this is not TOML").at(place, error.message().to_owned()));
+        report.distrust(Place { file, from: start, to: end });
     }
-    table
+    report.sources[file as usize].text = text;
+    (table, sound)
+}
+
+/// Where the key at an offset stood before: in an equal header, or on a line of the same table. The parser tells only
+/// the second place.
+fn earlier(text: &str, from: usize, to: usize) -> Option<usize> {
+    let start = text.get(..from)?.rfind('\n').map_or(0, |at| at + 1);
+    let (line, column) = (&text[start..], from - start);
+    if line.starts_with('[') {
+        let header = &line[..=line.find(']')?];
+        let before = text[..start].match_indices(header);
+        return before.map(|(at, _)| at).find(|at| *at == 0 || text[..*at].ends_with('\n')).map(|at| at + column);
+    }
+    let key = text.get(start..to)?.trim_start();
+    let mut at = start;
+    for line in text[..start].split_inclusive('\n').rev().take_while(|line| !line.starts_with('[')) {
+        at -= line.len();
+        let found = line.trim_start();
+        if found.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('=')) {
+            return Some(at + line.len() - found.len());
+        }
+    }
+    None
+}
+
+/// The lines around an offset up to a blank line or a table's header.
+fn paragraph(text: &str, at: usize) -> (usize, usize) {
+    let at = super::text::floor(text, at.min(text.len()));
+    let begins = |line: &str| line.trim().is_empty() || line.starts_with('[');
+    let (mut start, mut place) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        if begins(line) {
+            if place > at {
+                return (start, place);
+            }
+            start = place;
+        }
+        place += line.len();
+    }
+    (start, text.len())
 }
 
 fn table(from: DeTable<'_>, file: u32) -> Table {

@@ -18,8 +18,6 @@ pub const FILE_SIZE_MAX: u64 = 64 << 20;
 pub const INCLUDES_MAX: usize = 1000;
 /// How deep includes may nest.
 pub const INCLUDE_DEPTH_MAX: usize = 8;
-/// Most problems that one file's syntax may have before the rest of it is left alone.
-const SYNTAX_ERRORS_MAX: usize = 50;
 
 /// Where files come from.
 #[derive(Debug, Clone, Copy)]
@@ -88,9 +86,8 @@ impl<'a> Reader<'a> {
 
     fn file(&mut self, path: PathBuf, text: String, depth: usize, sound: &mut bool) -> Table {
         let file = self.report.source(path, text);
-        let before = self.report.error_count();
-        let mut table = document::read(file, SYNTAX_ERRORS_MAX, &mut self.report);
-        *sound &= self.report.error_count() == before;
+        let (mut table, whole) = document::read(file, &mut self.report);
+        *sound &= whole;
         for entry in &mut table.entries {
             self.expand(&mut entry.node);
         }

@@ -89,6 +89,7 @@ pub(super) static HASH: Form =
     form("a token's hash", "sha256:...", "E032", parsed::<TokenHash>, "^sha256:[0-9a-f]{64}$", "");
 pub(super) static CONTACT: Form = form("a mail address", "hostmaster@example.com", "E016", parsed::<Mailbox>, "", "");
 pub(super) static HEADER: Form = form("a header field", "X-Probe", "E016", header, "", "");
+pub(super) static HEADER_VALUE: Form = form("a header field's value", "wayshift", "E016", header_value, "", "");
 pub(super) static LABEL: Form = form("a label", "tier", "E016", label, "", "");
 pub(super) static ORIGIN: Form =
     form("an origin", "https://wayshift.example.com", "E025", origin, "^https?://[^/]+$", "");
@@ -216,6 +217,14 @@ fn header(text: &str) -> Result<(), Wrong> {
         "authorization" => Err(Wrong::new("a credential does not stand in `headers`", "use `auth`")),
         other if OURS.contains(&other) => Err(Wrong::new(format!("the probe writes `{text}` itself"), "")),
         _ => Ok(()),
+    }
+}
+
+fn header_value(value: &str) -> Result<(), Wrong> {
+    text(value)?;
+    match value.is_ascii() {
+        true => Ok(()),
+        false => Err(Wrong::new("a header field's value consists of ASCII characters", "")),
     }
 }
 

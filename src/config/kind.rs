@@ -19,15 +19,15 @@ pub(super) enum Kind {
     /// RFC 3339, bare or as a string.
     Time,
     /// A list, with the fewest and most items.
-    List(&'static Kind, usize, usize),
+    List(&'static Self, usize, usize),
     /// One value or a list of them.
-    Many(&'static Kind),
+    Many(&'static Self),
     /// Keys known beforehand.
     Table(&'static Section),
     /// Keys of a form, all with the same kind of value.
-    Map(&'static Form, &'static Kind),
+    Map(&'static Form, &'static Self),
     /// Whichever fits the TOML type that was written.
-    Either(&'static [Kind]),
+    Either(&'static [Self]),
     /// `{ file = }`, `{ credential = }`, `{ env = }`, or, with a warning, the value itself.
     Secret,
 }
@@ -79,6 +79,24 @@ impl Section {
 }
 
 impl Kind {
+    /// The form with a unit that this kind takes, if it takes one.
+    pub(super) fn with_unit(&self) -> Option<&'static Form> {
+        match self {
+            Self::Text(form) => (!form.unit.is_empty()).then_some(form),
+            Self::Many(item) => item.with_unit(),
+            Self::Either(kinds) => kinds.iter().find_map(Self::with_unit),
+            Self::Word(..)
+            | Self::Bool
+            | Self::Whole(..)
+            | Self::Coordinates
+            | Self::Time
+            | Self::List(..)
+            | Self::Table(_)
+            | Self::Map(..)
+            | Self::Secret => None,
+        }
+    }
+
     /// What to write, for people.
     pub(super) fn wanted(&self) -> String {
         match self {

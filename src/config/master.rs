@@ -157,9 +157,13 @@ impl State {
                     Raw::error("E022", format!("the origin is not a name: {error}")).at(place(to), "")
                 })?;
             }
-            "$GENERATE" | "$INCLUDE" => {
-                let message = format!("`{}` is not supported: it is an extension or reads further files", name.raw);
+            "$GENERATE" => {
+                let message = "`$GENERATE` is not supported: it is an extension of one server";
                 return Err(Raw::error("E022", message).at(place(name), "write the records out"));
+            }
+            "$INCLUDE" => {
+                let message = "`$INCLUDE` is not supported";
+                return Err(Raw::error("E022", message).at(place(name), "write all records into one file"));
             }
             _ => {
                 let message = format!("`{}` is not a directive: $ORIGIN and $TTL are", name.raw);

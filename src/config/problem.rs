@@ -55,7 +55,7 @@ pub struct Spot {
     pub column: u32,
     /// The line's text, made harmless for a terminal and cut to a readable length.
     pub text: String,
-    /// How many terminal cells come before the place in `text`; a tab stays a tab.
+    /// Blanks as wide as what stands before the place in `text`; a tab stays a tab.
     pub lead: String,
     /// How many terminal cells are underlined.
     pub cells: usize,

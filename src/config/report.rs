@@ -28,6 +28,7 @@ pub(super) struct Report {
     raw: Vec<Raw>,
     unlisted: usize,
     errors: usize,
+    distrusted: Vec<Place>,
 }
 
 /// A problem before its places are looked up.
@@ -84,13 +85,23 @@ impl Report {
         if raw.severity == Severity::Error {
             self.errors += 1;
         }
-        if self.raw.len() >= PROBLEMS_MAX {
+        if self.is_full() {
             self.unlisted += usize::from(raw.severity == Severity::Error);
         } else if self.raw.contains(&raw) {
             self.errors -= usize::from(raw.severity == Severity::Error);
         } else {
             self.raw.push(raw);
         }
+    }
+
+    /// Whether further problems are only counted, so that no work is due for their text.
+    pub(super) fn is_full(&self) -> bool {
+        self.raw.len() >= PROBLEMS_MAX
+    }
+
+    /// Marks a part of a text as broken: what else seems wrong in it follows from that.
+    pub(super) fn distrust(&mut self, place: Place) {
+        self.distrusted.push(place);
     }
 
     pub(super) fn error_count(&self) -> usize {
@@ -101,6 +112,11 @@ impl Report {
     /// problems without a place first.
     pub(super) fn finish(&mut self) -> Problems {
         let mut raw = std::mem::take(&mut self.raw);
+        let around = |part: &Place, at: &Place| part.file == at.file && part.from <= at.from && at.from < part.to;
+        raw.retain(|raw| {
+            let at = raw.at.first().map(|(place, _)| place);
+            raw.code == "E002" || !at.is_some_and(|at| self.distrusted.iter().any(|part| around(part, at)))
+        });
         raw.sort_by_key(|raw| (raw.at.first().map(|(place, _)| *place), raw.severity));
         let list = raw.into_iter().map(|raw| self.resolve(raw)).collect();
         Problems::new(list, self.unlisted, self.sources.len())

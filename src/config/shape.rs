@@ -12,10 +12,13 @@ use super::{
 /// How alike two words must be for "did you mean", by Jaro-Winkler.
 const ALIKE: f64 = 0.85;
 /// Most candidates that are compared for "did you mean": it is a courtesy, and quadratic.
-const CANDIDATES_MAX: usize = 20_000;
+const CANDIDATES_MAX: usize = 2000;
 
 /// Checks a table against its section.
 pub(super) fn table(table: &Table, section: &'static Section, what: &str, report: &mut Report) {
+    let known: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
+    // A key that is missing is the likelier meaning of one that is misspelt. Looked up once: a table may be huge.
+    let mut absent: Option<Vec<&str>> = None;
     for entry in &table.entries {
         if let Some(key) = section.key(&entry.key) {
             value(&entry.node, &key.kind, key.name, report);
@@ -25,11 +28,11 @@ pub(super) fn table(table: &Table, section: &'static Section, what: &str, report
                     .at(entry.place, "leave it out for now"),
             );
         } else {
-            let known: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
-            let absent = known.iter().copied().filter(|name| table.entry(name).is_none());
-            let label = closest(&entry.key, absent.chain(known.iter().copied()))
-                .map(|name| format!("did you mean `{name}`?"))
-                .unwrap_or_default();
+            let absent = absent
+                .get_or_insert_with(|| known.iter().copied().filter(|name| table.entry(name).is_none()).collect());
+            let likely = absent.iter().chain(&known).copied();
+            let likely = if report.is_full() { None } else { closest(&entry.key, likely) };
+            let label = likely.map(|name| format!("did you mean `{name}`?")).unwrap_or_default();
             report.add(
                 Raw::error("E003", format!("{what} has no key `{}`", entry.key))
                     .at(entry.place, label)
@@ -41,6 +44,10 @@ pub(super) fn table(table: &Table, section: &'static Section, what: &str, report
 
 /// Keys that must be there. Apart from [`table`], because an entity's key is the place to point at.
 fn needs(table: &Table, section: &Section, node: &Node, what: &str, report: &mut Report) {
+    // What is written with a later version's key in mind misses nothing that could be said now.
+    if table.entries.iter().any(|entry| section.later.contains(&entry.key.as_str())) {
+        return;
+    }
     for key in section.keys.iter().filter(|key| key.need && table.entry(key.name).is_none()) {
         let label = format!("`{}` is missing: {}", key.name, key.kind.wanted());
         report.add(Raw::error("E006", format!("{what} has no `{}`", key.name)).at(node.place, label));
@@ -116,24 +123,13 @@ fn fits(kind: &Kind, value: &Value) -> bool {
 }
 
 fn mistyped(node: &Node, kind: &Kind, name: &str, report: &mut Report) {
-    let forms: &[Kind] = match kind {
-        Kind::Either(kinds) => kinds,
-        Kind::Many(item) => std::slice::from_ref(*item),
-        other => std::slice::from_ref(other),
-    };
     // A bare number where a unit belongs is the most common slip, and its correction is known.
-    if let Some(number) = node.whole() {
-        let unit = forms.iter().find_map(|kind| match kind {
-            Kind::Text(form) if !form.unit.is_empty() => Some(form),
-            _ => None,
-        });
-        if let Some(form) = unit {
-            report.add(
-                Raw::error(form.code, format!("{} needs a unit", form.what.trim_end_matches(" or `auto`")))
-                    .at(node.place, format!("write \"{number}{}\"", form.unit)),
-            );
-            return;
-        }
+    if let (Some(number), Some(form)) = (node.whole(), kind.with_unit()) {
+        report.add(
+            Raw::error(form.code, format!("{} needs a unit", form.what.trim_end_matches(" or `auto`")))
+                .at(node.place, format!("write \"{number}{}\"", form.unit)),
+        );
+        return;
     }
     report.add(
         Raw::error("E005", format!("`{name}` is {} here", node.what()))
@@ -185,12 +181,7 @@ fn map(table_: &Table, form: &Form, item: &'static Kind, name: &str, report: &mu
 }
 
 fn coordinates(node: &Node, list: &[Node], report: &mut Report) {
-    let number = |node: &Node| match node.value {
-        Value::Float(number) => Some(number),
-        Value::Whole(number) => number.map(|number| number as f64),
-        _ => None,
-    };
-    let at: Vec<f64> = list.iter().filter_map(number).collect();
+    let at: Vec<f64> = list.iter().filter_map(Node::number).collect();
     let right = at.len() == 2 && list.len() == 2 && at[0].abs() <= 90.0 && at[1].abs() <= 180.0;
     if !right {
         report.add(
@@ -207,8 +198,16 @@ pub(super) fn closest<'c>(text: &str, candidates: impl Iterator<Item = &'c str>)
     }
     candidates
         .take(CANDIDATES_MAX)
-        .map(|candidate| (strsim::jaro_winkler(text, candidate), candidate))
+        .map(|candidate| (alike(text, candidate), candidate))
         .filter(|(alike, _)| *alike >= ALIKE)
         .reduce(|best, next| if next.0 > best.0 { next } else { best })
         .map(|(_, candidate)| candidate)
+}
+
+/// Jaro-Winkler is hard on short words, where one wrong letter of three is still the likeliest reason.
+fn alike(text: &str, candidate: &str) -> f64 {
+    let alike = strsim::jaro_winkler(text, candidate);
+    let slip =
+        text.len() >= 3 && text.len().abs_diff(candidate.len()) <= 1 && strsim::osa_distance(text, candidate) == 1;
+    if slip { alike.max(ALIKE) } else { alike }
 }

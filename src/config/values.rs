@@ -83,7 +83,7 @@ impl FromStr for Above {
 fn bound(text: &str, sign: char) -> Result<Duration, String> {
     let rest = text.strip_prefix(sign).ok_or_else(|| format!("`{text}` does not begin with `{sign}`"))?;
     let span: Span = rest.trim_start().parse().map_err(|error: crate::model::SpanError| error.what)?;
-    Ok(span.0)
+    if span.0.is_zero() { Err(format!("`{text}` can never hold or always does")) } else { Ok(span.0) }
 }
 
 /// SHA-256 of a whole token.

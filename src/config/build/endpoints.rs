@@ -62,7 +62,8 @@ impl Build<'_, '_> {
 
     /// At most one address of each family: two of one family fail apart, and so are two endpoints.
     fn addresses(&mut self, table: &Table) -> Addresses {
-        let (mut v4, mut v6): (Option<(Place, Ipv4Addr)>, Option<(Place, Ipv6Addr)>) = (None, None);
+        let mut v4: Option<(Place, Ipv4Addr)> = None;
+        let mut v6: Option<(Place, Ipv6Addr)> = None;
         let nothing = Addresses::V4(Ipv4Addr::UNSPECIFIED);
         let Some(node) = table.get("address") else { return nothing };
         if matches!(&node.value, Value::List(list) if list.is_empty()) {
@@ -184,13 +185,8 @@ fn inline_id(service: &str, address: IpAddr) -> EndpointId {
 }
 
 fn coordinates(node: &Node) -> Option<(f64, f64)> {
-    let number = |node: &Node| match node.value {
-        Value::Float(number) => Some(number),
-        Value::Whole(number) => number.map(|number| number as f64),
-        Value::Text(_) | Value::Bool(_) | Value::Time(_) | Value::List(_) | Value::Table(_) => None,
-    };
     match node.items() {
-        [latitude, longitude] => Some((number(latitude)?, number(longitude)?)),
+        [latitude, longitude] => Some((latitude.number()?, longitude.number()?)),
         _ => None,
     }
 }

@@ -27,9 +27,9 @@ impl Build<'_, '_> {
     fn node(&mut self) -> NodeSettings {
         let table = self.root.section("node");
         let default = NodeSettings::default();
-        let name = self.from_env("WAYSHIFT_NODE", "a node's name");
+        let name = self.var_id("WAYSHIFT_NODE", "a node's name");
         let name = name.or_else(|| table.parse("name")).or_else(|| (self.var("HOSTNAME")).and_then(|n| node_id(&n)));
-        let region: Option<RegionId> = self.from_env("WAYSHIFT_REGION", "a region");
+        let region: Option<RegionId> = self.var_id("WAYSHIFT_REGION", "a region");
         let region = match region {
             Some(region) => {
                 if !self.regions.by_id.contains_key(region.as_str()) {
@@ -58,7 +58,7 @@ impl Build<'_, '_> {
     }
 
     /// An id from a variable, which stands before the file.
-    fn from_env<T: std::str::FromStr<Err = crate::model::IdError>>(&mut self, name: &str, what: &str) -> Option<T> {
+    fn var_id<T: std::str::FromStr<Err = crate::model::IdError>>(&mut self, name: &str, what: &str) -> Option<T> {
         let text = self.var(name)?;
         match text.parse() {
             Ok(id) => Some(id),

@@ -6,7 +6,7 @@ use crate::model::{ANSWER_ENDPOINTS_MAX, EndpointIx, Member, MinUp, Pool, PoolAn
 
 use super::{Build, word_of};
 use crate::config::{
-    document::{Node, Table, Value},
+    document::{Node, Table},
     report::{Place, Raw},
     values::Percent,
 };
@@ -21,23 +21,13 @@ pub(super) struct Named<'n> {
 
 /// The members of a list or table, in the order written.
 pub(super) fn named(node: &Node) -> Vec<Named<'_>> {
-    match &node.value {
-        Value::Table(table) => {
-            let weight = |node: &Node| node.whole().and_then(|n| u16::try_from(n).ok()).map(Weight);
-            let entries = table.entries.iter();
-            entries
-                .map(|entry| Named {
-                    id: &entry.key,
-                    place: entry.place,
-                    weight: weight(&entry.node).or(Some(Weight(1))),
-                })
-                .collect()
-        }
-        _ => {
-            let items = node.items().iter();
-            items.filter_map(|item| Some(Named { id: item.text()?, place: item.place, weight: None })).collect()
-        }
-    }
+    let Some(table) = node.table() else {
+        let items = node.items().iter();
+        return items.filter_map(|item| Some(Named { id: item.text()?, place: item.place, weight: None })).collect();
+    };
+    let weight = |node: &Node| Weight(node.whole().and_then(|n| u16::try_from(n).ok()).unwrap_or(1));
+    let entries = table.entries.iter();
+    entries.map(|e| Named { id: &e.key, place: e.place, weight: Some(weight(&e.node)) }).collect()
 }
 
 impl Build<'_, '_> {
@@ -53,13 +43,15 @@ impl Build<'_, '_> {
     fn pool(&mut self, id: &str, table: &Table) -> Pool {
         let weighted = table.get("endpoints").is_some_and(|node| node.table().is_some());
         let mut members = Vec::new();
+        let list = table.get("endpoints").map(named).unwrap_or_default();
+        let written = list.len();
         if let Some(node) = table.get("endpoints") {
-            for member in named(node) {
+            for member in list {
                 if let Some(ix) = Self::refer(&self.endpoints, member.id, member.place, &mut self.reader.report) {
                     members.push((ix, member.place, member.weight));
                 }
             }
-            if members.is_empty() && weighted {
+            if written == 0 && weighted {
                 self.report().add(Raw::error("E006", "a pool has at least one endpoint").at(node.place, ""));
             }
         }
@@ -69,7 +61,7 @@ impl Build<'_, '_> {
             PoolAnswer::All => ANSWER_ENDPOINTS_MAX,
             PoolAnswer::First | PoolAnswer::RoundRobin | PoolAnswer::Random | PoolAnswer::Weighted => 1,
         });
-        let min_up = self.min_up(table, members.len());
+        let min_up = self.min_up(table, written);
         let check = table.get("check").and_then(|node| self.check_of(node));
         let members = self.members(members);
         self.some_weight(&members, answer, table);

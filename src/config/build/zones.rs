@@ -24,14 +24,25 @@ use crate::config::{
 /// TTL of generated NS records and glue, in seconds.
 const NS_TTL: u32 = 3600;
 
+/// Most types at one name: each is looked through for an answer to ANY, and nobody needs more.
+const TYPES_MAX: usize = 100;
+/// Most octets of one set: the largest message without its header and question, and with room for OPT.
+const SET_SIZE_MAX: usize = 65_535 - 12 - 260 - 64;
+/// Octets of a record beside its data, the owner as a pointer.
+const RECORD_FIXED: usize = 12;
+
 /// A zone that is being filled.
 struct Draft {
     apex: DnsName,
     nodes: BTreeMap<DnsName, Vec<RecordSet>>,
     /// Where each set was first written.
     places: HashMap<(DnsName, u16), Place>,
+    /// Octets of each set in a message.
+    sizes: HashMap<(DnsName, u16), usize>,
     /// The zone's own place.
     place: Place,
+    /// Name servers whose missing address was named already.
+    blamed: Vec<DnsName>,
 }
 
 impl Build<'_, '_> {
@@ -68,7 +79,14 @@ impl Build<'_, '_> {
     }
 
     fn zone(&mut self, apex: DnsName, entry: &Entry, table: &Table) -> Draft {
-        let mut draft = Draft { apex, nodes: BTreeMap::new(), places: HashMap::new(), place: entry.place };
+        let mut draft = Draft {
+            apex,
+            nodes: BTreeMap::new(),
+            places: HashMap::new(),
+            sizes: HashMap::new(),
+            place: entry.place,
+            blamed: Vec::new(),
+        };
         self.file(&mut draft, table);
         self.records(&mut draft, table);
         match (table.get("ns"), table.get("file")) {
@@ -115,6 +133,7 @@ impl Build<'_, '_> {
                 (true, None) => {
                     let raw = Raw::error("E006", format!("the name server {name} has no address"))
                         .at(entry.node.place, "its zone is this one, so nothing else could tell it");
+                    draft.blamed.push(name.clone());
                     self.report().add(raw);
                 }
                 (false, Some((place, _))) => {
@@ -192,7 +211,14 @@ impl Draft {
             return;
         }
         let sets = self.nodes.entry(owner.clone()).or_default();
+        let types = sets.len();
         let Some(set) = sets.iter_mut().find(|set| set.kind == kind) else {
+            if types >= TYPES_MAX {
+                report.add(
+                    Raw::error("E027", format!("{owner} has more than {TYPES_MAX} types of records")).at(place, ""),
+                );
+                return;
+            }
             self.places.insert((owner.clone(), kind), place);
             sets.push(RecordSet { kind, ttl, rdata: vec![rdata.into()] });
             return;
@@ -204,8 +230,14 @@ impl Draft {
             report.add(raw);
             set.ttl = lowest;
         }
-        if !set.rdata.iter().any(|known| **known == *rdata) {
+        let size = self.sizes.entry((owner.clone(), kind)).or_insert_with(|| set.rdata[0].len() + RECORD_FIXED);
+        let grown = *size + rdata.len() + RECORD_FIXED;
+        if grown > SET_SIZE_MAX {
+            let message = format!("the records of {owner} and one type do not fit into a message");
+            report.add(Raw::error("E027", message).at(place, "this one is too much"));
+        } else if !set.rdata.iter().any(|known| **known == *rdata) {
             set.rdata.push(rdata.into());
+            *size = grown;
         }
     }
 
@@ -237,7 +269,12 @@ impl Draft {
     /// A number that is the same for equal content on every node. It does not grow with time: nothing transfers zones
     /// in this version, and so nothing compares serials.
     fn serial(&self) -> u32 {
-        let hash = Sha256::digest(format!("{:?}", self.nodes));
+        let mut nodes = self.nodes.clone();
+        for sets in nodes.values_mut() {
+            sets.sort_by_key(|set| set.kind);
+            sets.iter_mut().for_each(|set| set.rdata.sort());
+        }
+        let hash = Sha256::digest(format!("{nodes:?}"));
         u32::from_be_bytes(hash[..4].try_into().expect("a SHA-256 has more than 4 octets")).max(1)
     }
 

@@ -10,8 +10,8 @@ pub(super) fn read(tokens: &[&str]) -> Result<[u8; 16], (usize, String)> {
     let mut at = 0;
     let latitude = angle(tokens, &mut at, ["N", "S"], 90)?;
     let longitude = angle(tokens, &mut at, ["E", "W"], 180)?;
-    let altitude = tokens.get(at).ok_or((at, "an altitude is missing".to_owned()))?;
-    let altitude = centimetres(altitude).ok_or((at, "an altitude is in metres, as in 10m".to_owned()))? + BELOW;
+    let altitude = tokens.get(at).ok_or_else(|| (at, "an altitude is missing".to_owned()))?;
+    let altitude = centimetres(altitude).ok_or_else(|| (at, "an altitude is in metres, as in 10m".to_owned()))? + BELOW;
     let altitude = u32::try_from(altitude).map_err(|_| (at, "the altitude is out of range".to_owned()))?;
     // Size, horizontal and vertical precision with their defaults (RFC 1876 section 3).
     let mut sizes = [precision(100), precision(1_000_000), precision(1000)];

@@ -7,7 +7,7 @@ use domain::{
 };
 
 use super::{lex::Token, loc};
-use crate::model::{DnsName, kind};
+use crate::model::{DnsName, Span, kind};
 
 /// What is wrong with record data.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(super) struct Wrong {
 const TWINS: [(u16, &str); 6] = [(18, "MX"), (21, "MX"), (36, "MX"), (53, "TLSA"), (99, "TXT"), (32769, "DS")];
 const LOC: u16 = 29;
 const URI: u16 = 256;
+/// As [`scan`] is asked for it.
+const SOA: &str = "TYPE6";
 
 /// A type's number, if it may stand in a zone.
 pub(super) fn kind(text: &str) -> Result<u16, String> {
@@ -70,10 +72,14 @@ pub(super) fn read(kind: u16, tokens: &[Token<'_>], origin: &DnsName) -> Result<
 fn scan(kind: &str, tokens: &[Token<'_>], origin: &DnsName) -> Result<Vec<u8>, Wrong> {
     let mut line = format!(". 0 IN {kind}");
     let mut starts = Vec::with_capacity(tokens.len());
-    for token in tokens {
+    for (at, token) in tokens.iter().enumerate() {
         line.push(' ');
         starts.push(line.len());
-        line.push_str(token.raw);
+        // The four times of an SOA may have units, as in BIND.
+        match token.raw.to_ascii_lowercase().parse::<Span>() {
+            Ok(span) if kind == SOA && (3..7).contains(&at) => line.push_str(&span.0.as_secs().to_string()),
+            _ => line.push_str(token.raw),
+        }
     }
     line.push('\n');
     let mut file = Zonefile::from(line.as_str());

@@ -75,7 +75,7 @@ fn unreachable_servers(draft: &Draft, name: &DnsName, report: &mut Report) {
             .nodes
             .get(&target)
             .is_some_and(|sets| sets.iter().any(|set| [kind::A, kind::AAAA].contains(&set.kind)));
-        if needs && !has {
+        if needs && !has && !draft.blamed.contains(&target) {
             let place = draft.places.get(&(name.clone(), kind::NS)).copied().unwrap_or(draft.place);
             let message = format!("the name server {target} has no address in this zone");
             report.add(Raw::warning("W209", message).at(place, "resolvers cannot find it without glue"));

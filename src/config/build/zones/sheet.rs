@@ -33,7 +33,7 @@ impl Map {
             return Place { file: self.node.file, from: start + from, to: start + to };
         }
         // Escapes or variables moved the octets: the line is what can still be told.
-        match self.lines.get(self.value.number(from)).or(self.lines.last()) {
+        match self.lines.get(self.value.number(from)).or_else(|| self.lines.last()) {
             Some((from, to)) => Place { file: self.node.file, from: *from, to: *to },
             None => self.node,
         }
