@@ -1,7 +1,7 @@
 //! The client of the admin API: one node, over TCP or a Unix socket.
 //!
-//! Why retries are here: a repeated POST carries the same `Idempotency-Key`, so an answer that was lost on the way is
-//! asked for again without doing the thing twice. Nothing else that changes something is ever repeated.
+//! Why retries are here: whatever changes something carries an `Idempotency-Key`, the same in each repetition, so an
+//! answer that was lost on the way is asked for again without doing the thing twice.
 
 pub(super) mod door;
 mod reply;
@@ -69,10 +69,6 @@ impl<'a> Ask<'a> {
         self.if_match = etag;
         self
     }
-
-    fn repeatable(&self) -> bool {
-        self.method == Method::GET || self.method == Method::POST
-    }
 }
 
 /// A node that is asked.
@@ -97,7 +93,7 @@ impl Client {
             builder = builder.unix_socket(path.as_path());
         }
         let http = builder.build().map_err(|error| {
-            Failure::new(Exit::Failed, format!("the HTTP client does not start: {}", chain(&error)))
+            Failure::new(Exit::Failed, format!("the HTTP client does not start: {}", cause(&error)))
         })?;
         Ok(Self { http, door, timeout })
     }
@@ -117,7 +113,7 @@ impl Client {
     pub(super) async fn reply(&self, ask: &Ask<'_>) -> Result<Reply, Failure> {
         let key = (ask.method != Method::GET).then(idempotency_key);
         let deadline = Instant::now() + self.timeout;
-        let mut waits = REPEAT_AFTER.iter().filter(|_| ask.repeatable());
+        let mut waits = REPEAT_AFTER.iter();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let outcome = match self.request(ask, key.as_deref(), None).timeout(left).send().await {
@@ -194,13 +190,13 @@ impl Client {
     fn failure(&self, error: &reqwest::Error) -> Failure {
         if error.is_connect() {
             Failure::new(Exit::Unreachable, "no node answers")
-                .detail(format!("{}: {}", self.door, chain(error)))
+                .detail(format!("{}: {}", self.door, cause(error)))
                 .hint("is it running? `wayshift serve` starts one, `--node` and `--socket` name another")
         } else if error.is_timeout() {
             self.timed_out()
         } else {
             Failure::new(Exit::Failed, format!("the node at {} did not finish its answer", self.door))
-                .detail(chain(error))
+                .detail(cause(error))
                 .hint("what was asked for may have happened; look before you repeat it")
         }
     }
@@ -213,18 +209,14 @@ impl Client {
     }
 }
 
-/// An error with its sources, each once, without the URL.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    let mut next = error.source();
-    while let Some(error) = next {
-        let text = error.to_string();
-        if !parts.iter().any(|part| part.contains(&text)) {
-            parts.push(text);
-        }
-        next = error.source();
+/// What an error comes down to: its innermost source, without the URL and the system's number.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
     }
-    if parts.is_empty() { error.to_string() } else { parts.join(": ") }
+    let text = innermost.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// A key nobody else uses.

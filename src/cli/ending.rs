@@ -93,10 +93,10 @@ impl std::error::Error for Failure {}
 /// Writing to the screen ended: a closed pipe (`| head`) is no failure, the reader has seen enough.
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        match error.kind() {
-            std::io::ErrorKind::BrokenPipe => Self::silent(Exit::Done),
-            kind => Self::new(Exit::Failed, format!("could not write the output: {kind}")),
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::silent(Exit::Done);
         }
+        Self::new(Exit::Failed, format!("could not write the output: {}", error.kind()))
     }
 }
 

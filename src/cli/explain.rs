@@ -33,7 +33,7 @@ pub(super) async fn run(args: &ExplainArgs, client: &Client, screen: &mut Screen
 /// As API.md lays it out: the answer, numbered steps with what followed, what would answer next.
 fn page(explain: &Explain, paint: Paint) -> String {
     let answer = match (explain.answer.as_slice(), explain.rcode.as_str()) {
-        ([], "NOERROR") => "no records of this type (NODATA)".into(),
+        ([], "NOERROR") => "no records here (NOERROR)".into(),
         ([], rcode) => safe::cell(rcode),
         (answer, _) => safe::cell(&answer.join(", ")),
     };
@@ -125,7 +125,7 @@ A 203.0.113.20                                          node eu-1   generation 9
             let page = page(&explain, Paint(false));
             page.lines().next().unwrap().split("  ").next().unwrap().to_owned()
         };
-        assert_eq!(first("NOERROR"), "AAAA no records of this type (NODATA)");
+        assert_eq!(first("NOERROR"), "AAAA no records here (NOERROR)");
         assert_eq!(first("NXDOMAIN"), "AAAA NXDOMAIN");
     }
 }

@@ -14,7 +14,7 @@ use crate::model::EndpointId;
 
 /// Probes and shows. Not up (3) when a probe failed.
 pub(super) async fn run(args: &ProbeArgs, client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {
-    let name = args.endpoint.strip_prefix("endpoint/").or(args.endpoint.strip_prefix("endpoint:"));
+    let name = args.endpoint.strip_prefix("endpoint/").or_else(|| args.endpoint.strip_prefix("endpoint:"));
     let id: EndpointId = name
         .unwrap_or(&args.endpoint)
         .parse()

@@ -7,7 +7,7 @@ pub(super) mod safe;
 pub(super) mod table;
 pub(super) mod yaml;
 
-use std::io::{BufRead, IsTerminal as _, Write};
+use std::io::{BufRead, IsTerminal as _, Read as _, Write};
 
 use serde_json::Value;
 
@@ -24,6 +24,7 @@ use super::{
 pub(super) struct Screen {
     out: Box<dyn Write>,
     messages: Box<dyn Write>,
+    /// The only reader of the standard input: it is locked as long as this lives.
     questions: Box<dyn BufRead>,
     /// How data is written.
     pub(super) format: Format,
@@ -118,10 +119,17 @@ impl Screen {
         drop(write!(self.messages, "{}", safe::lines(question)));
         drop(self.messages.flush());
         let mut line = String::new();
-        match std::io::Read::take(&mut self.questions, ANSWER_LENGTH_MAX).read_line(&mut line) {
+        match (&mut self.questions).take(ANSWER_LENGTH_MAX).read_line(&mut line) {
             Ok(0) | Err(_) => None,
             Ok(_) => Some(line.trim().to_owned()),
         }
+    }
+
+    /// The whole input, at most `max` octets of it.
+    pub(super) fn input(&mut self, max: u64) -> std::io::Result<String> {
+        let mut text = String::new();
+        (&mut self.questions).take(max).read_to_string(&mut text)?;
+        Ok(text)
     }
 
     /// Asks for a yes; anything else is a no.
@@ -143,7 +151,7 @@ fn parsed(raw: &str) -> Result<Value, Failure> {
 fn lines(value: &Value) -> String {
     let items = value.get("items").and_then(Value::as_array).or_else(|| value.as_array());
     let mut text = String::new();
-    for item in items.map_or(std::slice::from_ref(value), Vec::as_slice) {
+    for item in items.map_or_else(|| std::slice::from_ref(value), Vec::as_slice) {
         text.push_str(&safe::json(&item.to_string()));
         text.push('\n');
     }

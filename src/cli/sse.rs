@@ -96,7 +96,8 @@ mod tests {
 
     #[test]
     fn streams_become_events() {
-        let rows: [(&str, Vec<Message>); 8] = [
+        let rows: [(&str, Vec<Message>); 9] = [
+            ("data: a\r\ndata: b\r\n\r\n", vec![message(None, "message", "a\nb")]),
             ("id: 9915\nevent: verdict\ndata: {\"a\":1}\n\n", vec![message(Some("9915"), "verdict", "{\"a\":1}")]),
             (
                 "\u{feff}data:x\r\n\r\ndata: y\r\rdata: z\n\n",

@@ -27,13 +27,40 @@ pub(super) async fn run(args: &StatusArgs, client: &Client, screen: &mut Screen)
     if !args.watch {
         return show(args, &wanted, client, screen).await;
     }
+    let mut shown_before = false;
     loop {
-        if screen.terminal {
-            screen.data("\u{1b}[H\u{1b}[2J")?;
+        match turn(args, &wanted, client, screen).await {
+            Ok(()) => shown_before = true,
+            // A node that restarts comes back; one that never answered is no node to watch.
+            Err(failure) if shown_before && !failure.what.is_empty() => screen.say(&failure.to_string()),
+            Err(failure) => return Err(failure),
         }
-        show(args, &wanted, client, screen).await?;
-        changed(client).await?;
+        tokio::time::sleep(WATCH_PACE).await;
     }
+}
+
+/// A burst of changes is shown once: the page is drawn at most this often.
+const WATCH_PACE: std::time::Duration = std::time::Duration::from_millis(250);
+
+/// Shows it and waits for the next event. The stream is opened first, so that no change falls between the two.
+async fn turn(
+    args: &StatusArgs,
+    wanted: &[things::Thing],
+    client: &Client,
+    screen: &mut Screen,
+) -> Result<(), Failure> {
+    let mut stream = client.stream(&Ask::get(&["v1", "events", "stream"]), None).await?;
+    if screen.terminal {
+        screen.data("\u{1b}[H\u{1b}[2J")?;
+    }
+    show(args, wanted, client, screen).await?;
+    let mut events = Events::default();
+    while let Some(piece) = Client::piece(&mut stream).await {
+        if !events.take(&piece).is_empty() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 async fn show(
@@ -56,18 +83,6 @@ async fn show(
         things::show(wanted, client, screen).await?
     };
     Ok(if args.exit_code && !all_up { Exit::NotUp } else { Exit::Done })
-}
-
-/// Waits for the next event of the node; a broken stream counts as one, because then something happened too.
-async fn changed(client: &Client) -> Result<(), Failure> {
-    let mut stream = client.stream(&Ask::get(&["v1", "events", "stream"]), None).await?;
-    let mut events = Events::default();
-    while let Some(piece) = Client::piece(&mut stream).await {
-        if !events.take(&piece).is_empty() {
-            return Ok(());
-        }
-    }
-    Ok(())
 }
 
 /// The page for people.

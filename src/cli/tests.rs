@@ -1,95 +1,20 @@
 //! Verbs as typed, with a node that is a double on a port of its own.
 
+mod double;
+
 use std::sync::{Arc, Mutex};
 
-use axum::{
-    body::Body,
-    extract::Request,
-    http::{HeaderMap, Response},
-};
 use clap::Parser as _;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use self::double::{Double, Seen, app};
 use super::{
     args::Format,
     screen::doubles::{self, Sink},
     *,
 };
 use crate::model::Span;
-
-/// A request as the double saw it.
-#[derive(Debug, Clone)]
-struct Seen {
-    line: String,
-    headers: HeaderMap,
-    body: String,
-}
-
-impl Seen {
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
-}
-
-type Answer = (u16, String);
-type Script = dyn Fn(&Seen, usize) -> Answer + Send + Sync;
-
-/// A node that answers by script; the second argument counts the requests before.
-struct Double {
-    door: Door,
-    seen: Arc<Mutex<Vec<Seen>>>,
-    _tasks: JoinSet<()>,
-}
-
-impl Double {
-    async fn new(script: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let seen = Arc::default();
-        let mut tasks = JoinSet::new();
-        let app = app(Arc::new(script), Arc::clone(&seen));
-        tasks.spawn(async move { axum::serve(listener, app).await.unwrap() });
-        let token = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(token.path(), "ws_test_secret\n").unwrap();
-        let at = At { url: Some(url), token_file: Some(token.path().into()), ..At::default() };
-        Self { door: Door::find(&at, &Surroundings::default()).unwrap(), seen, _tasks: tasks }
-    }
-
-    fn client(&self) -> Client {
-        Client::new(self.door.clone(), "5s".parse::<Span>().unwrap().0).unwrap()
-    }
-
-    fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
-    }
-
-    fn lines(&self) -> Vec<String> {
-        self.seen().into_iter().map(|seen| seen.line).collect()
-    }
-}
-
-fn app(script: Arc<Script>, seen: Arc<Mutex<Vec<Seen>>>) -> axum::Router {
-    axum::Router::new().fallback(move |request: Request| {
-        let (script, seen) = (Arc::clone(&script), Arc::clone(&seen));
-        async move {
-            let (parts, body) = request.into_parts();
-            let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-            let line = format!("{} {}", parts.method, parts.uri);
-            let one = Seen { line, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() };
-            let before = seen.lock().unwrap().len();
-            seen.lock().unwrap().push(one.clone());
-            let (status, body) = script(&one, before);
-            let kind = if body.starts_with("data:") || body.starts_with("id:") {
-                "text/event-stream"
-            } else {
-                "application/json"
-            };
-            let response = Response::builder().status(status).header("content-type", kind);
-            response.header("location", "/elsewhere").body(Body::from(body)).unwrap()
-        }
-    })
-}
 
 fn verb(line: &str) -> Verb {
     match Cli::try_parse_from(std::iter::once("wayshift").chain(line.split(' '))).map(|cli| cli.command) {
@@ -247,10 +172,16 @@ async fn an_unknown_outcome_is_asked_again_with_the_same_key() {
 }
 
 #[tokio::test]
-async fn what_changes_without_a_key_is_never_repeated() {
-    let double = Double::new(|_, _| (503, r#"{"code":"store.unknown"}"#.into())).await;
-    let (exit, ..) = go("override clear ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6", &double, None).await;
-    assert_eq!((exit, double.lines().len()), (Exit::Failed, 1));
+async fn each_request_has_a_key_of_its_own_and_known_failures_are_final() {
+    let double = Double::new(|_, _| (503, r#"{"code":"store.damaged"}"#.into())).await;
+    for _ in 0..2 {
+        let (exit, ..) = go("override clear ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6 --reason x", &double, None).await;
+        assert_eq!(exit, Exit::Failed);
+    }
+    let seen = double.seen();
+    assert_eq!(seen.len(), 2);
+    assert_eq!(seen[0].line, "DELETE /v1/overrides/ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6?reason=x");
+    assert_ne!(seen[0].header("idempotency-key"), seen[1].header("idempotency-key"));
 }
 
 #[tokio::test]
@@ -387,4 +318,30 @@ async fn names_cannot_leave_their_place_in_the_path() {
     let double = Double::new(|_, _| (404, "{}".into())).await;
     go("status pool/../../secrets?x=1", &double, None).await;
     assert_eq!(double.lines(), ["GET /v1/pools/..%2F..%2Fsecrets%3Fx=1"]);
+}
+
+#[tokio::test]
+async fn watching_shows_each_change() {
+    let double = Double::new(|seen, before| match (seen.line.as_str(), before) {
+        ("GET /v1/events/stream", 0..4) => (200, "id: 1\ndata: {}\n\n".into()),
+        ("GET /v1/services/www", 0..4) => (200, json!({"id": "www", "verdict": "up"}).to_string()),
+        _ => (401, "{}".into()),
+    })
+    .await;
+    let verb = verb("status --watch service/www -o plain");
+    let (mut screen, out, _) = doubles::screen(Format::Plain, None);
+    let shown_twice = async {
+        while out.text().lines().count() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let client = double.client();
+    tokio::select! {
+        ended = converse(&verb, &client, &mut screen) => panic!("{ended:?}"),
+        () = shown_twice => {}
+    }
+    assert_eq!(
+        double.lines()[..4],
+        ["GET /v1/events/stream", "GET /v1/services/www", "GET /v1/events/stream", "GET /v1/services/www"]
+    );
 }

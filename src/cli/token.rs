@@ -1,7 +1,5 @@
 //! `token hash`: makes a token, or hashes one, for `[[admin.token]]`. Offline; the token is shown once and kept nowhere.
 
-use std::io::Read as _;
-
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -25,7 +23,7 @@ pub(super) fn run(args: &HashArgs, screen: &mut Screen) -> Result<Exit, Failure>
         if screen.interactive {
             screen.note("reading a token from the standard input; --new makes one");
         }
-        let token = read()?;
+        let token = read(screen)?;
         return show(None, &hash(&token), args, screen);
     }
     let name = args.name.as_deref().unwrap_or("token");
@@ -41,11 +39,9 @@ pub(super) fn run(args: &HashArgs, screen: &mut Screen) -> Result<Exit, Failure>
     show(Some(&token), &hash(&token), args, screen)
 }
 
-fn read() -> Result<String, Failure> {
-    let mut text = String::new();
-    std::io::stdin()
-        .take(INPUT_MAX + 1)
-        .read_to_string(&mut text)
+fn read(screen: &mut Screen) -> Result<String, Failure> {
+    let text = screen
+        .input(INPUT_MAX)
         .map_err(|error| Failure::new(Exit::Failed, format!("could not read the token: {error}")))?;
     let token = text.trim();
     if well_formed(token) {
@@ -114,6 +110,18 @@ mod tests {
             messages.text().contains(&format!("name = \"grafana\"\nrole = \"viewer\"\nhash = \"{}\"", hash(&token)))
         );
         assert!(!messages.text().contains(&token));
+    }
+
+    #[test]
+    fn a_token_of_ones_own_is_read_and_hashed() {
+        let stdin = HashArgs { new: false, ..args(None) };
+        let token = "ws_a_0123456789012345678901234567890123456789012";
+        let (mut screen, out, _) =
+            doubles::screen(Format::Table, Some("ws_a_0123456789012345678901234567890123456789012\n"));
+        assert_eq!(run(&stdin, &mut screen), Ok(Exit::Done));
+        assert_eq!(out.text(), format!("{}\n", hash(token)));
+        let (mut screen, ..) = doubles::screen(Format::Table, Some("hunter2\n"));
+        assert_eq!(run(&stdin, &mut screen).unwrap_err().exit, Exit::Usage);
     }
 
     #[test]

@@ -169,12 +169,6 @@ async fn report(reply: &Reply, order: &OrderArgs, client: &Client, screen: &mut 
     for warning in &made.warnings {
         screen.say(&format!("warning: {warning}"));
     }
-    if !made.kept.is_empty() {
-        screen.say(&format!("warning: nothing else is healthy, so these go on serving: {}", made.kept.join(" ")));
-    }
-    if !made.shadowed_by.is_empty() {
-        screen.say(&format!("warning: where both apply these win: {}", made.shadowed_by.join(" ")));
-    }
     if let Some(at) = made.safe_to_stop_at {
         let at = times::clock(Some(at), now);
         screen.note(&format!("cached answers have run out at {at}: then the endpoints may be stopped"));

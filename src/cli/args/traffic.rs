@@ -185,6 +185,12 @@ pub struct ExtendArgs {
     /// How long from now, or with `+` how much longer
     #[arg(long = "for", value_name = "[+]DURATION")]
     pub(in crate::cli) lasts: String,
+    /// Why, for the audit
+    #[arg(long, short, value_name = "TEXT")]
+    pub(in crate::cli) reason: Option<String>,
+    /// Pass a safety rule; it is audited
+    #[arg(long)]
+    pub(in crate::cli) force: bool,
     #[command(flatten)]
     pub(in crate::cli) at: At,
     #[command(flatten)]

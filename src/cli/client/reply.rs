@@ -74,7 +74,7 @@ impl Reply {
         if let Some(id) = problem.request_id {
             failure = failure.detail(format!("request {id}"));
         }
-        failure.hint = problem.hint.or(match self.status {
+        failure.hint = problem.hint.or_else(|| match self.status {
             401 => Some("a token is needed: --token-file, WAYSHIFT_TOKEN_FILE; or use the node's Unix socket".into()),
             300..=399 => Some("redirects are not followed; name the node itself with --node".into()),
             _ => None,

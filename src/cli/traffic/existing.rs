@@ -85,9 +85,16 @@ pub(in crate::cli) async fn extend(args: &ExtendArgs, client: &Client, screen: &
             None => failure,
         });
     }
+    let mut body = json!({ "for": args.lasts });
+    if let Some(reason) = &args.reason {
+        body["reason"] = reason.as_str().into();
+    }
+    if args.force {
+        body["force"] = true.into();
+    }
     for id in &args.ids {
         let id = id.to_string();
-        let reply = client.send(Ask::patch(&["v1", "overrides", &id], json!({ "for": args.lasts }))).await?;
+        let reply = client.send(Ask::patch(&["v1", "overrides", &id], body.clone())).await?;
         let order: Override = reply.parsed()?;
         let now = Clock::wall();
         screen.show(

@@ -153,9 +153,7 @@ fn page(action: &str, target: &str, effect: &Effect) -> String {
             text.push_str(&format!("{head}: {}\n", names.join(", ")));
         }
     };
-    line("goes on serving, nothing else is healthy", &effect.kept);
     line("wins over", &effect.shadows);
-    line("loses to, where both apply", &effect.shadowed_by);
     line("warning", &effect.warnings);
     let refused = effect.safety.refused.iter().map(|blocked| safe::cell(&blocked.detail)).collect::<Vec<_>>();
     text.push_str(&match (effect.safety.ok, refused.as_slice()) {
@@ -189,7 +187,7 @@ mod tests {
             "safety":{"ok":true},"effect":[
               {"name":"www.gslb.example.com.","type":"A","service":"www","from":["aws-use","gcp-use"],"to":["gcp-use"]},
               {"name":"www.gslb.example.com.","type":"AAAA","service":"www","from":["aws-use"],"to":[],"note":"pool us -> eu"}],
-            "effect_total":30,"kept":["aws-aps"],"shadowed_by":["ov_1"],"warnings":["pool us: one endpoint\u001b[2J left"],
+            "effect_total":30,"kept":["aws-aps"],"shadows":["ov_1"],"warnings":["pool us: one endpoint\u001b[2J left"],
             "from":"2026-11-23T10:46:02Z","expires":"2026-11-23T12:46:02Z","lasts":"2h","etag":"\"ov-9913\""}"#,
         )
         .unwrap();
@@ -201,8 +199,7 @@ drain provider:aws for 2h takes in 2 things: endpoint:aws-use endpoint:aws-euw
  www.gslb.example.com  A     aws-use, gcp-use  gcp-use
  www.gslb.example.com  AAAA  aws-use           nothing  pool us -> eu
  and 10 more
-goes on serving, nothing else is healthy: aws-aps
-loses to, where both apply: ov_1
+wins over: ov_1
 warning: pool us: one endpoint\\u{1b}[2J left
 safety: nothing refuses it
 "
