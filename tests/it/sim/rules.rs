@@ -37,7 +37,7 @@ pub(super) fn after(node: &mut Node, t: u64, now: Now, setup: &Setup, step: &Ste
     events_retell_the_state(&mut run, &snapshot, step);
     overrides_hold_while_they_should(node, &run, &snapshot, t, now);
     orders_and_freezes_are_applied(&run, &snapshot);
-    if step.snapshot.is_some() || step.ballot.is_some() || t % 1_000 == 0 {
+    if step.snapshot.is_some() || step.ballot.is_some() || t.is_multiple_of(1_000) {
         votes_are_counted(&run, &snapshot, now, setup, first);
     }
     for order in run.told.shared.1.iter() {

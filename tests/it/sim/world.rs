@@ -238,7 +238,7 @@ impl World {
             let _named = Where(self.seed, t, at);
             run.table = Some(answers::check(snapshot, run.table.as_ref(), &node.disk.last_good, &mut self.rng));
         }
-        if step.snapshot.is_some() || t % 5_000 == 0 {
+        if step.snapshot.is_some() || t.is_multiple_of(5_000) {
             let last_good = run.table.as_ref().map(|table| table.last_good()).unwrap_or_default();
             node.disk = run.controller.memory(now, last_good);
         }
