@@ -129,7 +129,7 @@ impl Controller {
             slots,
             me,
         };
-        let mut work = deciding::Work { fleet_changed: true, first: true, ..deciding::Work::default() };
+        let mut work = deciding::Work::first();
         controller.adopt_held(memory);
         let step = controller.conclude(now, &mut work);
         (controller, step)

@@ -1,6 +1,9 @@
 //! From what was learnt in a step to what follows: counting again what may have changed, orders, timers, the digest.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -9,7 +12,7 @@ use crate::{
     judge::{Orders, quorum},
     model::{
         Action, Availability, Cause, Digest, EndpointIx, Family, Fleet, Happening, Health, Memory, Mono, Now,
-        Observation, Override, OwnFault, Snapshot, SubjectIx, Tempo, Vote, digest,
+        Observation, Override, OwnFault, Snapshot, SubjectIx, Tempo, Verdict, Vote, digest,
     },
 };
 
@@ -25,11 +28,22 @@ pub(super) struct Work {
     /// The first step of a process tells nothing of what it remembers.
     pub first: bool,
     /// Slots whose verdict changed.
-    pub changed: Vec<usize>,
+    pub changed: BTreeSet<usize>,
+    /// Slots whose order or freeze changed.
+    ordered: HashSet<usize>,
+    /// Of slots that were counted and changed: what was before.
+    before: HashMap<usize, (Verdict, Health)>,
     /// Some result came in.
     pub own_votes: bool,
     /// Slots whose tempo changed.
     pub tempi: Vec<usize>,
+}
+
+impl Work {
+    /// All of it: a process begins.
+    pub(super) fn first() -> Self {
+        Self { fleet_changed: true, first: true, ..Self::default() }
+    }
 }
 
 impl Controller {
@@ -192,13 +206,14 @@ impl Controller {
             let frozen = orders.freeze(SubjectIx::new(place / 2)).map(|order| order.id.clone());
             if slot.verdict.order != order || slot.verdict.frozen != frozen {
                 (slot.verdict.order, slot.verdict.frozen) = (order, frozen);
-                work.changed.push(place);
+                work.changed.insert(place);
+                work.ordered.insert(place);
                 work.recount.slots.push(place);
             }
         }
     }
 
-    fn ordered_by_id(&self) -> std::collections::HashMap<crate::model::EndpointId, Availability> {
+    fn ordered_by_id(&self) -> HashMap<crate::model::EndpointId, Availability> {
         let told = self.slots.fleet.endpoints.iter().zip(&self.ordered);
         told.filter_map(|(endpoint, order)| Some((endpoint.id.clone(), (*order)?))).collect()
     }
@@ -221,19 +236,23 @@ impl Controller {
         };
         let mut voices = Vec::new();
         for place in places {
-            if self.judge(place, now, &mut voices) {
-                work.changed.push(place);
-            }
+            self.judge(place, now, &mut voices, work);
         }
-        work.changed.sort_unstable();
-        work.changed.dedup();
     }
 
-    /// Whether the verdict of a slot has changed.
-    fn judge(&mut self, place: usize, now: Now, voices: &mut Vec<quorum::Voice>) -> bool {
+    /// Counts the votes on a slot. Counted twice in a step, it starts both times from what was before the step, so that
+    /// a step is one decision.
+    fn judge(&mut self, place: usize, now: Now, voices: &mut Vec<quorum::Voice>, work: &mut Work) {
         let own = self.own_vote(place);
-        let Some(slot) = &mut self.slots.list[place] else { return false };
+        let Some(slot) = &mut self.slots.list[place] else { return };
+        if let Some((verdict, base)) = work.before.remove(&place) {
+            (slot.verdict, slot.base) = (verdict, base);
+            if !work.ordered.contains(&place) {
+                work.changed.remove(&place);
+            }
+        }
         let mut verdict = slot.verdict.clone();
+        let base = slot.base;
         if let Some(probed) = &mut slot.probed {
             if probed.said != own {
                 probed.said = own;
@@ -259,9 +278,11 @@ impl Controller {
         if verdict.health != slot.verdict.health {
             (verdict.since, verdict.since_mono) = (now.wall, Some(now.mono));
         }
-        let changed = verdict != slot.verdict;
-        slot.verdict = verdict;
-        changed
+        if verdict != slot.verdict {
+            let before = std::mem::replace(&mut slot.verdict, verdict);
+            work.before.insert(place, (before, base));
+            work.changed.insert(place);
+        }
     }
 
     /// Our vote; what is down in a family that fails as a whole is our own fault.
@@ -274,7 +295,7 @@ impl Controller {
     fn blindness(&self) -> [bool; 2] {
         Family::ALL.map(|family| {
             let says = |place: usize| self.slots.list[place].as_ref()?.probed.as_ref()?.standing.vote();
-            let mut down = std::collections::HashSet::new();
+            let mut down = HashSet::new();
             let (mut other_up, mut other_down) = (0_usize, 0_usize);
             for place in (family.index()..self.slots.list.len()).step_by(2) {
                 match says(place) {

@@ -12,8 +12,11 @@ pub(super) struct Conditions {
 
 /// Tells every verdict in force that differs from the last snapshot.
 pub(super) fn verdicts(node: &mut Controller, now: Now, work: &mut Work) {
-    let places: Vec<usize> =
-        if work.fleet_changed { (0..node.slots.list.len()).collect() } else { std::mem::take(&mut work.changed) };
+    let places: Vec<usize> = if work.fleet_changed {
+        (0..node.slots.list.len()).collect()
+    } else {
+        std::mem::take(&mut work.changed).into_iter().collect()
+    };
     for place in places {
         let Some(slot) = &mut node.slots.list[place] else { continue };
         let (from, to) = (slot.told, slot.verdict.health);

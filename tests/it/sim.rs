@@ -36,7 +36,7 @@ mod world;
 use world::World;
 
 /// Seeds of an ordinary run: some seconds without optimisation.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 8;
 
 #[test]
 fn the_rules_hold_in_every_storm() {

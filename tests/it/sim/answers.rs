@@ -37,8 +37,7 @@ pub(super) fn check(
                 service.id
             );
             // A large pool of which little works ignores health (DECIDING section 6, panic).
-            let panics =
-                members.len() > SMALL && members.iter().filter(|member| fine(member)).count() * 3 < members.len();
+            let panics = members.len() > SMALL && members.iter().filter(fine).count() * 3 < members.len();
             let works = !panics && members.iter().any(|member| fine(&member));
             for seat in picks.seats() {
                 let of = |member: &&Member| member.0 == seat.endpoint;

@@ -69,8 +69,8 @@ pub(super) struct Told {
     pub shared: (u64, Arc<[Override]>),
     /// The clock has never been off in this life.
     pub clock_true: bool,
-    /// Whether the clock was right when it was first received in this life.
-    pub received: HashMap<(OverrideId, Wall), bool>,
+    /// When it was first received in this life, and whether the clock was right then.
+    pub received: HashMap<(OverrideId, Wall), (u64, bool)>,
     pub before: Option<Arc<Snapshot>>,
     /// Health by target as the events tell it.
     pub by_events: BTreeMap<(Target, Family), Health>,
@@ -103,7 +103,7 @@ impl Node {
             known: self.disk.known.clone(),
             shared: (self.disk.store_generation, self.disk.overrides.clone().into()),
             clock_true: self.offset == 0,
-            received: self.disk.overrides.iter().map(|order| ((order.id.clone(), order.expires), false)).collect(),
+            received: self.disk.overrides.iter().map(|order| ((order.id.clone(), order.expires), (t, false))).collect(),
             ..Told::default()
         };
         self.run = Some(Run {
@@ -177,7 +177,7 @@ impl Run {
     }
 
     /// Notes what is about to be told, as the node should understand it.
-    pub(super) fn note(&mut self, now: Now, clock_right: bool, inputs: &[Input], me: &NodeId) {
+    pub(super) fn note(&mut self, t: u64, now: Now, clock_right: bool, inputs: &[Input], me: &NodeId) {
         self.told.clock_true &= clock_right;
         for input in inputs {
             match input {
@@ -193,7 +193,7 @@ impl Run {
                 Input::Shared { generation, overrides, .. } if self.told.shared.0 <= *generation => {
                     self.told.shared = (*generation, Arc::clone(overrides));
                     for order in overrides.iter() {
-                        self.told.received.entry((order.id.clone(), order.expires)).or_insert(clock_right);
+                        self.told.received.entry((order.id.clone(), order.expires)).or_insert((t, clock_right));
                     }
                 }
                 Input::Observed(_) | Input::Heard(_) | Input::Shared { .. } | Input::Reloaded(_) => {}

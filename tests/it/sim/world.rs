@@ -16,10 +16,9 @@ use super::{
 
 /// Milliseconds of one tick; not below the shortest pause between two ballots.
 const TICK: u64 = 200;
-const CALM: u64 = 90_000;
-const STORM: u64 = 150_000;
+const STORM: u64 = 120_000;
 /// Longer than twice the longest life of an override here.
-const QUIET: u64 = 120_000;
+const QUIET: u64 = 100_000;
 
 pub(super) struct World {
     seed: u64,
@@ -79,7 +78,8 @@ impl World {
     pub(super) fn run(mut self) {
         self.calm();
         self.stormy = true;
-        while self.t < CALM + STORM {
+        let end = self.t + STORM;
+        while self.t < end {
             if self.rng.u8(0..6) == 0 {
                 self.mischief();
             }
@@ -109,7 +109,6 @@ impl World {
             self.expect("calm: a broken vantage takes nothing out", |_| Some(true));
             self.nodes[broken].fault = Fault::None;
         }
-        self.pass(CALM.saturating_sub(self.t));
     }
 
     fn quiet(&mut self) {
@@ -198,6 +197,7 @@ impl World {
             let list = (self.store.0, self.store.1.clone().into());
             let shared = Input::Shared { epoch: "one".into(), generation: list.0, overrides: list.1 };
             self.mail.push((t + self.rng.u64(0..3_000), at, shared));
+            return;
         }
         let now = self.nodes[at].now(t);
         let region = at % self.setup.regions;
@@ -216,7 +216,7 @@ impl World {
         if inputs.is_empty() && run.wake_at.is_none_or(|wake| now.mono < wake) {
             return;
         }
-        run.note(now, clock_right, &inputs, &node.me.node);
+        run.note(t, now, clock_right, &inputs, &node.me.node);
         let step = run.controller.step(now, inputs);
         self.follow(at, now, step, false);
     }
@@ -238,7 +238,7 @@ impl World {
             let _named = Where(self.seed, t, at);
             run.table = Some(answers::check(snapshot, run.table.as_ref(), &node.disk.last_good, &mut self.rng));
         }
-        if step.snapshot.is_some() || t % 5_000 == 0 {
+        if step.snapshot.is_some() || t.is_multiple_of(5_000) {
             let last_good = run.table.as_ref().map(|table| table.last_good()).unwrap_or_default();
             node.disk = run.controller.memory(now, last_good);
         }
