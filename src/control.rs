@@ -1,9 +1,24 @@
 //! The state machine of a node: `step(now, inputs) -> Step`. Pure; owned by one task, driven by `node` and by the
 //! simulator alike.
+//!
+//! A step costs what changed: results and ballots mark the slots they touch, and only those are counted again. All of
+//! them are looked at when it changes who votes, what is ordered, or the fleet.
 
-use std::sync::Arc;
+mod deciding;
+mod events;
+mod publish;
+mod self_test;
+mod slots;
+mod tenure;
+mod voters;
 
-use crate::model::{Ballot, Event, Fleet, Mono, NodeId, Observation, Override, ProviderId, RegionId, Snapshot, Tempi};
+use std::{collections::BTreeSet, sync::Arc};
+
+use self::{publish::Publisher, self_test::Proof, slots::Slots, tenure::Tenures, voters::Voters};
+use crate::model::{
+    Availability, Ballot, Digest, Event, Fleet, Happening, LastGood, Memory, Mono, NodeId, Now, Observation, Override,
+    ProviderId, RegionId, Remembered, SelfTest, Snapshot, Tempi,
+};
 
 /// Who this node is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,3 +67,148 @@ pub struct Step {
     /// When to step again without any input: an override begins or ends, a ballot ages, a timer runs out.
     pub wake_at: Option<Mono>,
 }
+
+/// All that a node knows, and what follows from it.
+///
+/// Every function is total: whatever arrives, in whatever order and at whatever time, a step returns.
+#[derive(Debug)]
+pub struct Controller {
+    me: Identity,
+    slots: Slots,
+    voters: Voters,
+    tenures: Tenures,
+    publisher: Publisher,
+    proof: Proof,
+    self_test: SelfTest,
+    /// By family: all that is down there is this node's own fault.
+    blind: [bool; 2],
+    /// The durable state's epoch and generation.
+    shared: (String, u64),
+    generation: u64,
+    /// Ends of cooldowns.
+    timers: BTreeSet<(Mono, usize)>,
+    tempi: Arc<Tempi>,
+    /// Endpoint-wide orders as last told, by endpoint.
+    ordered: Vec<Option<Availability>>,
+    orders_digest: Digest,
+    conditions: events::Conditions,
+    snapshot: Arc<Snapshot>,
+}
+
+impl Controller {
+    /// A node that starts, with what it remembers ([`Memory::default`] if nothing). The step has the first snapshot.
+    pub fn new(me: Identity, fleet: Arc<Fleet>, memory: &Memory, now: Now) -> (Self, Step) {
+        let slots = Slots::new(Arc::clone(&fleet), memory, now);
+        let mut proof = Proof::default();
+        proof.reload(&fleet, &me);
+        let snapshot = Snapshot {
+            node: me.node.clone(),
+            generation: memory.generation,
+            digest: Digest::default(),
+            at: now,
+            fleet: Arc::clone(&fleet),
+            verdicts: Box::default(),
+            overrides: Arc::default(),
+            planned: Arc::default(),
+        };
+        let mut controller = Self {
+            voters: Voters::new(me.clone(), &memory.known, now),
+            tenures: Tenures::remembered(&memory.overrides, &memory.ended, memory.at, now),
+            publisher: Publisher::new(now),
+            proof,
+            self_test: SelfTest::Unprovable,
+            blind: [false; 2],
+            shared: (memory.epoch.clone(), memory.store_generation),
+            generation: memory.generation,
+            timers: BTreeSet::new(),
+            tempi: Arc::default(),
+            ordered: vec![None; fleet.endpoints.len()],
+            orders_digest: Digest::default(),
+            conditions: events::Conditions::default(),
+            snapshot: Arc::new(snapshot),
+            slots,
+            me,
+        };
+        let mut work = deciding::Work { fleet_changed: true, first: true, ..deciding::Work::default() };
+        controller.adopt_held(memory);
+        let step = controller.conclude(now, &mut work);
+        (controller, step)
+    }
+
+    /// Takes in what was learnt, in order, and says what follows. Inputs may be none: time alone changes things, at
+    /// [`Step::wake_at`].
+    pub fn step(&mut self, now: Now, inputs: impl IntoIterator<Item = Input>) -> Step {
+        let mut work = deciding::Work::default();
+        for input in inputs {
+            match input {
+                Input::Observed(observation) => self.observe(now, &observation, &mut work),
+                Input::Heard(ballot) if ballot.node == self.me.node => self.publisher.echo(ballot.sequence),
+                Input::Heard(ballot) => {
+                    let fleet = Arc::clone(&self.slots.fleet);
+                    self.voters.hear(now, ballot, &fleet, &mut work.recount);
+                }
+                Input::Shared { epoch, generation, overrides } => {
+                    self.share(now, epoch, generation, &overrides, &mut work);
+                }
+                Input::Reloaded(fleet) => self.reload(now, fleet, &mut work),
+            }
+        }
+        self.conclude(now, &mut work)
+    }
+
+    /// What is to be kept for the next start. `last_good` comes from the answer table. It is worth writing after each
+    /// snapshot and every few minutes: verdicts of a memory older than ten minutes are not believed.
+    #[must_use]
+    pub fn memory(&self, now: Now, last_good: LastGood) -> Memory {
+        let remembered = self.slots.list.iter().flatten().filter_map(|slot| {
+            let target = slot.probed.as_ref()?.target.clone();
+            let (measured, health, since) = (slot.verdict.measured, slot.verdict.health, slot.verdict.since);
+            Some((target, Remembered { measured, health, since }))
+        });
+        Memory {
+            at: now.wall,
+            generation: self.generation,
+            epoch: self.shared.0.clone(),
+            store_generation: self.shared.1,
+            overrides: self.tenures.active().iter().chain(self.tenures.planned().iter()).cloned().collect(),
+            verdicts: remembered.collect(),
+            ended: self.tenures.ended().clone(),
+            known: self.voters.known(),
+            last_good,
+        }
+    }
+
+    /// The newest snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// What this node knows of its own network.
+    #[must_use]
+    pub fn self_test(&self) -> SelfTest {
+        self.self_test
+    }
+
+    /// An older generation of the same epoch is ignored. Another epoch is another database: what it does not know stays
+    /// in force until its end, because a replaced database must not undo an evacuation.
+    fn share(&mut self, now: Now, epoch: String, generation: u64, list: &[Override], work: &mut deciding::Work) {
+        let replaced = !self.shared.0.is_empty() && self.shared.0 != epoch;
+        if self.shared.0 == epoch && generation < self.shared.1 {
+            return;
+        }
+        self.tenures.replace(now, list, replaced, &mut work.told);
+        if replaced {
+            work.told.push(Happening::Node {
+                condition: "store-replaced".into(),
+                active: true,
+                detail: "the store is another database than before; overrides it does not know stay until they end"
+                    .into(),
+            });
+        }
+        self.shared = (epoch, generation);
+    }
+}
+
+#[cfg(test)]
+mod tests;

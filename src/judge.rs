@@ -2,7 +2,10 @@
 
 pub mod brakes;
 pub mod orders;
+pub mod quorum;
+pub mod safety;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod standing;
 
-pub use self::{brakes::Strength, orders::Orders};
+pub use self::{brakes::Strength, orders::Orders, standing::Standing};

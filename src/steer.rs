@@ -3,7 +3,7 @@
 //!
 //! The way: [`decide`](decide::decide) says for one service what may be answered and why; [`compile`] turns all
 //! decisions into an [`AnswerTable`]; a door asks [`AnswerTable::lookup`] and [`Steering::pick`]. [`AnswerTable::explain`]
-//! replays the same functions and keeps the reasons; [`answers`] and [`changes`] show what a change does.
+//! replays the same functions and keeps the reasons; [`answers()`] and [`changes`] show what a change does.
 
 mod answers;
 pub mod decide;

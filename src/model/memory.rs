@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{EndpointId, Health, Override, PoolId, ServiceId, Target, Wall};
+use super::{EndpointId, Health, NodeId, Override, OverrideId, PoolId, ProviderId, RegionId, ServiceId, Target, Wall};
 
 /// For each service the endpoints of the last answer set that was healthy, with their pool, in answer order.
 pub type LastGood = BTreeMap<ServiceId, Vec<(PoolId, EndpointId)>>;
@@ -22,6 +22,11 @@ pub struct Memory {
     pub overrides: Vec<Override>,
     /// Verdicts in force.
     pub verdicts: BTreeMap<Target, Remembered>,
+    /// Overrides that have run out while the store still lists them, with that end: a clock that is set back does not
+    /// revive them.
+    pub ended: BTreeMap<OverrideId, Wall>,
+    /// The other nodes, so that a restarted one does not take itself for the only one.
+    pub known: BTreeMap<NodeId, Known>,
     /// For `when_none_healthy = "last-good"`.
     pub last_good: LastGood,
 }
@@ -35,4 +40,15 @@ pub struct Remembered {
     pub health: Health,
     /// Since when.
     pub since: Wall,
+}
+
+/// Another node as remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Where it stands.
+    pub region: Option<RegionId>,
+    /// At whose place.
+    pub provider: Option<ProviderId>,
+    /// When it was last heard.
+    pub heard: Wall,
 }

@@ -28,7 +28,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// One probe's result.
+/// One probe's result, raw: of a check that is inverted, too, `Pass` says that the expectations held. The judge inverts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// What was asked.
@@ -98,7 +98,7 @@ pub enum Failure {
     Certificate,
     /// What came is not HTTP.
     Protocol(String),
-    /// The probe passed, and the check is inverted.
+    /// The probe passed, and the check is inverted; only the judge says so.
     Inverted,
 }
 

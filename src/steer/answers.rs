@@ -2,10 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::decide::{Basis, Choice, decide};
+use super::{
+    AnswerTable,
+    decide::{Basis, Choice, decide},
+};
 use crate::{
     judge::Orders,
-    model::{DnsName, EndpointId, Family, Fleet, LastGood, PoolId, ServiceId, ServiceIx, Snapshot, Weight, WhenNone},
+    model::{
+        DnsName, EndpointId, Family, Fleet, LastGood, PoolAnswer, PoolId, Service, ServiceId, ServiceIx, Snapshot,
+        Weight,
+    },
 };
 
 /// What one service answers in one family.
@@ -32,7 +38,9 @@ pub struct PoolShare {
     pub pool: PoolId,
     /// Its share, where the service steers by weight.
     pub weight: Weight,
-    /// Its endpoints that may be answered, with their shares.
+    /// How one answer is drawn from it.
+    pub answer: PoolAnswer,
+    /// Its endpoints that may be answered, with their shares; these count only where it answers by weight.
     pub endpoints: Vec<(EndpointId, Weight)>,
 }
 
@@ -59,11 +67,13 @@ impl AnswerChange {
 pub fn answers(snapshot: &Snapshot, last_good: &LastGood) -> Vec<AnswerSet> {
     let orders = Orders::new(&snapshot.fleet, &snapshot.overrides);
     let services = snapshot.fleet.services();
-    services.flat_map(|(service, _)| of_service(snapshot, &orders, service, last_good)).collect()
+    services
+        .flat_map(|(ix, service)| of_service(snapshot, &orders, ix, last_good.get(&service.id).map(Vec::as_slice)))
+        .collect()
 }
 
-/// The sets that differ, in the order of service ids. A set is the same while the endpoints and their shares are; the
-/// ground alone changes nothing for a client.
+/// The sets that differ, in the order of service ids. A set is the same while the endpoints are, and their shares where
+/// they count; the ground alone changes nothing for a client.
 #[must_use]
 pub fn changes(before: &[AnswerSet], after: &[AnswerSet]) -> Vec<AnswerChange> {
     let by_key = |sets: &[AnswerSet]| -> BTreeMap<(ServiceId, Family), AnswerSet> {
@@ -71,7 +81,8 @@ pub fn changes(before: &[AnswerSet], after: &[AnswerSet]) -> Vec<AnswerChange> {
     };
     let (mut from, to) = (by_key(before), by_key(after));
     let same = |a: &AnswerSet, b: &AnswerSet| {
-        a.pools == b.pools && a.names == b.names && (!a.pools.is_empty() || a.basis == b.basis)
+        let pools = a.pools.len() == b.pools.len() && a.pools.iter().zip(&b.pools).all(|(a, b)| a.draws_like(b));
+        pools && a.names == b.names && (!a.pools.is_empty() || a.basis == b.basis)
     };
     let mut changes: BTreeMap<(ServiceId, Family), AnswerChange> = BTreeMap::new();
     for (key, to) in to {
@@ -84,23 +95,45 @@ pub fn changes(before: &[AnswerSet], after: &[AnswerSet]) -> Vec<AnswerChange> {
     changes.into_values().collect()
 }
 
+impl AnswerTable {
+    /// The answer sets that differ from those of the table before it. Costs what changed, unless the fleet did.
+    #[must_use]
+    pub fn changes_since(&self, before: &Self) -> Vec<AnswerChange> {
+        let services: Option<Vec<ServiceIx>> = self.differing(before);
+        changes(&before.answers(services.as_deref()), &self.answers(services.as_deref()))
+    }
+
+    /// The answer sets of some services, or of all.
+    fn answers(&self, services: Option<&[ServiceIx]>) -> Vec<AnswerSet> {
+        let snapshot = self.snapshot();
+        let orders = Orders::new(&snapshot.fleet, &snapshot.overrides);
+        let of = |service| {
+            let good = self.steering(service).good_by_id(&snapshot.fleet);
+            of_service(snapshot, &orders, service, good.as_deref()).collect::<Vec<_>>()
+        };
+        match services {
+            Some(some) => some.iter().copied().flat_map(of).collect(),
+            None => snapshot.fleet.services().map(|(service, _)| service).flat_map(of).collect(),
+        }
+    }
+}
+
 fn of_service(
     snapshot: &Snapshot,
     orders: &Orders<'_>,
     service: ServiceIx,
-    last_good: &LastGood,
+    last_good: Option<&[(PoolId, EndpointId)]>,
 ) -> impl Iterator<Item = AnswerSet> {
     let fleet = &snapshot.fleet;
     let about = fleet.service(service);
-    let good = last_good.get(&about.id).filter(|_| about.when_none == WhenNone::LastGood);
-    let decision = decide(snapshot, orders, service, good.map(Vec::as_slice));
+    let decision = decide(snapshot, orders, service, last_good);
     Family::ALL.into_iter().filter_map(move |family| {
         let side = decision.side(family);
         if side.basis == Basis::NoFamily {
             return None;
         }
         let pools: Vec<PoolShare> =
-            side.in_force(about.steer).iter().map(|choice| PoolShare::of(fleet, choice)).collect();
+            side.in_force(about.steer).iter().map(|choice| PoolShare::of(fleet, about, choice)).collect();
         let serves = |id: &EndpointId| pools.iter().any(|pool| pool.endpoints.iter().any(|(one, _)| one == id));
         let kept = decision.kept.iter().map(|endpoint| fleet.endpoint(*endpoint).id.clone());
         let kept = kept.filter(serves).collect();
@@ -110,9 +143,21 @@ fn of_service(
 }
 
 impl PoolShare {
-    fn of(fleet: &Fleet, choice: &Choice) -> Self {
+    fn draws_like(&self, other: &Self) -> bool {
+        let ids = |share: &Self| share.endpoints.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
+        let endpoints = match self.answer {
+            PoolAnswer::Weighted => self.endpoints == other.endpoints,
+            PoolAnswer::All | PoolAnswer::First | PoolAnswer::RoundRobin | PoolAnswer::Random => {
+                ids(self) == ids(other)
+            }
+        };
+        endpoints && (&self.pool, self.weight, self.answer) == (&other.pool, other.weight, other.answer)
+    }
+
+    fn of(fleet: &Fleet, service: &Service, choice: &Choice) -> Self {
         let endpoints = choice.members.iter();
         Self {
+            answer: super::steering::answer(fleet, service, choice.pool),
             pool: fleet.pool(choice.pool).id.clone(),
             weight: choice.weight,
             endpoints: endpoints.map(|one| (fleet.endpoint(one.endpoint).id.clone(), one.weight)).collect(),

@@ -162,6 +162,15 @@ impl Basis {
         }
     }
 
+    /// Whether `when_none_healthy` answers.
+    #[must_use]
+    pub fn is_none_healthy(self) -> bool {
+        match self {
+            Self::ServeAll | Self::LastGood | Self::LastResort | Self::Nodata | Self::Servfail => true,
+            Self::Healthy | Self::Short | Self::Panic | Self::Standby | Self::Kept | Self::NoFamily => false,
+        }
+    }
+
     /// Whether what is answered is healthy; such a set is remembered for `last-good`.
     #[must_use]
     pub fn is_healthy(self) -> bool {

@@ -7,6 +7,7 @@ pub use self::trace::{Drawn, MemberTrace, NameTrace, NextTrace, PickTrace, PoolT
 use super::{
     AnswerTable, Draw, Lookup, Picks, Steering,
     decide::{Choice, Decision, MemberView, PoolView, decide},
+    steering,
 };
 use crate::{
     judge::Orders,
@@ -124,6 +125,7 @@ impl<'t> Explaining<'t> {
 
     fn pick(&self, family: Family, draw: Draw) -> PickTrace {
         let fleet = &self.snapshot.fleet;
+        let about = fleet.service(self.decision.service);
         let mut picks = Picks::new();
         let outcome = self.steering.pick(family, draw, &mut picks);
         let picked: Vec<_> = picks
@@ -133,7 +135,7 @@ impl<'t> Explaining<'t> {
         PickTrace {
             family,
             basis: self.decision.side(family).basis,
-            answer: picks.seats().next().map(|seat| fleet.pool(seat.pool).answer),
+            answer: picks.seats().next().map(|seat| steering::answer(fleet, about, seat.pool)),
             drawn: self.steering.drawn(family, draw),
             outcome,
             next: self.next(family, &picks),

@@ -1,37 +1,60 @@
 //! The table in force: one pointer, swapped whole.
+//!
+//! Why old tables are kept for a while: whoever lets go of a table last frees it, and freeing a table of 100,000
+//! services takes milliseconds, which a door must not spend. So the swapper holds each old table until no door does.
 
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use arc_swap::{ArcSwap, cache::Cache};
 
 use super::AnswerTable;
 
+/// Old tables held for their readers. Beyond it the oldest is let go, and a door that sleeps on it frees it. Tables of
+/// one fleet share nearly all they hold, so these cost little.
+const RETIRED_MAX: usize = 64;
+
 /// What the one writer swaps and every door reads. Clones are the same.
 #[derive(Debug, Clone)]
-pub struct Live(Arc<ArcSwap<AnswerTable>>);
+pub struct Live {
+    table: Arc<ArcSwap<AnswerTable>>,
+    /// Only swapping locks it.
+    retired: Arc<Mutex<VecDeque<Arc<AnswerTable>>>>,
+}
 
 impl Live {
     /// Begins with a table.
     #[must_use]
     pub fn new(table: AnswerTable) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(table)))
+        Self { table: Arc::new(ArcSwap::from_pointee(table)), retired: Arc::default() }
     }
 
     /// The table in force.
     #[must_use]
     pub fn load(&self) -> Arc<AnswerTable> {
-        self.0.load_full()
+        self.table.load_full()
     }
 
-    /// Puts another table in force. The old one comes back, so that the swapper frees it and not a door.
+    /// Puts another table in force and gives it back; frees old ones that no reader holds any more.
     pub fn swap(&self, table: AnswerTable) -> Arc<AnswerTable> {
-        self.0.swap(Arc::new(table))
+        let table = Arc::new(table);
+        let old = self.table.swap(Arc::clone(&table));
+        // A panic while it was locked left nothing half done: tables are only pushed and dropped.
+        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        retired.push_back(old);
+        retired.retain(|table| 1 < Arc::strong_count(table));
+        if RETIRED_MAX < retired.len() {
+            retired.pop_front();
+        }
+        table
     }
 
     /// A reader for one thread.
     #[must_use]
     pub fn reader(&self) -> Reader {
-        Reader(Cache::new(Arc::clone(&self.0)))
+        Reader(Cache::new(Arc::clone(&self.table)))
     }
 }
 
@@ -43,5 +66,36 @@ impl Reader {
     /// The table in force. An idle thread calls this at least every second, so that old tables are let go.
     pub fn table(&mut self) -> &Arc<AnswerTable> {
         self.0.load()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::LastGood,
+        steer::{compile, sample::World},
+    };
+
+    #[test]
+    fn readers_see_the_table_that_was_swapped_in_and_the_swapper_frees_the_old_one() {
+        let table = |generation| compile(&World { generation, ..World::new() }.snapshot(), None, &LastGood::new());
+        let live = Live::new(table(0));
+        let mut reader = live.reader();
+        let old = Arc::downgrade(reader.table());
+        live.swap(table(1));
+        assert_eq!((live.load().generation, reader.table().generation), (1, 1));
+        assert!(old.upgrade().is_some(), "the reader let go of it, and it is still there for the swapper to free");
+        live.swap(table(2));
+        assert!(old.upgrade().is_none());
+        let sleepers: Vec<Reader> = (3..200)
+            .map(|generation| {
+                let mut sleeper = live.reader();
+                sleeper.table();
+                live.swap(table(generation));
+                sleeper
+            })
+            .collect();
+        assert_eq!((sleepers.len(), live.retired.lock().unwrap().len()), (197, RETIRED_MAX));
     }
 }

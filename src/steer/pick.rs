@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use super::{
     explain::Drawn,
-    steering::{Row, Side, Steering},
-    wheel::{Wheel, scaled, word},
+    steering::{Many, Row, Side, Steering},
+    wheel::{scaled, word},
 };
 use crate::model::{ANSWER_ENDPOINTS_MAX, EndpointIx, Family, PoolAnswer, PoolIx, Steer};
 
@@ -35,7 +35,7 @@ pub enum Outcome {
 }
 
 /// An address that may be answered, and whose it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Seat {
     /// What is answered.
     pub address: IpAddr,
@@ -104,9 +104,13 @@ impl Steering {
         match self.side(family) {
             Side::NoData => Outcome::NoData,
             Side::ServFail => Outcome::ServFail,
-            Side::Rows { rows, wheel } => {
-                let (at, turn) = self.row(rows.len(), wheel.as_ref(), draw);
-                rows[at].pick(Draw { turn, ..draw }, out);
+            Side::One(row) => {
+                row.pick(draw, out);
+                Outcome::Addresses
+            }
+            Side::Many(many) => {
+                let (row, turn) = self.row(many, draw);
+                row.pick(Draw { turn, ..draw }, out);
                 Outcome::Addresses
             }
         }
@@ -114,12 +118,15 @@ impl Steering {
 
     /// Where the first draw inside the pool falls; `None` where chance does not decide there.
     pub(super) fn drawn(&self, family: Family, draw: Draw) -> Option<Drawn> {
-        let Side::Rows { rows, wheel } = self.side(family) else { return None };
-        let row = &rows[self.row(rows.len(), wheel.as_ref(), draw).0];
+        let row = match self.side(family) {
+            Side::NoData | Side::ServFail => return None,
+            Side::One(row) => row,
+            Side::Many(many) => self.row(many, draw).0,
+        };
         let of = match (row.answer, &row.wheel) {
             (PoolAnswer::Weighted, Some(wheel)) => wheel.sum(),
             (PoolAnswer::Weighted, None) | (PoolAnswer::Random, _) => row.seats.len() as u64,
-            (PoolAnswer::All, _) if PICKS_MAX < row.seats.len() => row.seats.len() as u64,
+            (PoolAnswer::All, _) if usize::from(row.count) < row.seats.len() => row.seats.len() as u64,
             (PoolAnswer::All | PoolAnswer::First | PoolAnswer::RoundRobin, _) => return None,
         };
         Some(Drawn { point: scaled(draw.word, of), of })
@@ -127,18 +134,17 @@ impl Steering {
 
     /// Which pool, and the turn that is left for it: with turns on both levels the pool's own must advance once a
     /// round, or an even number of pools would always meet the same endpoint.
-    fn row(&self, count: usize, wheel: Option<&Wheel>, draw: Draw) -> (usize, u32) {
+    fn row<'t>(&self, many: &'t Many, draw: Draw) -> (&'t Row, u32) {
         let chance = word(draw.word, POOL_WORD);
+        let count = many.rows.len();
         let pools = u32::try_from(count).expect("a service has few pools");
-        match self.steer() {
-            Steer::Failover | Steer::All => (0, draw.turn),
-            Steer::RoundRobin => ((draw.turn % pools) as usize, draw.turn / pools),
-            Steer::Random => (below(chance, count), draw.turn),
-            Steer::Weighted => match wheel {
-                Some(wheel) => (wheel.at(scaled(chance, wheel.sum())), draw.turn),
-                None => (below(chance, count), draw.turn),
-            },
-        }
+        let (at, turn) = match (self.steer(), &many.wheel) {
+            (Steer::Failover | Steer::All, _) => (0, draw.turn),
+            (Steer::RoundRobin, _) => ((draw.turn % pools) as usize, draw.turn / pools),
+            (Steer::Weighted, Some(wheel)) => (wheel.at(scaled(chance, wheel.sum())), draw.turn),
+            (Steer::Weighted, None) | (Steer::Random, _) => (below(chance, count), draw.turn),
+        };
+        (&many.rows[at], turn)
     }
 }
 
@@ -152,7 +158,7 @@ impl Row {
         let count = usize::from(self.count).min(all).min(PICKS_MAX);
         match self.answer {
             PoolAnswer::First => self.seats[..count].iter().for_each(|seat| out.push(*seat)),
-            PoolAnswer::All => self.window(draw, out),
+            PoolAnswer::All => self.window(draw, count, out),
             PoolAnswer::RoundRobin => {
                 let from = draw.turn as usize % all;
                 (0..count).for_each(|nth| out.push(self.seats[(from + nth) % all]));
@@ -164,15 +170,11 @@ impl Row {
 
     /// All, or of more than fit a window whose beginning is drawn, so that each has the same chance. In order, so that
     /// equal windows are equal answers.
-    fn window(&self, draw: Draw, out: &mut Picks) {
+    fn window(&self, draw: Draw, count: usize, out: &mut Picks) {
         let all = self.seats.len();
-        if all <= PICKS_MAX {
-            self.seats.iter().for_each(|seat| out.push(*seat));
-            return;
-        }
-        let from = below(draw.word, all);
-        let wrapped = (from + PICKS_MAX).saturating_sub(all);
-        let to = (from + PICKS_MAX).min(all);
+        let from = if count < all { below(draw.word, all) } else { 0 };
+        let wrapped = (from + count).saturating_sub(all);
+        let to = (from + count).min(all);
         self.seats[..wrapped].iter().chain(&self.seats[from..to]).for_each(|seat| out.push(*seat));
     }
 

@@ -1,6 +1,10 @@
 //! What one service answers, compiled: for each family the pools that may answer and their members, ready to be drawn.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use super::{
     decide::{Answers, Choice, Decision, Side as Decided},
@@ -8,8 +12,7 @@ use super::{
     wheel::Wheel,
 };
 use crate::model::{
-    ANSWER_ENDPOINTS_MAX, EndpointId, EndpointIx, Family, Fleet, PoolAnswer, PoolId, PoolIx, Service, ServiceId,
-    ServiceIx, Steer, WhenNone,
+    EndpointId, EndpointIx, Family, Fleet, PoolAnswer, PoolId, PoolIx, Service, ServiceId, ServiceIx, Steer, WhenNone,
 };
 
 /// One service's answers. Shared by the tables in which nothing about it differs.
@@ -24,16 +27,22 @@ pub struct Steering {
     good: Option<Box<[(PoolIx, EndpointIx)]>>,
 }
 
-/// One family of a service.
+/// One family of a service. Small, because there may be 100,000 of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Side {
     NoData,
     ServFail,
-    /// Never empty. The wheel, if weights choose among the rows.
-    Rows {
-        rows: Box<[Row]>,
-        wheel: Option<Wheel>,
-    },
+    One(Arc<Row>),
+    Many(Box<Many>),
+}
+
+/// Several pools that may answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Many {
+    /// At least two.
+    pub(super) rows: Box<[Arc<Row>]>,
+    /// If weights choose among them.
+    pub(super) wheel: Option<Wheel>,
 }
 
 /// A pool that may answer (or several merged into one); its seats are never empty, no address twice.
@@ -44,6 +53,29 @@ pub(super) struct Row {
     pub(super) seats: Box<[Seat]>,
     /// Only where weights choose.
     pub(super) wheel: Option<Wheel>,
+}
+
+impl Hash for Row {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.seats.hash(state);
+    }
+}
+
+/// The rows made in one compilation: services of one pool share its row while nothing between them differs.
+#[derive(Debug, Default)]
+pub(super) struct Rows(HashSet<Arc<Row>>);
+
+impl Rows {
+    fn shared(&mut self, row: Row) -> Arc<Row> {
+        match self.0.get(&row) {
+            Some(known) => Arc::clone(known),
+            None => {
+                let row = Arc::new(row);
+                self.0.insert(Arc::clone(&row));
+                row
+            }
+        }
+    }
 }
 
 impl Steering {
@@ -88,7 +120,12 @@ impl Steering {
     }
 
     /// Compiles a decision; `good` is the last set answered while healthy before it.
-    pub(super) fn new(fleet: &Fleet, decision: &Decision, good: Option<&[(PoolId, EndpointId)]>) -> Self {
+    pub(super) fn new(
+        fleet: &Fleet,
+        decision: &Decision,
+        good: Option<&[(PoolId, EndpointId)]>,
+        rows: &mut Rows,
+    ) -> Self {
         let service = fleet.service(decision.service);
         let good = (service.when_none == WhenNone::LastGood).then(|| {
             decision.good(service.steer).unwrap_or_else(|| {
@@ -103,14 +140,22 @@ impl Steering {
             ix: decision.service,
             ttl: service.ttl,
             steer: service.steer,
-            sides: Family::ALL.map(|family| Side::new(fleet, service, family, decision.side(family))),
+            sides: Family::ALL.map(|family| Side::new(fleet, service, family, decision.side(family), rows)),
             good: good.filter(|good| !good.is_empty()).map(Vec::into),
         }
     }
 }
 
+/// How an answer is drawn from a pool in a service: where the service merges its pools, as the first one written says.
+pub(super) fn answer(fleet: &Fleet, service: &Service, pool: PoolIx) -> PoolAnswer {
+    match service.steer {
+        Steer::All => fleet.pool(service.arms[0].pool).answer,
+        Steer::Failover | Steer::Weighted | Steer::RoundRobin | Steer::Random => fleet.pool(pool).answer,
+    }
+}
+
 impl Side {
-    fn new(fleet: &Fleet, service: &Service, family: Family, decided: &Decided) -> Self {
+    fn new(fleet: &Fleet, service: &Service, family: Family, decided: &Decided, rows: &mut Rows) -> Self {
         match decided.answers {
             Answers::NoData => return Self::NoData,
             Answers::ServFail => return Self::ServFail,
@@ -118,43 +163,64 @@ impl Side {
         }
         let choices = decided.in_force(service.steer);
         let pools = || choices.iter().map(|choice| fleet.pool(choice.pool));
-        match service.steer {
+        let mut made: Vec<Arc<Row>> = match service.steer {
             Steer::All => {
-                // One draw over all pools: by the mode of the first pool written, with the largest count.
-                let answer = fleet.pool(service.arms[0].pool).answer;
+                // One draw over all pools, with the largest count.
+                let answer = answer(fleet, service, choices[0].pool);
                 let count = pools().map(|pool| pool.count).max().unwrap_or(1);
-                Self::Rows { rows: Box::new([Row::new(fleet, family, answer, count, choices)]), wheel: None }
+                vec![rows.shared(Row::new(fleet, family, answer, count, choices))]
             }
-            Steer::Failover | Steer::Weighted | Steer::RoundRobin | Steer::Random => {
-                let rows = pools().zip(choices.chunks(1));
-                let rows = rows.map(|(pool, choice)| Row::new(fleet, family, pool.answer, pool.count, choice));
-                let weights = choices.iter().map(|choice| u64::from(choice.weight.0));
-                let wheel = (service.steer == Steer::Weighted).then(|| Wheel::new(weights));
-                Self::Rows { rows: rows.collect(), wheel: wheel.flatten() }
-            }
+            Steer::Failover | Steer::Weighted | Steer::RoundRobin | Steer::Random => pools()
+                .zip(choices.chunks(1))
+                .map(|(pool, choice)| rows.shared(Row::new(fleet, family, pool.answer, pool.count, choice)))
+                .collect(),
+        };
+        if made.len() == 1 {
+            return Self::One(made.remove(0));
         }
+        let weights = choices.iter().map(|choice| u64::from(choice.weight.0));
+        let wheel = (service.steer == Steer::Weighted).then(|| Wheel::new(weights)).flatten();
+        Self::Many(Box::new(Many { rows: made.into(), wheel }))
     }
 }
 
 impl Row {
     fn new(fleet: &Fleet, family: Family, answer: PoolAnswer, count: u8, choices: &[Choice]) -> Self {
         let members = choices.iter().flat_map(|choice| choice.members.iter().map(move |member| (choice.pool, member)));
-        let mut seats: Vec<(Seat, u64)> = Vec::new();
-        let mut known = HashSet::new();
-        for (pool, member) in members {
-            let Some(address) = fleet.endpoint(member.endpoint).addresses.of(family) else { continue };
-            let weight = u64::from(member.weight.0);
-            if known.insert(address) {
-                seats.push((Seat { address, endpoint: member.endpoint, pool }, weight));
-            } else if let Some((_, shared)) = seats.iter_mut().find(|(seat, _)| seat.address == address) {
-                // Two endpoints behind one address have the share of both.
-                *shared += weight;
-            }
-        }
-        if answer == PoolAnswer::All && usize::from(ANSWER_ENDPOINTS_MAX) < seats.len() {
+        let mut seats: Vec<(Seat, u64)> = members
+            .filter_map(|(pool, member)| {
+                let address = fleet.endpoint(member.endpoint).addresses.of(family)?;
+                Some((Seat { address, endpoint: member.endpoint, pool }, u64::from(member.weight.0)))
+            })
+            .collect();
+        merge_equal(&mut seats);
+        if answer == PoolAnswer::All && usize::from(count) < seats.len() {
             seats.sort_by_key(|(seat, _)| seat.address);
         }
         let wheel = (answer == PoolAnswer::Weighted).then(|| Wheel::new(seats.iter().map(|(_, weight)| *weight)));
         Self { answer, count, wheel: wheel.flatten(), seats: seats.into_iter().map(|(seat, _)| seat).collect() }
     }
+}
+
+/// Two endpoints behind one address have one seat, with the share of both, where the first of them stood.
+fn merge_equal(seats: &mut Vec<(Seat, u64)>) {
+    let mut order: Vec<usize> = (0..seats.len()).collect();
+    order.sort_by_key(|at| seats[*at].0.address);
+    let same = |a: &usize, b: &usize, seats: &[(Seat, u64)]| seats[*a].0.address == seats[*b].0.address;
+    if !order.windows(2).any(|pair| same(&pair[0], &pair[1], seats)) {
+        return;
+    }
+    let mut twice = vec![false; seats.len()];
+    // The sort is stable: of equal addresses the first stands first.
+    let mut first = order[0];
+    for at in order.into_iter().skip(1) {
+        if same(&first, &at, seats) {
+            seats[first].1 += seats[at].1;
+            twice[at] = true;
+        } else {
+            first = at;
+        }
+    }
+    let mut at = 0..;
+    seats.retain(|_| !twice[at.next().expect("it does not end")]);
 }

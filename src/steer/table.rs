@@ -9,6 +9,7 @@ use super::{
     Lookup, Steering, ZoneTable,
     decide::decide,
     names::Names,
+    steering::Rows,
     touched::{Uses, touched},
 };
 use crate::{
@@ -73,7 +74,8 @@ impl Steerings {
 /// the start, for the services `previous` does not know.
 #[must_use]
 pub fn compile(snapshot: &Arc<Snapshot>, previous: Option<&AnswerTable>, remembered: &LastGood) -> AnswerTable {
-    let compiling = Compiling { snapshot, orders: Orders::new(&snapshot.fleet, &snapshot.overrides) };
+    let orders = Orders::new(&snapshot.fleet, &snapshot.overrides);
+    let mut compiling = Compiling { snapshot, orders, rows: Rows::default() };
     let (fixed, steerings) = match previous {
         Some(previous) if previous.snapshot.fleet.digest == snapshot.fleet.digest => {
             (Arc::clone(&previous.fixed), compiling.changed(previous))
@@ -103,18 +105,20 @@ impl Fixed {
 struct Compiling<'s> {
     snapshot: &'s Snapshot,
     orders: Orders<'s>,
+    rows: Rows,
 }
 
 impl Compiling<'_> {
-    fn whole(&self, remembered: &LastGood) -> Steerings {
-        let services = self.snapshot.fleet.services();
+    fn whole(&mut self, remembered: &LastGood) -> Steerings {
+        let snapshot = self.snapshot;
+        let services = snapshot.fleet.services();
         let all: Vec<Arc<Steering>> = services
             .map(|(ix, service)| Arc::new(self.steering(ix, remembered.get(&service.id).map(Vec::as_slice))))
             .collect();
         Steerings(all.chunks(CHUNK).map(Arc::from).collect())
     }
 
-    fn changed(&self, previous: &AnswerTable) -> Steerings {
+    fn changed(&mut self, previous: &AnswerTable) -> Steerings {
         let fleet = &self.snapshot.fleet;
         let touched = touched(&previous.snapshot, self.snapshot, &previous.fixed.uses).into_iter();
         let changed = touched.filter_map(|service| {
@@ -125,9 +129,10 @@ impl Compiling<'_> {
         previous.steerings.with(changed.collect())
     }
 
-    fn steering(&self, service: ServiceIx, good: Option<&[(PoolId, EndpointId)]>) -> Steering {
+    fn steering(&mut self, service: ServiceIx, good: Option<&[(PoolId, EndpointId)]>) -> Steering {
         let good = good.filter(|_| self.snapshot.fleet.service(service).when_none == WhenNone::LastGood);
-        Steering::new(&self.snapshot.fleet, &decide(self.snapshot, &self.orders, service, good), good)
+        let decision = decide(self.snapshot, &self.orders, service, good);
+        Steering::new(&self.snapshot.fleet, &decision, good, &mut self.rows)
     }
 }
 
@@ -166,6 +171,16 @@ impl AnswerTable {
         &self.snapshot
     }
 
+    /// The services whose steerings are not the same; `None` if the tables are of different fleets.
+    pub(super) fn differing(&self, other: &Self) -> Option<Vec<ServiceIx>> {
+        let chunks = || self.steerings.0.iter().zip(&other.steerings.0).enumerate();
+        let differing = chunks().filter(|(_, (a, b))| !Arc::ptr_eq(a, b)).flat_map(|(chunk, (a, b))| {
+            let pairs = a.iter().zip(b.iter()).enumerate().filter(|(_, (a, b))| !Arc::ptr_eq(a, b));
+            pairs.map(move |(place, _)| ServiceIx::new(chunk * CHUNK + place))
+        });
+        Arc::ptr_eq(&self.fixed, &other.fixed).then(|| differing.collect())
+    }
+
     /// Our zones.
     #[must_use]
     pub fn zones(&self) -> &[ZoneTable] {
@@ -196,3 +211,6 @@ impl AnswerTable {
         self.fixed.names.steered()
     }
 }
+
+#[cfg(test)]
+mod tests;

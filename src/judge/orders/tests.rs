@@ -6,7 +6,7 @@ use super::*;
 use crate::judge::sample::{fleet, order};
 
 fn word(order: Option<&Override>) -> String {
-    order.map_or("-".into(), |order| format!("{} {}", order.action.word(), order.target))
+    order.map_or_else(|| "-".into(), |order| format!("{} {}", order.action.word(), order.target))
 }
 
 #[test]
@@ -27,17 +27,13 @@ fn precedence() {
     check(&[(down.clone(), "all"), (drain.clone(), "region:r2")], "drain region:r2", "drain region:r2");
     check(&[(down.clone(), "all"), (up.clone(), "endpoint:e2")], "up endpoint:e2", "up endpoint:e2");
     check(&[(up.clone(), "endpoint:e2"), (down.clone(), "all")], "down all", "down all");
-    check(&[(up.clone(), "endpoint:e2"), (drain.clone(), "pool:a")], "up endpoint:e2", "drain pool:a");
+    check(&[(up, "endpoint:e2"), (drain.clone(), "pool:a")], "up endpoint:e2", "drain pool:a");
     // Equal scopes: the more conservative, then the newer.
     check(&[(down.clone(), "region:r2"), (drain.clone(), "region:r*")], "down region:r2", "down region:r2");
     check(&[(drain.clone(), "region:r2"), (drain.clone(), "region:r*")], "drain region:r*", "drain region:r*");
     // Pools and services change memberships only, and stand between endpoint and label.
     check(&[(drain.clone(), "pool:a"), (down.clone(), "service:one")], "-", "drain pool:a");
-    check(
-        &[(drain.clone(), "service:one"), (down.clone(), "label:tier=t0")],
-        "down label:tier=t0",
-        "drain service:one",
-    );
+    check(&[(drain.clone(), "service:one"), (down, "label:tier=t0")], "down label:tier=t0", "drain service:one");
     check(&[(drain.clone(), "pool:b"), (drain.clone(), "service:three")], "-", "-");
     check(&[(drain, "endpoint:alias-2")], "drain endpoint:alias-2", "drain endpoint:alias-2");
 }
@@ -105,7 +101,7 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 /// Section 5 read aloud.
-fn governing<'o>(active: &'o [Override], lane: Lane, covers: impl Fn(&Selector) -> bool) -> Option<&'o Override> {
+fn governing(active: &[Override], lane: Lane, covers: impl Fn(&Selector) -> bool) -> Option<&Override> {
     let covering = || active.iter().filter(|order| order.action.lane() == lane && covers(&order.target));
     let rank = |order: &Override| match &order.action {
         Action::Down => 0,

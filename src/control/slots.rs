@@ -1,0 +1,198 @@
+//! What this node holds on each address of each subject: its standing, and the verdict.
+//!
+//! By slot (position), because deciding walks them; a reload carries over by id whatever still exists and forgets the
+//! rest.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    judge::Standing,
+    model::{
+        Addresses, Cause, CheckAt, CheckIx, EndpointIx, Family, Fleet, Health, Memory, Mono, Now, Observation,
+        ServiceIx, Snapshot, Startup, SubjectIx, Tally, Target, Verdict, Vote, Wall,
+    },
+};
+
+/// A remembered verdict older than this is no longer a starting standing.
+pub(super) const MEMORY_AGE_MAX_MS: u64 = 10 * 60_000;
+
+/// One address of a subject.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    pub endpoint: EndpointIx,
+    /// `None` without a check: never probed, always up.
+    pub probed: Option<Probed>,
+    /// What is in force but for orders: measured, or held by a freeze.
+    pub base: Health,
+    pub verdict: Verdict,
+    /// The health of the last snapshot that was handed out.
+    pub told: Health,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Probed {
+    pub target: Target,
+    pub check: CheckIx,
+    pub standing: Standing,
+    /// What the ballot says.
+    pub said: Option<Vote>,
+}
+
+/// All of them, with who uses them.
+#[derive(Debug)]
+pub(super) struct Slots {
+    pub fleet: Arc<Fleet>,
+    pub list: Vec<Option<Slot>>,
+    /// By subject.
+    pub services: Vec<Vec<ServiceIx>>,
+}
+
+impl Slots {
+    pub(super) fn new(fleet: Arc<Fleet>, memory: &Memory, now: Now) -> Self {
+        let mut slots = Self::unknown(fleet, now);
+        let age = now.wall.0.abs_diff(memory.at.0);
+        if slots.fleet.verdict.startup == Startup::Unknown || age > MEMORY_AGE_MAX_MS {
+            return slots;
+        }
+        for slot in slots.list.iter_mut().flatten() {
+            let Some(probed) = &mut slot.probed else { continue };
+            let Some(held) = memory.verdicts.get(&probed.target).filter(|held| held.measured != Health::Unknown) else {
+                continue;
+            };
+            probed.standing = Standing::remembered(held.measured);
+            slot.base = held.measured;
+            slot.told = held.health;
+            slot.verdict.measured = held.measured;
+            slot.verdict.health = held.health;
+            slot.verdict.cause = Cause::Remembered;
+            slot.verdict.since = held.since;
+            slot.verdict.since_mono = None;
+        }
+        slots
+    }
+
+    fn unknown(fleet: Arc<Fleet>, now: Now) -> Self {
+        let mut list = Vec::with_capacity(fleet.subjects.len() * 2);
+        for (place, subject) in fleet.subjects.iter().enumerate() {
+            let ids = fleet.subject_id(SubjectIx::new(place));
+            for family in Family::ALL {
+                let address = fleet.endpoint(subject.endpoint).addresses.of(family);
+                list.push(address.map(|_| {
+                    let probed = ids.clone().zip(subject.check).map(|(ids, check)| Probed {
+                        target: Target { subject: ids, family },
+                        check,
+                        standing: Standing::default(),
+                        said: None,
+                    });
+                    fresh(subject.endpoint, probed, now)
+                }));
+            }
+        }
+        let mut services = vec![Vec::new(); fleet.subjects.len()];
+        for (ix, service) in fleet.services() {
+            for subject in fleet.arms(service).flat_map(|arm| &arm.subjects) {
+                let users: &mut Vec<ServiceIx> = &mut services[subject.index()];
+                if users.last() != Some(&ix) {
+                    users.push(ix);
+                }
+            }
+        }
+        Self { fleet, list, services }
+    }
+
+    /// The slots of another fleet, with all that is still the same.
+    pub(super) fn reloaded(self, fleet: Arc<Fleet>, now: Now) -> Self {
+        let before = self.fleet;
+        let mut held: HashMap<(String, Option<Target>, Family), Slot> = HashMap::with_capacity(self.list.len());
+        for (place, slot) in self.list.into_iter().enumerate() {
+            let Some(slot) = slot else { continue };
+            held.insert(identity(&before, &slot, place), slot);
+        }
+        let mut slots = Self::unknown(fleet, now);
+        let fleet = Arc::clone(&slots.fleet);
+        for (place, slot) in slots.list.iter_mut().enumerate() {
+            let Some(slot) = slot else { continue };
+            let Some(mut kept) = held.remove(&identity(&fleet, slot, place)) else { continue };
+            if let (Some(old), Some(new)) = (&mut kept.probed, &slot.probed) {
+                let same = before.check(old.check).revision == fleet.check(new.check).revision
+                    && asked(&before, kept.endpoint) == asked(&fleet, slot.endpoint);
+                if !same {
+                    old.standing.check_changed();
+                }
+                old.check = new.check;
+            }
+            kept.endpoint = slot.endpoint;
+            *slot = kept;
+        }
+        slots
+    }
+
+    /// Where a result belongs; `None` for one of an older check, another address, or a target that is gone.
+    pub(super) fn place(&self, observation: &Observation) -> Option<usize> {
+        let subject = self.fleet.find_subject(&observation.target.subject)?;
+        let place = Snapshot::slot(subject, observation.target.family);
+        let slot = self.list.get(place)?.as_ref()?;
+        let check = self.fleet.check(slot.probed.as_ref()?.check);
+        let endpoint = self.fleet.endpoint(slot.endpoint);
+        let address = match endpoint.check_at {
+            Some(CheckAt::Address(address)) => address,
+            Some(CheckAt::Socket(socket)) => socket.ip(),
+            None => endpoint.addresses.of(observation.target.family)?,
+        };
+        (check.revision == observation.revision && address == observation.address.ip()).then_some(place)
+    }
+
+    /// Whether some service has nothing healthy of this family beside this slot's endpoint, so that no delay of
+    /// recovery applies (DECIDING section 6).
+    pub(super) fn urgent(&self, place: usize) -> bool {
+        let Some(slot) = &self.list[place] else { return false };
+        self.services[place / 2].iter().any(|service| {
+            let subjects = self.fleet.service(*service).arms.iter().flat_map(|arm| &arm.subjects);
+            !subjects.into_iter().any(|other| {
+                self.list[other.index() * 2 + place % 2].as_ref().is_some_and(|other| {
+                    other.endpoint != slot.endpoint && other.verdict.health.works() && other.verdict.order.is_none()
+                })
+            })
+        })
+    }
+
+    /// The slots of the same family that share a service with this one.
+    pub(super) fn companions(&self, place: usize) -> Vec<usize> {
+        let services = self.services[place / 2].iter().map(|service| self.fleet.service(*service));
+        let subjects = services.flat_map(|service| &service.arms).flat_map(|arm| &arm.subjects);
+        subjects.map(|subject| subject.index() * 2 + place % 2).collect()
+    }
+
+    /// When a standing's cooldown ends.
+    pub(super) fn ripe_at(&self, place: usize) -> Option<Mono> {
+        let probed = self.list[place].as_ref()?.probed.as_ref()?;
+        probed.standing.ripe_at(self.fleet.check(probed.check))
+    }
+}
+
+fn fresh(endpoint: EndpointIx, probed: Option<Probed>, now: Now) -> Slot {
+    let (health, cause) =
+        if probed.is_some() { (Health::Unknown, Cause::NoResult) } else { (Health::Up, Cause::Unchecked) };
+    let verdict = Verdict {
+        measured: health,
+        health,
+        order: None,
+        cause,
+        frozen: None,
+        tally: Tally::default(),
+        since: Wall(now.wall.0),
+        since_mono: Some(now.mono),
+    };
+    Slot { endpoint, probed, base: health, verdict, told: health }
+}
+
+fn identity(fleet: &Fleet, slot: &Slot, place: usize) -> (String, Option<Target>, Family) {
+    let target = slot.probed.as_ref().map(|probed| probed.target.clone());
+    (fleet.endpoint(slot.endpoint).id.to_string(), target, Family::ALL[place % 2])
+}
+
+/// Where probes of an endpoint go.
+fn asked(fleet: &Fleet, endpoint: EndpointIx) -> (Addresses, Option<CheckAt>) {
+    let endpoint = fleet.endpoint(endpoint);
+    (endpoint.addresses, endpoint.check_at)
+}
