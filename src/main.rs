@@ -1,3 +1,16 @@
 //! The one binary; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+use wayshift::{
+    cli::{self, Command},
+    demo, node,
+};
+
+fn main() -> ExitCode {
+    match cli::parse().command {
+        Command::Serve(args) => node::serve(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Verb(verb) => cli::run(&verb),
+    }
+}

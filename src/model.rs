@@ -41,6 +41,8 @@ mod time;
 mod verdict;
 mod zone;
 
+/// Writes and reads enums by one word for each value; the configuration has such enums too.
+pub(crate) use self::service::words;
 pub use self::{
     ballot::{Ballot, SelfTest, Vote},
     check::{

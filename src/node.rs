@@ -1,1 +1,379 @@
-//! The room `node`.
+//! One running wayshift: binds everything, wires the rooms to each other, spawns, stops.
+//!
+//! Nothing is decided here. The DNS doors have threads of their own and the admin API a run time of its own, so that
+//! nothing sent to one slows the other. Every task is in one set: the first to end ends the node, and says which it was.
+
+pub mod boot;
+mod bridge;
+mod condition;
+mod core;
+mod disk;
+mod herald;
+mod map;
+pub mod reload;
+mod rooms;
+mod serve;
+mod service;
+mod vantage;
+
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+pub use self::{
+    boot::{Boot, NoConfiguration},
+    serve::serve,
+    service::asked_to_stop,
+    vantage::Vantage,
+};
+use self::{
+    condition::Conditions,
+    core::{Core, CoreHandle, CoreParts},
+    disk::Disk,
+    herald::Herald,
+    reload::Desk,
+    rooms::Room,
+};
+use crate::{
+    admin::{self, Admin, Recent, auth::Keys},
+    clock::Clock,
+    control::Identity,
+    dns::{self, Doors},
+    model::{Memory, Snapshot, Wall},
+    probe,
+    steer::Live,
+    store::{BallotBus, StoreError, journal::Journal},
+    telemetry::Metrics,
+};
+
+/// Threads of the admin API. One is enough for people, and all that an attacker of it can keep busy.
+const ADMIN_THREADS: usize = 1;
+/// The snapshot file is written this often while nothing changes, so that its verdicts stay young enough to believe.
+const REMEMBER_EVERY: Duration = Duration::from_secs(60);
+/// Changes of verdicts are gathered for this long before the snapshot file is written; overrides are never.
+const REMEMBER_AFTER: Duration = Duration::from_millis(500);
+/// History is pruned this often.
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another process has the store.
+    #[error("the store cannot be used")]
+    Store(#[from] StoreError),
+    /// A DNS address is not to be had.
+    #[error("the DNS doors cannot be opened")]
+    Dns(#[from] dns::BindError),
+    /// An admin address is not to be had.
+    #[error("the admin API cannot be opened")]
+    Admin(#[from] admin::BindError),
+    /// The system gives no threads.
+    #[error("the system gives no threads")]
+    Threads(#[source] std::io::Error),
+}
+
+/// How a node ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    /// It was asked to.
+    Asked,
+    /// A task ended by itself, which none should.
+    Broken(&'static str),
+}
+
+/// A node with everything bound and the first answers compiled; [`Node::run`] serves.
+pub struct Node {
+    tasks: JoinSet<&'static str>,
+    stop: CancellationToken,
+    admin_room: Room,
+    handle: CoreHandle,
+    keeper: Arc<disk::Keeper>,
+    journal: Arc<Journal>,
+    dns: Vec<SocketAddr>,
+    admin: Vec<admin::Local>,
+}
+
+impl Node {
+    /// Opens the disk, decides and compiles once, binds every listener, and starts all but the doors' answering.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing stays bound then.
+    pub async fn start(boot: Boot, bus: Arc<dyn BallotBus>) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let started = clock.now().wall;
+        let settings = boot.loaded.settings.clone();
+        let disk = Disk::open(&settings.store.path, started)?;
+        let (metrics, mut registry) = Metrics::new();
+        let herald = Arc::new(Herald::new(Arc::clone(&disk.journal)));
+        if boot.stale.is_none() {
+            reload::keep(&disk.accepted, &boot.loaded, started);
+        }
+        let identity = map::identity(&settings.node);
+        let (core, handle) = Core::new(core_parts(&boot, &disk, &herald, identity.clone(), clock, bus));
+
+        let doors = settings.node.roles.answer.then(|| {
+            Doors::bind(map::dns(&settings.dns), handle.live.clone(), Arc::clone(&metrics.dns))
+        });
+        let doors = doors.transpose()?;
+        let dns = doors.as_ref().map(Doors::local_addrs).unwrap_or_default();
+
+        let stop = CancellationToken::new();
+        let (config, config_seen) = watch::channel(Arc::clone(&boot.loaded));
+        let (stale, stale_seen) = watch::channel(boot.stale.clone());
+        let (fleet, fleet_seen) = watch::channel(Arc::clone(&boot.loaded.fleet));
+        let (reload_in, reload_asks) = mpsc::channel(reload::ASKS_MAX);
+        let keys = Arc::new(Keys::new(bridge::known_tokens(&settings)));
+        let conditions = Conditions::new(&disk, &stale_seen, started, doors.is_some() || !settings.node.roles.answer);
+        let recent = Arc::new(Recent::new());
+        let (api_reload, reload_requests) = mpsc::channel(reload::ASKS_MAX);
+        let (api_probe, probe_requests) = mpsc::channel(bridge::PROBE_REQUESTS_MAX);
+        let handles = admin::Handles {
+            identity: Arc::new(identity),
+            clock,
+            started,
+            snapshot: handle.snapshot.clone(),
+            live: handle.live.clone(),
+            store: Arc::clone(&disk.store),
+            recent: Arc::clone(&recent),
+            journal: Arc::clone(&disk.journal),
+            config: config_seen.clone(),
+            reload: api_reload,
+            probe: api_probe,
+            condition: conditions.watch(),
+            registry: Arc::new(std::mem::take(&mut registry)),
+            metrics: Arc::clone(&metrics.http),
+            keys: Arc::clone(&keys),
+            stop: stop.child_token(),
+        };
+        let admin_room = Room::start("admin", ADMIN_THREADS).map_err(StartError::Threads)?;
+        let api_settings = settings.admin.clone();
+        let bound = admin_room.run(async move { Admin::bind(&api_settings, &handles) });
+        let api = bound.await.expect("binding does not panic")?;
+        api.warnings().iter().for_each(|warning| tracing::warn!("{warning}"));
+        let admin = api.local_addrs();
+
+        let mut tasks = JoinSet::new();
+        bridge::tokens(&mut tasks, keys, config_seen.clone(), stop.child_token());
+        bridge::reloads(&mut tasks, reload_requests, reload_in.clone(), stop.child_token());
+        let (asks_in, asks) = mpsc::channel(bridge::PROBE_REQUESTS_MAX);
+        bridge::probe_requests(&mut tasks, probe_requests, asks_in, stop.child_token());
+        let (observed_in, observed) = mpsc::channel(core::INBOX_MAX);
+        bridge::observations(&mut tasks, observed, handle.inbox.clone(), recent, fleet_seen.clone());
+        if settings.node.roles.probe {
+            let probing = probe::Settings::new(settings.node.name.clone());
+            let runner = probe::Runner::new(
+                probing, fleet_seen, handle.tempi.clone(), observed_in, asks, clock, Arc::clone(&metrics.probe),
+            );
+            let until = stop.child_token();
+            tasks.spawn(async move {
+                runner.run(until).await;
+                "probes"
+            });
+        }
+        let desk = Desk {
+            file: boot.file.clone(),
+            clock,
+            env: Arc::clone(&boot.env),
+            config,
+            stale,
+            fleet,
+            inbox: handle.inbox.clone(),
+            snapshot: handle.snapshot.clone(),
+            accepted: disk.accepted.clone(),
+            herald: Arc::clone(&herald),
+        };
+        let until = stop.child_token();
+        tasks.spawn(async move {
+            desk.run(reload_asks, until).await;
+            "reload"
+        });
+        let until = stop.child_token();
+        tasks.spawn(async move {
+            service::hangups(reload_in, until).await;
+            "signals"
+        });
+        let (beat, until) = (handle.beat.clone(), stop.child_token());
+        tasks.spawn(async move {
+            service::watchdog(beat, until).await;
+            "watchdog"
+        });
+        let until = stop.child_token();
+        let snapshot = handle.snapshot.clone();
+        tasks.spawn(async move {
+            conditions.run(herald, snapshot, clock, until).await;
+            "conditions"
+        });
+        remember(&mut tasks, Arc::clone(&disk.keeper), handle.memory.clone(), stop.child_token());
+        prune(&mut tasks, &disk, config_seen, clock, stop.child_token());
+        if let Some(doors) = doors {
+            let until = stop.child_token();
+            tasks.spawn(async move {
+                if let Err(error) = doors.run(until).await {
+                    tracing::error!(error = %with_source(&error), "the DNS doors ended");
+                }
+                "doors"
+            });
+        }
+        let until = stop.child_token();
+        let serving = admin_room.run(async move { api.run(until.cancelled_owned()).await });
+        tasks.spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the admin API ended");
+            }
+            "admin"
+        });
+        let until = stop.child_token();
+        tasks.spawn(async move {
+            core.run(until).await;
+            "control"
+        });
+        Ok(Self { tasks, stop, admin_room, handle, keeper: disk.keeper, journal: disk.journal, dns, admin })
+    }
+
+    /// Where DNS is answered, with true ports.
+    #[must_use]
+    pub fn dns(&self) -> &[SocketAddr] {
+        &self.dns
+    }
+
+    /// Where the admin API is served, with true ports.
+    #[must_use]
+    pub fn admin(&self) -> &[admin::Local] {
+        &self.admin
+    }
+
+    /// The newest picture.
+    #[must_use]
+    pub fn snapshot(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.handle.snapshot.clone()
+    }
+
+    /// What the doors read.
+    #[must_use]
+    pub fn live(&self) -> Live {
+        self.handle.live.clone()
+    }
+
+    /// History.
+    #[must_use]
+    pub fn journal(&self) -> Arc<Journal> {
+        Arc::clone(&self.journal)
+    }
+
+    /// Serves until asked to stop or until something breaks, then drains: doors first take no more, finish what is in
+    /// flight, and what is remembered is written.
+    pub async fn run(mut self, until: impl Future<Output = ()>) -> Exit {
+        let at = self.dns.first().map(ToString::to_string).unwrap_or_default();
+        let api = self.admin.iter().find_map(|local| if let admin::Local::Tcp(at) = local { Some(at.to_string()) } else { None });
+        tracing::info!(dns = at, admin = api.unwrap_or_default(), "serving");
+        service::ready(&format!("answering on {at}"));
+        let exit = tokio::select! {
+            () = until => Exit::Asked,
+            ended = self.tasks.join_next() => Exit::Broken(match ended {
+                Some(Ok(name)) => name,
+                Some(Err(_)) => "a task that panicked",
+                None => "everything",
+            }),
+        };
+        if let Exit::Broken(name) = &exit {
+            tracing::error!(task = name, "ended by itself; the node stops");
+        }
+        service::stopping();
+        self.stop.cancel();
+        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(service::DRAIN_MAX, drained).await.is_err() {
+            tracing::warn!("not everything ended in time");
+        }
+        let memory = Arc::clone(&self.handle.memory.borrow());
+        self.keeper.save(&memory);
+        drop(self.admin_room);
+        exit
+    }
+}
+
+fn core_parts(
+    boot: &Boot,
+    disk: &Disk,
+    herald: &Arc<Herald>,
+    identity: Identity,
+    clock: Clock,
+    bus: Arc<dyn BallotBus>,
+) -> CoreParts {
+    let (herald, keeper) = (Arc::clone(herald), Arc::clone(&disk.keeper));
+    CoreParts {
+        identity,
+        fleet: Arc::clone(&boot.loaded.fleet),
+        memory: disk.memory.clone(),
+        clock,
+        bus,
+        durable: disk.store.watch(),
+        announce: Box::new(move |events| herald.tell(events)),
+        persist: Box::new(move |memory| keeper.save(memory)),
+    }
+}
+
+/// Keeps the snapshot file young. Overrides do not wait for this: the control loop has them written before it tells.
+fn remember(
+    tasks: &mut JoinSet<&'static str>,
+    keeper: Arc<disk::Keeper>,
+    mut memory: watch::Receiver<Arc<Memory>>,
+    until: CancellationToken,
+) {
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                () = until.cancelled() => return "snapshot file",
+                changed = memory.changed() => {
+                    if changed.is_err() {
+                        return "snapshot file";
+                    }
+                    tokio::time::sleep(REMEMBER_AFTER).await;
+                }
+                () = tokio::time::sleep(REMEMBER_EVERY) => {}
+            }
+            let newest = Memory { at: Clock::wall(), ..Memory::clone(&memory.borrow_and_update()) };
+            let keeper = Arc::clone(&keeper);
+            // A panic in there is the keeper's; the next change tries again.
+            let _ = tokio::task::spawn_blocking(move || keeper.save(&newest)).await;
+        }
+    });
+}
+
+fn prune(
+    tasks: &mut JoinSet<&'static str>,
+    disk: &Disk,
+    config: watch::Receiver<Arc<crate::config::Loaded>>,
+    clock: Clock,
+    until: CancellationToken,
+) {
+    let (journal, embedded) = (Arc::clone(&disk.journal), disk.embedded.clone());
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                () = until.cancelled() => return "pruning",
+                () = tokio::time::sleep(PRUNE_EVERY) => {}
+            }
+            let keep = config.borrow().settings.store.keep;
+            let now = clock.now().wall;
+            if let Err(error) = journal.prune(now, map::keep(keep)).await {
+                tracing::warn!(error = %with_source(&error), "history was not pruned");
+            }
+            if let Some(embedded) = &embedded {
+                let since = Wall(now.0.saturating_sub(crate::model::ms(keep.audit)));
+                if let Err(error) = embedded.prune(now, since).await {
+                    tracing::warn!(error = %with_source(&error), "idempotency keys were not pruned");
+                }
+            }
+        }
+    });
+}
+
+/// An error with its causes, in one line.
+fn with_source(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -4,6 +4,17 @@
 //! Accepted means kept: [`ControlStore::commit`] returns after the fsync. A commit whose answer was lost may have
 //! happened; idempotency keys make repeating it safe.
 
+pub mod accepted;
+pub mod bus;
+mod database;
+pub mod detached;
+pub mod journal;
+mod lock;
+pub mod records;
+pub mod snapshot;
+pub mod sqlite;
+mod worker;
+
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use tokio::sync::watch;
@@ -167,6 +178,14 @@ pub enum StoreError {
         /// In words.
         why: String,
     },
+    /// Another process has it open. Not a reason to start from the snapshot file: the other process is the node.
+    #[error("the store in {path} is in use{}", .pid.map_or_else(String::new, |pid| format!(" by process {pid}")))]
+    InUse {
+        /// Where.
+        path: String,
+        /// Who, if it is known.
+        pid: Option<u32>,
+    },
     /// It may have happened: repeat with the same idempotency key.
     #[error("the outcome is unknown: {0}")]
     Unknown(String),
@@ -202,4 +221,10 @@ pub trait BallotBus: Send + Sync {
     fn publish(&self, ballot: Ballot);
     /// The newest ballot of each node.
     fn watch(&self) -> watch::Receiver<Arc<std::collections::BTreeMap<NodeId, Ballot>>>;
+}
+
+/// SHA-256 of a text, in hexadecimal.
+fn sum(text: &str) -> String {
+    use sha2::Digest as _;
+    data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(text.as_bytes()))
 }

@@ -5,6 +5,7 @@
 
 pub mod dns;
 pub mod http;
+pub mod log;
 pub mod probe;
 
 use std::sync::Arc;

@@ -2,7 +2,9 @@
 //!
 //! Ends are absolute times of day, and a clock may be set. Forward: the monotonic time since receipt must agree that
 //! the time has come, within [`SLACK_PERCENT`]. Backward: what has begun has begun, and what has run out is remembered
-//! for as long as the store lists it. So a set clock can prolong an override by at most its own remaining life.
+//! for as long as the store lists it; what was over before it ever held here is not, so that a clock that ran ahead and is
+//! put right does not miss a drain. So a set clock prolongs an override by at most the life it was made
+//! for.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -41,7 +43,9 @@ impl Tenure {
 
     /// Milliseconds until both clocks agree that `at` has come; 0 if they do.
     fn left(&self, at: Wall, now: Now) -> u64 {
-        let life = at.0.saturating_sub(self.received.wall.0);
+        // Never longer than it was made for: a node that starts with its clock far behind would hold it for years.
+        let made_for = at.0.saturating_sub(self.order.created.0);
+        let life = at.0.saturating_sub(self.received.wall.0).min(made_for);
         let lived = now.mono.0.saturating_sub(self.received.mono.0);
         let slack = if life == 0 { 0 } else { life / 100 * SLACK_PERCENT + SLACK_MS };
         at.0.saturating_sub(now.wall.0).max(life.saturating_sub(lived).saturating_sub(slack))
@@ -101,18 +105,16 @@ impl Tenures {
     /// Lets time pass: begins, announces, ends. Whether the lists have changed.
     pub(super) fn pass(&mut self, now: Now, told: &mut Vec<Happening>) -> bool {
         let over: Vec<OverrideId> = (self.held.iter())
-            .filter(|(_, tenure)| tenure.left(tenure.order.expires, now) == 0)
+            .filter(|(_, tenure)| tenure.begun && tenure.left(tenure.order.expires, now) == 0)
             .map(|(id, _)| id.clone())
             .collect();
         for id in over {
             let Some(tenure) = self.held.remove(&id) else { continue };
-            if tenure.begun {
-                told.push(ended(&tenure.order, true));
-            }
+            told.push(ended(&tenure.order, true));
             self.ended.insert(id, tenure.order.expires);
         }
         for tenure in self.held.values_mut() {
-            if !tenure.begun && tenure.left(tenure.order.from, now) == 0 {
+            if !tenure.begun && tenure.left(tenure.order.from, now) == 0 && tenure.left(tenure.order.expires, now) > 0 {
                 tenure.begun = true;
                 told.push(began(&tenure.order));
             }
@@ -124,7 +126,8 @@ impl Tenures {
             }
         }
         let list = |begun: bool| -> Vec<&Override> {
-            self.held.values().filter(|tenure| tenure.begun == begun).map(|tenure| &tenure.order).collect()
+            let counts = |tenure: &&Tenure| tenure.begun == begun && tenure.left(tenure.order.expires, now) > 0;
+            self.held.values().filter(counts).map(|tenure| &tenure.order).collect()
         };
         let (active, planned) = (list(true), list(false));
         let same = |held: &[Override], new: &[&Override]| held.iter().eq(new.iter().copied());
@@ -145,7 +148,8 @@ impl Tenures {
             let mark = tenure.next_mark(now).map_or(end, |at| at.0 - now.wall.0);
             end.min(begin).min(mark)
         };
-        self.held.values().map(next).min().map(|left| Mono(now.mono.0.saturating_add(left.max(1))))
+        let ahead = self.held.values().filter(|tenure| tenure.left(tenure.order.expires, now) > 0);
+        ahead.map(next).min().map(|left| Mono(now.mono.0.saturating_add(left.max(1))))
     }
 
     /// Those in force, by id.

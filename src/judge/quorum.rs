@@ -121,7 +121,8 @@ impl Count {
             Quorum::Any => down > 0,
             Quorum::Majority => self.down_weight * 2 > self.weight,
             Quorum::All => up == 0 && down > 0,
-            Quorum::Count(regions) => down >= regions.max(1),
+            // More than are known could never be reached.
+            Quorum::Count(regions) => usize::from(down) >= usize::from(regions).min(known_regions).max(1),
         };
         let alone = down == 1 && known_regions > 1;
         quorum && down >= policy.min_vantages.min(self.tally.cast()) && (!alone || self.proven_down)

@@ -171,7 +171,7 @@ impl Fleet {
             services: ids("services", &services, |s| &s.id, ServiceIx::new)?,
             subjects: HashMap::new(),
         };
-        ids("zones", &zones, |z| &z.apex, |_| ())?;
+        let apexes = ids("zones", &zones, |z| &z.apex, |_| ())?;
         ids("providers", &providers, |p| &p.id, |_| ())?;
         ids("regions", &regions, |r| &r.id, |_| ())?;
         for pool in &pools {
@@ -191,7 +191,7 @@ impl Fleet {
                 return Err(FleetError::Empty(owner()));
             }
             for name in &service.names {
-                if !zones.iter().any(|zone| name.is_within(&zone.apex)) {
+                if !std::iter::successors(Some(name.clone()), DnsName::parent).any(|at| apexes.contains_key(&at)) {
                     return Err(FleetError::NoZone(name.clone(), service.id.clone()));
                 }
                 if let Some(other) = names.insert(name.clone(), service.id.clone()) {

@@ -1,0 +1,82 @@
+//! Which path is answered by what.
+
+mod audit;
+mod config;
+mod events;
+mod explain;
+mod inventory;
+mod life;
+mod look;
+mod metrics;
+mod overrides;
+mod probes;
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Router, middleware,
+    routing::{get, post},
+};
+
+use super::{
+    edge::{self, Edge},
+    handles::Handles,
+    problem::Problem,
+};
+
+/// All routes behind the edge.
+pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
+    let edge = Arc::new(Edge::new(
+        Arc::clone(&handles.keys),
+        handles.clock,
+        handles.identity.node.clone(),
+        handles.snapshot.clone(),
+        Arc::clone(&handles.metrics),
+        origins.to_vec(),
+    ));
+    Router::new()
+        .route("/livez", get(life::livez))
+        .route("/readyz", get(life::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .route("/v1/status", get(look::status))
+        .route("/v1/whoami", get(look::whoami))
+        .route("/v1/nodes", get(look::nodes))
+        .route("/v1/services", get(inventory::services))
+        .route("/v1/services/{id}", get(inventory::service))
+        .route("/v1/services/{id}/up", get(inventory::service_up))
+        .route("/v1/pools", get(inventory::pools))
+        .route("/v1/pools/{id}", get(inventory::pool))
+        .route("/v1/endpoints", get(inventory::endpoints))
+        .route("/v1/endpoints/{id}", get(inventory::endpoint))
+        .route("/v1/endpoints/{id}/results", get(probes::results))
+        .route("/v1/endpoints/{id}/probe", post(probes::probe))
+        .route("/v1/providers", get(inventory::providers))
+        .route("/v1/providers/{id}", get(inventory::provider))
+        .route("/v1/regions", get(inventory::regions))
+        .route("/v1/regions/{id}", get(inventory::region))
+        .route("/v1/checks", get(inventory::checks))
+        .route("/v1/checks/{id}", get(inventory::check))
+        .route("/v1/audit", get(audit::audit))
+        .route("/v1/overrides", get(overrides::overrides).post(overrides::create))
+        .route("/v1/overrides/{id}", get(overrides::one).patch(overrides::extend).delete(overrides::end))
+        .route("/v1/explain", get(explain::explain))
+        .route("/v1/events", get(events::events))
+        .route("/v1/events/stream", get(events::live))
+        .route("/v1/config", get(config::config))
+        .route("/v1/config/schema", get(config::config_schema))
+        .route("/v1/config/validate", post(config::validate))
+        .route("/v1/config/reload", post(config::reload))
+        .route_layer(middleware::from_fn(edge::note_route))
+        .layer(Extension(events::Followers::default()))
+        .fallback(|| async { Problem::plain(axum::http::StatusCode::NOT_FOUND) })
+        .layer(middleware::from_fn_with_state(edge, edge::pass))
+        .with_state(handles.clone())
+}
+
+/// The candidate nearest to what was written, if one is near.
+pub(super) fn did_you_mean<'c>(written: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<String> {
+    let written: String = written.chars().take(64).collect();
+    let near = candidates.into_iter().map(|candidate| (strsim::jaro_winkler(&written, candidate), candidate));
+    let best = near.filter(|(likeness, _)| 0.8 < *likeness).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    best.map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+}

@@ -1,0 +1,12 @@
+//! Overrides: list, create, extend, end.
+//!
+//! A change goes through the store and comes back to this node as to every other; the answer waits until this node's
+//! answers follow it.
+
+mod change;
+mod list;
+
+pub(super) use self::{
+    change::{create, end, extend},
+    list::{one, overrides},
+};

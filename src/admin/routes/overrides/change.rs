@@ -1,0 +1,519 @@
+//! Changing overrides.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use axum::{
+    extract::{FromRef, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+use tokio::sync::watch;
+
+use super::super::audit::Auditor;
+use crate::{
+    admin::{
+        ask::{Asked, Body, Named},
+        auth::{Operator, Principal},
+        draft::{self, Asking},
+        handles::Handles,
+        hypothesis,
+        keyed::{Key, Replay},
+        problem::Problem,
+        reach, refusal,
+        seen::Seen,
+        tell::Told,
+        views::{
+            BlockedView, EFFECT_MAX, EffectView, ExtendOverride, MATCHES_MAX, NewOverride, OverrideView, SafetyView,
+            tag_of,
+        },
+    },
+    clock::Clock,
+    config::Role,
+    judge::safety::{Effect, Refusal, weigh},
+    model::{Action, Fleet, Override, OverrideId, PoolAnswer, Snapshot, Span, Wall},
+    store::{AuditDraft, Change, Committed, ControlStore, Durable, Seen as Fence, StoreError},
+};
+
+/// An answer waits this long for this node to follow a change; then it says that it does not yet.
+const APPLY_MAX: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::admin::routes) struct Dry {
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What changing needs.
+#[derive(Clone)]
+pub(in crate::admin::routes) struct Desk {
+    store: Arc<dyn ControlStore>,
+    snapshot: watch::Receiver<Arc<Snapshot>>,
+    seen: Seen,
+}
+
+impl FromRef<Handles> for Desk {
+    fn from_ref(handles: &Handles) -> Self {
+        Self { store: Arc::clone(&handles.store), snapshot: handles.snapshot.clone(), seen: Seen::from_ref(handles) }
+    }
+}
+
+/// The version of all overrides together.
+pub(super) fn collection_tag(generation: u64) -> String {
+    format!("\"ov-{generation}\"")
+}
+
+/// Whether `If-Match` lets a change through (RFC 9110 section 13.1.1); without one everything passes.
+fn fence(headers: &HeaderMap, tag: &str) -> bool {
+    let mut fields = headers.get_all(header::IF_MATCH).iter().peekable();
+    fields.peek().is_none()
+        || fields.filter_map(|field| field.to_str().ok()).flat_map(|field| field.split(',')).any(|one| {
+            let one = one.trim();
+            one == "*" || one == tag
+        })
+}
+
+fn stale(tag: &str, current: impl serde::Serialize) -> Problem {
+    Problem::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", "it has changed since you looked")
+        .hint("look at what it is now, and decide again")
+        .header(header::ETAG, tag)
+        .with("current", current)
+}
+
+pub(in crate::admin::routes) async fn create(
+    Operator(who): Operator,
+    Asked(Dry { dry_run }): Asked<Dry>,
+    headers: HeaderMap,
+    State(desk): State<Desk>,
+    auditor: Auditor,
+    Body { value: body, octets }: Body<NewOverride>,
+) -> Result<Response, Problem> {
+    let key = Key::of(&headers, "POST /v1/overrides", &octets)?;
+    if let (Some(key), false) = (&key, dry_run)
+        && let Some(replay) = key.find(&desk.store, &who).await?
+    {
+        return replayed(&desk, replay);
+    }
+    let fleet = &desk.seen.snapshot.fleet;
+    let now = Clock::wall();
+    let order = draft::read(fleet, &Asking { author: &who.name, now }, &body)?;
+    allow(&who, fleet, &order, body.force)?;
+    if dry_run {
+        return preview(&desk, &headers, &order, now).await;
+    }
+    let mut effect = Effect::default();
+    let committed = commit(&desk, key.as_ref(), &who, |durable| {
+        let tag = collection_tag(durable.generation);
+        if !fence(&headers, &tag) {
+            return Err(stale(&tag, serde_json::json!({ "etag": tag })));
+        }
+        effect = weigh(fleet, &desk.seen.snapshot.verdicts, &durable.overrides, &order, now);
+        if !order.forced
+            && let Some(problem) = refused(fleet, &order, &effect)
+        {
+            return Err(problem);
+        }
+        let mut audit =
+            auditor.draft(&who, "override.create", format!("override:{}", order.id), Some(order.reason.clone()));
+        audit.after = Some(as_json(&desk.seen.snapshot, &order));
+        Ok((Change::Create(order.clone()), audit))
+    })
+    .await;
+    let committed = match committed? {
+        Outcome::Done(committed) => committed,
+        Outcome::Again(replay) => return replayed(&desk, replay),
+    };
+    let order = committed.entity;
+    let snapshot = desk.followed(|snapshot| reach::shows(snapshot, &order)).await;
+    let view = told(&desk, &snapshot, &order, &effect);
+    Ok(created(&view))
+}
+
+/// 201 with its place and version.
+fn created(view: &OverrideView) -> Response {
+    let place = HeaderValue::from_str(&format!("/v1/overrides/{}", view.id));
+    let told = Told { view, tag: Some(view.etag.clone()), status: StatusCode::CREATED };
+    let mut response = told.into_response();
+    if let Ok(place) = place {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    response
+}
+
+/// The answer that was given to the same request before; only where it has got to since is of now.
+fn replayed(desk: &Desk, replay: Replay) -> Result<Response, Problem> {
+    let Replay { status, body } = replay;
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    let mut response = match serde_json::from_str::<OverrideView>(&body) {
+        Ok(mut view) => {
+            let snapshot = &desk.seen.snapshot;
+            let now = snapshot.overrides.iter().chain(&*snapshot.planned).find(|order| order.id == view.id);
+            if let Some(now) = now {
+                let now = OverrideView::of(snapshot, now);
+                (view.applied_on, view.pending_on) = (now.applied_on, now.pending_on);
+            }
+            if status == StatusCode::CREATED {
+                created(&view)
+            } else {
+                let tag = Some(view.etag.clone());
+                Told { view, tag, status }.into_response()
+            }
+        }
+        Err(_) => status.into_response(),
+    };
+    response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+pub(in crate::admin::routes) async fn extend(
+    Operator(who): Operator,
+    Named(id): Named<String>,
+    Asked(Dry { dry_run }): Asked<Dry>,
+    headers: HeaderMap,
+    State(desk): State<Desk>,
+    auditor: Auditor,
+    Body { value: body, octets }: Body<ExtendOverride>,
+) -> Result<Response, Problem> {
+    let id = read_id(&id)?;
+    let key = Key::of(&headers, &format!("PATCH /v1/overrides/{id}"), &octets)?;
+    if let (Some(key), false) = (&key, dry_run)
+        && let Some(replay) = key.find(&desk.store, &who).await?
+    {
+        return replayed(&desk, replay);
+    }
+    let fleet = &desk.seen.snapshot.fleet;
+    let now = Clock::wall();
+    let plan = |durable: &Durable| -> Result<(Override, Wall), Problem> {
+        let order = find(durable, &id, now)?;
+        allow(&who, fleet, order, body.force)?;
+        let tag = tag_of(order);
+        if !fence(&headers, &tag) {
+            return Err(stale(&tag, OverrideView::of(&desk.seen.snapshot, order)));
+        }
+        let expires = draft::extended(fleet, now, order, &body)?;
+        // Only the time that is added can meet what did not meet before.
+        let added = Override { from: order.expires.max(now), expires, ..order.clone() };
+        if order.expires < expires && !order.forced && !body.force {
+            let effect = weigh(fleet, &desk.seen.snapshot.verdicts, &durable.overrides, &added, now);
+            if let Some(problem) = refused(fleet, &added, &effect) {
+                return Err(problem);
+            }
+        }
+        Ok((order.clone(), expires))
+    };
+    if dry_run {
+        let durable = desk.durable();
+        let (order, expires) = plan(&durable)?;
+        let mut after = order.clone();
+        after.expires = expires;
+        let view = unchanged_effect(&desk, &durable, &after, now);
+        return Ok(Told::tagged(EffectView { etag: tag_of(&order), ..view }, tag_of(&order)).into_response());
+    }
+    let committed = commit(&desk, key.as_ref(), &who, |durable| {
+        let (order, expires) = plan(durable)?;
+        let mut audit = auditor.draft(&who, "override.extend", format!("override:{id}"), body.reason.clone());
+        audit.before = Some(as_json(&desk.seen.snapshot, &order));
+        audit.after = Some(as_json(&desk.seen.snapshot, &Override { expires, ..order }));
+        Ok((Change::Extend { id: id.clone(), expires }, audit))
+    })
+    .await;
+    let committed = match committed? {
+        Outcome::Done(committed) => committed,
+        Outcome::Again(replay) => return replayed(&desk, replay),
+    };
+    let order = committed.entity;
+    let snapshot = desk.followed(|snapshot| reach::shows(snapshot, &order)).await;
+    let view = OverrideView::of(&snapshot, &order).among(&snapshot, &desk.seen.good, &order);
+    Ok(Told::tagged(view, tag_of(&order)).into_response())
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::admin::routes) struct Ending {
+    #[serde(default)]
+    dry_run: bool,
+    reason: Option<String>,
+}
+
+pub(in crate::admin::routes) async fn end(
+    Operator(who): Operator,
+    Named(id): Named<String>,
+    Asked(Ending { dry_run, reason }): Asked<Ending>,
+    headers: HeaderMap,
+    State(desk): State<Desk>,
+    auditor: Auditor,
+) -> Result<Response, Problem> {
+    let id = read_id(&id)?;
+    if reason.as_deref().is_some_and(|reason| crate::model::REASON_LENGTH_MAX < reason.len()) {
+        return Err(Problem::bad("reason", "the reason is too long"));
+    }
+    let key = Key::of(&headers, &format!("DELETE /v1/overrides/{id}"), b"")?;
+    if let (Some(key), false) = (&key, dry_run)
+        && let Some(replay) = key.find(&desk.store, &who).await?
+    {
+        return replayed(&desk, replay);
+    }
+    let fleet = &desk.seen.snapshot.fleet;
+    let now = Clock::wall();
+    let plan = |durable: &Durable| -> Result<Override, Problem> {
+        let order = find(durable, &id, now)?;
+        allow(&who, fleet, order, false)?;
+        let tag = tag_of(order);
+        match fence(&headers, &tag) {
+            true => Ok(order.clone()),
+            false => Err(stale(&tag, OverrideView::of(&desk.seen.snapshot, order))),
+        }
+    };
+    if dry_run {
+        let durable = desk.durable();
+        let order = plan(&durable)?;
+        let snapshot = &desk.seen.snapshot;
+        let after = hypothesis::without(snapshot, &order.id);
+        let (effect, effect_total) = hypothesis::effect(snapshot, &after, &desk.seen.good, EFFECT_MAX);
+        let view = unchanged_effect(&desk, &durable, &order, now);
+        let view = EffectView { effect, effect_total, etag: tag_of(&order), ..view };
+        return Ok(Told::tagged(view, tag_of(&order)).into_response());
+    }
+    let committed = commit(&desk, key.as_ref(), &who, |durable| {
+        let order = plan(durable)?;
+        let mut audit = auditor.draft(&who, "override.end", format!("override:{id}"), reason.clone());
+        audit.before = Some(as_json(&desk.seen.snapshot, &order));
+        Ok((Change::End { id: id.clone() }, audit))
+    })
+    .await;
+    match committed? {
+        Outcome::Done(_) => {
+            desk.followed(|snapshot| !reach::knows(snapshot, &id)).await;
+            Ok(StatusCode::NO_CONTENT.into_response())
+        }
+        Outcome::Again(replay) => replayed(&desk, replay),
+    }
+}
+
+fn read_id(text: &str) -> Result<OverrideId, Problem> {
+    text.parse().map_err(|_| Problem::no("override", text))
+}
+
+/// One that has not ended.
+fn find<'d>(durable: &'d Durable, id: &OverrideId, now: Wall) -> Result<&'d Override, Problem> {
+    let order = durable.overrides.iter().find(|order| order.id == *id && now < order.expires);
+    order.ok_or_else(|| Problem::no("override", &id.to_string()))
+}
+
+/// Whether someone may: operators within their scope, force for admins alone.
+fn allow(who: &Principal, fleet: &Fleet, order: &Override, force: bool) -> Result<(), Problem> {
+    if !who.may_override(fleet, &order.target) {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "scope", "the target is outside your scope")
+            .hint("GET /v1/whoami shows your scope"));
+    }
+    if force && who.role < Role::Admin {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "force", "`force` needs the role admin"));
+    }
+    Ok(())
+}
+
+/// The refusal of a safety rule, with what would pass.
+fn refused(fleet: &Fleet, order: &Override, effect: &Effect) -> Option<Problem> {
+    let first = effect.refusals.first()?;
+    let details: Vec<String> = effect.refusals.iter().map(|refusal| refusal.explain(fleet)).collect();
+    let blocking: Vec<String> = effect.refusals.iter().map(|refusal| blocker(fleet, refusal)).collect();
+    let force = "an admin may send \"force\": true, which the audit records";
+    let hint = match effect.safe.as_slice() {
+        [] => force.to_owned(),
+        safe => {
+            let shown: Vec<String> =
+                safe.iter().take(MATCHES_MAX).map(|ix| format!("endpoint:{}", fleet.endpoint(*ix).id)).collect();
+            format!("{} passes for {}; {force}", order.action.word(), shown.join(", "))
+        }
+    };
+    let safe: Vec<String> = effect.safe.iter().map(|ix| format!("endpoint:{}", fleet.endpoint(*ix).id)).collect();
+    let detail = details.join("; ");
+    let problem = Problem::new(StatusCode::CONFLICT, first.code(), detail).hint(hint);
+    Some(problem.with("blocking", blocking).with("safe", safe))
+}
+
+/// What stands in the way, as a selector or a rule's name.
+fn blocker(fleet: &Fleet, refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::EmptiesService { service, .. } => format!("service:{}", fleet.service(*service).id),
+        Refusal::Keep { rule, .. } => format!("rule:{rule}"),
+    }
+}
+
+enum Outcome {
+    Done(Box<Committed>),
+    Again(Replay),
+}
+
+/// Decides on the state that is committed: on the newest, and again on a newer one when others were faster.
+async fn commit(
+    desk: &Desk,
+    key: Option<&Key>,
+    who: &Principal,
+    mut decide: impl FnMut(&Durable) -> Result<(Change, AuditDraft), Problem>,
+) -> Result<Outcome, Problem> {
+    let mut last = StoreError::Conflict { current: 0 };
+    for _ in 0..refusal::TRIES_MAX {
+        let durable = desk.store.load().await.map_err(|error| refusal::of_store(&error))?;
+        let (change, audit) = decide(&durable)?;
+        let ends = matches!(change, Change::End { .. });
+        let creates = matches!(change, Change::Create(_));
+        let keep = key.map(|key| key.keep(who, Arc::clone(&desk.seen.snapshot), creates, ends));
+        match desk.store.commit(change, Fence(durable.generation), audit, keep).await {
+            Ok(committed) => return Ok(Outcome::Done(Box::new(committed))),
+            Err(error @ StoreError::Conflict { .. }) => last = error,
+            Err(StoreError::KeyUsed(kept)) => {
+                let key = key.ok_or_else(|| Problem::plain(StatusCode::INTERNAL_SERVER_ERROR))?;
+                return key.compare(*kept).map(Outcome::Again);
+            }
+            Err(error) => return Err(refusal::of_store(&error)),
+        }
+    }
+    Err(refusal::of_store(&last))
+}
+
+impl Desk {
+    fn durable(&self) -> Arc<Durable> {
+        Arc::clone(&self.store.watch().borrow())
+    }
+
+    /// The snapshot that follows a change, or the newest when that takes too long.
+    async fn followed(&self, follows: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
+        let mut snapshot = self.snapshot.clone();
+        let waited = tokio::time::timeout(APPLY_MAX, snapshot.wait_for(|snapshot| follows(snapshot))).await;
+        let followed = waited.ok().and_then(|seen| seen.ok().map(|seen| Arc::clone(&seen)));
+        followed.unwrap_or_else(|| Arc::clone(&self.snapshot.borrow()))
+    }
+}
+
+/// The override as audit entries hold it.
+fn as_json(snapshot: &Snapshot, order: &Override) -> String {
+    serde_json::to_string(&OverrideView::of(snapshot, order).bare()).unwrap_or_default()
+}
+
+/// A created override with all there is to say about it.
+fn told(desk: &Desk, snapshot: &Snapshot, order: &Override, effect: &Effect) -> OverrideView {
+    let mut view = OverrideView::of(snapshot, order).among(snapshot, &desk.seen.good, order);
+    let fleet = &snapshot.fleet;
+    view.kept = effect.kept.iter().map(|ix| fleet.endpoint(*ix).id.clone()).collect();
+    view.warnings = warnings(&desk.seen, snapshot, order, &view.kept, &view.shadowed_by);
+    view.safe_to_stop_at = matches!(order.action, Action::Drain | Action::Down).then(|| {
+        let services: BTreeSet<_> = reach::memberships(fleet, &order.target).into_iter().map(|(of, _, _)| of).collect();
+        let longest = services.iter().map(|ix| fleet.service(*ix).ttl).max().unwrap_or(0);
+        order.from.max(Clock::wall()).plus(Duration::from_secs(longest.into()))
+    });
+    view
+}
+
+fn warnings(
+    seen: &Seen,
+    after: &Snapshot,
+    order: &Override,
+    kept: &[crate::model::EndpointId],
+    shadowed_by: &[OverrideId],
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let listed = |list: Vec<String>| list.join(", ");
+    if !kept.is_empty() {
+        let kept = listed(kept.iter().take(10).map(ToString::to_string).collect());
+        warnings.push(format!("goes on serving, because a service has nothing else that is healthy: {kept}"));
+    }
+    if !shadowed_by.is_empty() {
+        let by = listed(shadowed_by.iter().take(10).map(ToString::to_string).collect());
+        warnings.push(format!("where both apply, it yields to {by}"));
+    }
+    let picture = crate::admin::picture::Picture::of(after, &seen.good);
+    let fleet = picture.fleet();
+    let memberships = reach::memberships(fleet, &order.target);
+    let arms: BTreeSet<_> = memberships.iter().map(|(service, pool, _)| (*service, *pool)).collect();
+    let services: BTreeSet<_> = arms.iter().map(|(service, _)| *service).collect();
+    for service in services {
+        let decision = picture.decision(service);
+        let id = &fleet.service(service).id;
+        if let Some(pin) = &decision.pin
+            && pin.order == order.id
+            && pin.void
+        {
+            warnings.push(format!("service {id}: the pool has no servable endpoint, so the pin does nothing now"));
+        }
+        for pool in decision.pools.iter().filter(|pool| arms.contains(&(service, pool.pool)) && !pool.last_resort) {
+            let about = fleet.pool(pool.pool);
+            let left = match (&order.action, pool.serving) {
+                (Action::Drain | Action::Down, 0) => "no endpoint left",
+                (Action::Drain | Action::Down, 1) if 1 < pool.members.len() => "one endpoint left",
+                (Action::Weight(_), _) if about.answer != PoolAnswer::Weighted => "does not answer by weight",
+                _ => continue,
+            };
+            let warning = format!("pool {}: {left}", about.id);
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+        if WARNINGS_MAX <= warnings.len() {
+            warnings.push("and more".to_owned());
+            break;
+        }
+    }
+    warnings
+}
+
+/// Warnings of one answer; what is beyond is summed up.
+const WARNINGS_MAX: usize = 50;
+
+/// A dry run whose answers stay as they are.
+fn unchanged_effect(desk: &Desk, durable: &Durable, order: &Override, now: Wall) -> EffectView {
+    let mut matches = reach::matches(&desk.seen.snapshot.fleet, &order.target);
+    let matches_total = matches.len();
+    matches.truncate(MATCHES_MAX);
+    EffectView {
+        dry_run: true,
+        matches,
+        matches_total,
+        safety: SafetyView { ok: true, refused: Vec::new() },
+        effect: Vec::new(),
+        effect_total: 0,
+        kept: Vec::new(),
+        shadows: Vec::new(),
+        shadowed_by: Vec::new(),
+        warnings: Vec::new(),
+        from: order.from,
+        expires: order.expires,
+        lasts: Span(order.expires.since(order.from.max(now))),
+        etag: collection_tag(durable.generation),
+    }
+}
+
+/// What creating an override would do; nothing is changed.
+async fn preview(desk: &Desk, headers: &HeaderMap, order: &Override, now: Wall) -> Result<Response, Problem> {
+    let durable = desk.store.load().await.map_err(|error| refusal::of_store(&error))?;
+    let tag = collection_tag(durable.generation);
+    if !fence(headers, &tag) {
+        return Err(stale(&tag, serde_json::json!({ "etag": tag })));
+    }
+    let snapshot = &desk.seen.snapshot;
+    let fleet = &snapshot.fleet;
+    let weighed = weigh(fleet, &snapshot.verdicts, &durable.overrides, order, now);
+    let after = hypothesis::with(snapshot, order);
+    let (effect, effect_total) = hypothesis::effect(snapshot, &after, &desk.seen.good, EFFECT_MAX);
+    let blocked = |refusal: &Refusal| BlockedView {
+        code: refusal.code().to_owned(),
+        blocking: blocker(fleet, refusal),
+        detail: refusal.explain(fleet),
+    };
+    let refused: Vec<BlockedView> = weighed.refusals.iter().map(blocked).collect();
+    let rivals = reach::rivals(fleet, order, durable.overrides.iter());
+    let kept: Vec<_> = weighed.kept.iter().map(|ix| fleet.endpoint(*ix).id.clone()).collect();
+    let warnings = warnings(&desk.seen, &after, order, &kept, &rivals.beat_it);
+    let view = EffectView {
+        safety: SafetyView { ok: refused.is_empty(), refused },
+        effect,
+        effect_total,
+        kept,
+        shadows: rivals.beaten,
+        shadowed_by: rivals.beat_it,
+        warnings,
+        ..unchanged_effect(desk, &durable, order, now)
+    };
+    Ok(Told::tagged(view, tag).into_response())
+}

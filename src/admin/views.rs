@@ -1,0 +1,47 @@
+//! What the HTTP API promises: the JSON of each noun, here and nowhere else (the file and the store have their own).
+//!
+//! Rules of all of them: additive only; times are RFC 3339 in UTC, lengths of time as in the configuration (`"1m30s"`),
+//! enums lower-case words; what is not known or does not apply is left out and never `null`. The command line reads
+//! these same types.
+
+mod audit;
+mod check;
+mod config;
+mod endpoint;
+mod event;
+mod explain;
+mod group;
+mod node;
+mod overrides;
+mod pool;
+mod service;
+pub(super) mod word;
+
+use serde::{Deserialize, Serialize};
+
+pub(super) use self::overrides::{EFFECT_MAX, MATCHES_MAX, tag_of};
+pub use self::{
+    audit::AuditView,
+    check::{CheckView, ExpectView, LimitView, WindowView},
+    config::{ChangedView, ConfigProblemView, ConfigView, ReloadView, ValidateView},
+    endpoint::{AddressView, EndpointView, OrderView, PhasesView, ResultView, TallyView},
+    event::{EventView, HappeningView},
+    explain::{ExplainView, StepView},
+    group::GroupView,
+    node::{CountsView, HealthCounts, NodeView, ReadyView, StatusView, WhoamiView},
+    overrides::{
+        BlockedView, ChangeView, EffectView, ExtendOverride, NewOverride, OverrideState, OverrideView, SafetyView,
+    },
+    pool::{MemberView, PoolView},
+    service::{AnswerView, ArmView, ServiceView},
+};
+
+/// One page of a list, sorted by id (history: newest first).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// Send it as `cursor` to get what follows; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next: Option<String>,
+}

@@ -1,0 +1,257 @@
+//! Why an answer is what it is: `GET /v1/explain`.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{OrderView, TallyView};
+use crate::{
+    admin::record,
+    model::{Cause, Health, MinUp, OverrideId, PoolAnswer, ServiceId},
+    steer::{
+        Outcome, Trace,
+        decide::Basis,
+        explain::{MemberTrace, NameTrace, NextTrace, PickTrace, PoolTrace, SteeringTrace},
+    },
+};
+
+/// An answer and the steps that led to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExplainView {
+    /// The name asked for, with its final dot.
+    pub name: String,
+    /// The type asked for: `A`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The records' data of one possible answer, in presentation form.
+    pub answer: Vec<String>,
+    /// `NOERROR`, `NXDOMAIN`, `REFUSED`, `SERVFAIL`; with an empty `answer`, `NOERROR` is NODATA.
+    pub rcode: String,
+    /// TTL of the answer in seconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ttl: Option<u32>,
+    /// Which node explains.
+    pub node: String,
+    /// Of which snapshot.
+    pub generation: u64,
+    /// The service, when the name is steered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub service: Option<ServiceId>,
+    /// The decision, in order.
+    pub steps: Vec<StepView>,
+    /// What would answer next if the chosen were gone, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub next: Vec<String>,
+}
+
+/// One step of a decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepView {
+    /// Its kind: `name`, `override`, `pool`, `pick`, `none-healthy`, `ttl` ...
+    pub step: String,
+    /// What was looked at: `www.gslb.example.com`, `pool eu`.
+    pub subject: String,
+    /// What followed: `service www`, `open`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub result: Option<String>,
+    /// Lines below it, for people: one for each member of a pool, each override.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub lines: Vec<String>,
+    /// The same for programs; the fields depend on `step`.
+    #[serde(skip_serializing_if = "Value::is_null", default)]
+    pub data: Value,
+}
+
+impl ExplainView {
+    /// `fixed` are the records that stand at the name beside any service, with their TTL.
+    pub(in crate::admin) fn of(trace: &Trace, fixed: (Vec<String>, Option<u32>)) -> Self {
+        let mut view = Self {
+            name: trace.name.to_string(),
+            kind: record::word_of(trace.kind),
+            answer: Vec::new(),
+            rcode: "NOERROR".to_owned(),
+            ttl: None,
+            node: trace.node.to_string(),
+            generation: trace.generation,
+            service: None,
+            steps: vec![StepView::of_name(trace)],
+            next: Vec::new(),
+        };
+        match &trace.at {
+            NameTrace::NotOurs => "REFUSED".clone_into(&mut view.rcode),
+            NameTrace::NoName { .. } => "NXDOMAIN".clone_into(&mut view.rcode),
+            NameTrace::Referral { .. } | NameTrace::Dname { .. } => {}
+            NameTrace::Found { .. } => (view.answer, view.ttl) = fixed,
+        }
+        if let Some(steering) = &trace.steering {
+            view.service = Some(steering.service.clone());
+            view.add_steering(steering);
+        }
+        view
+    }
+
+    fn add_steering(&mut self, steering: &SteeringTrace) {
+        self.steps.push(StepView::of_overrides(&steering.overrides));
+        if let Some((pool, order, void)) = &steering.pin {
+            let result = if *void { "void: the pool has no servable endpoint" } else { "in force" };
+            let data = json!({ "pool": pool, "override": order, "void": void });
+            self.steps.push(StepView::new("pin", format!("pool {pool} by {order}"), result.to_owned(), data));
+        }
+        self.steps.extend(steering.pools.iter().map(StepView::of_pool));
+        if !steering.kept.is_empty() {
+            let data = json!({ "endpoints": steering.kept });
+            let result = "drained, and serving because nothing else is healthy".to_owned();
+            self.steps.push(StepView::new("kept", joined(&steering.kept), result, data));
+        }
+        let Some(pick) = &steering.pick else { return };
+        self.steps.push(StepView::of_pick(steering, pick));
+        match pick.outcome {
+            Outcome::Addresses => {
+                self.answer = pick.picked.iter().map(|(_, _, address)| address.to_string()).collect();
+                self.ttl = Some(steering.ttl);
+            }
+            Outcome::NoData => {}
+            Outcome::ServFail => "SERVFAIL".clone_into(&mut self.rcode),
+        }
+        self.next = pick.next.iter().map(next).collect();
+    }
+}
+
+/// `eu(gcp-euw, dc-fra)`; the last resort says so.
+fn next(next: &NextTrace) -> String {
+    let resort = if next.last_resort { "last resort " } else { "" };
+    format!("{resort}{}({})", next.pool, joined(&next.endpoints))
+}
+
+fn joined<T: ToString>(list: &[T]) -> String {
+    list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl StepView {
+    fn new(step: &str, subject: String, result: String, data: Value) -> Self {
+        Self { step: step.to_owned(), subject, result: Some(result), lines: Vec::new(), data }
+    }
+
+    fn of_name(trace: &Trace) -> Self {
+        let name = trace.name.to_string();
+        let service = trace.steering.as_ref().map(|steering| &steering.service);
+        let (result, data) = match &trace.at {
+            NameTrace::NotOurs => ("in none of our zones".to_owned(), json!({ "is": "not-ours" })),
+            NameTrace::NoName { zone } => {
+                (format!("does not exist in zone {zone}"), json!({ "is": "no-name", "zone": zone.to_string() }))
+            }
+            NameTrace::Referral { zone, cut } => (
+                format!("delegated at {cut} in zone {zone}"),
+                json!({ "is": "referral", "zone": zone.to_string(), "cut": cut.to_string() }),
+            ),
+            NameTrace::Dname { zone, owner } => (
+                format!("below the DNAME at {owner} in zone {zone}"),
+                json!({ "is": "dname", "zone": zone.to_string(), "owner": owner.to_string() }),
+            ),
+            NameTrace::Found { zone, wildcard, kinds } => {
+                let kinds: Vec<String> = kinds.iter().map(|kind| record::word_of(*kind)).collect();
+                let by = if *wildcard { " by a wildcard" } else { "" };
+                let what = match (service, kinds.as_slice()) {
+                    (Some(service), []) => format!("service {service}{by}"),
+                    (Some(service), some) => format!("service {service}{by}, and fixed {}", joined(some)),
+                    (None, []) => format!("exists without records in zone {zone}{by}"),
+                    (None, some) => format!("fixed {} in zone {zone}{by}", joined(some)),
+                };
+                let zone = zone.to_string();
+                let data =
+                    json!({ "is": "found", "zone": zone, "wildcard": wildcard, "kinds": kinds, "service": service });
+                (what, data)
+            }
+        };
+        Self::new("name", name, result, data)
+    }
+
+    fn of_overrides(orders: &[OverrideId]) -> Self {
+        let subject = if orders.is_empty() { "none matches".to_owned() } else { joined(orders) };
+        let data = json!({ "overrides": orders });
+        Self { step: "override".to_owned(), subject, result: None, lines: Vec::new(), data }
+    }
+
+    fn of_pool(pool: &PoolTrace) -> Self {
+        let needs = match pool.min_up {
+            MinUp::Auto => "auto".to_owned(),
+            MinUp::Count(count) => count.to_string(),
+            MinUp::Share(share) => format!("{share}%"),
+        };
+        let resort = if pool.last_resort { " (last resort)" } else { "" };
+        let of = pool.members.len();
+        let data = json!({
+            "pool": pool.pool, "state": pool.state.word(), "up": pool.serving, "of": of, "needs": needs,
+            "weight": pool.weight, "last_resort": pool.last_resort,
+            "members": pool.members.iter().map(member).collect::<Vec<_>>(),
+        });
+        let subject = format!("pool {}", pool.pool);
+        let result = format!("{}{resort}: {} of {of} up (needs {needs})", pool.state.word(), pool.serving);
+        Self { lines: pool.members.iter().map(line).collect(), ..Self::new("pool", subject, result, data) }
+    }
+
+    fn of_pick(steering: &SteeringTrace, pick: &PickTrace) -> Self {
+        let how = pick.answer.map_or("nothing", PoolAnswer::word);
+        let drawn = pick.drawn.map(|drawn| format!(": drew {} of {}", drawn.point, drawn.of)).unwrap_or_default();
+        let picked: Vec<String> =
+            pick.picked.iter().map(|(pool, endpoint, address)| format!("{pool}/{endpoint} {address}")).collect();
+        let result = match (picked.as_slice(), pick.outcome) {
+            ([], Outcome::ServFail) => "server failure".to_owned(),
+            ([], _) => "no data".to_owned(),
+            (some, _) => some.join(", "),
+        };
+        let data = json!({
+            "steer": steering.steer.word(), "answer": pick.answer.map(PoolAnswer::word), "basis": pick.basis.word(),
+            "drew": pick.drawn.map(|drawn| drawn.point), "of": pick.drawn.map(|drawn| drawn.of),
+            "picked": pick.picked.iter().map(|(pool, endpoint, address)| {
+                json!({ "pool": pool, "endpoint": endpoint, "address": address })
+            }).collect::<Vec<_>>(),
+        });
+        let ground = match pick.basis {
+            Basis::Healthy => String::new(),
+            other => format!(" ({})", other.word()),
+        };
+        Self::new("pick", format!("{how}{drawn}{ground}"), result, data)
+    }
+}
+
+fn member(member: &MemberTrace) -> Value {
+    json!({
+        "endpoint": member.endpoint, "address": member.address, "weight": member.weight,
+        "weight_by": member.weighted_by, "verdict": member.health.map(Health::word),
+        "measured": member.measured.map(Health::word), "cause": member.cause.as_ref().map(Cause::word),
+        "votes": member.tally.map(TallyView::from), "order": member.order.clone().map(OrderView::from),
+    })
+}
+
+/// `aws-euw  up  votes 3/3  weight 60`.
+fn line(member: &MemberTrace) -> String {
+    let mut line = member.endpoint.to_string();
+    match (member.health, &member.cause) {
+        (None, _) => line.push_str("  no address of this family"),
+        (Some(health), Some(cause @ (Cause::Voted | Cause::Disputed))) => {
+            let tally = member.tally.unwrap_or_default();
+            let agree = if member.measured == Some(Health::Down) { tally.down } else { tally.up };
+            line.push_str(&format!("  {health}  votes {agree}/{}", tally.cast()));
+            if *cause == Cause::Disputed {
+                line.push_str(" disputed");
+            }
+        }
+        (Some(health), cause) => {
+            line.push_str(&format!("  {health}"));
+            cause.iter().for_each(|cause| line.push_str(&format!("  {}", cause.word())));
+        }
+    }
+    if let (Some(health), Some(measured)) = (member.health, member.measured)
+        && health != measured
+    {
+        line.push_str(&format!("  measured {measured}"));
+    }
+    line.push_str(&format!("  weight {}", member.weight.0));
+    if let Some(order) = &member.weighted_by {
+        line.push_str(&format!(" by {order}"));
+    }
+    if let Some((order, id)) = &member.order {
+        line.push_str(&format!("  {order} by {id}"));
+    }
+    line
+}

@@ -1,0 +1,78 @@
+//! Verbs around the configuration.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{At, Manner};
+
+pub(in crate::cli) const CHECK_EXAMPLES: &str = "Examples:
+  wayshift check
+  wayshift check ./wayshift.toml --strict
+  wayshift check --explain E012";
+
+/// Words and flags of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The file; without it WAYSHIFT_CONFIG, ./wayshift.toml, /etc/wayshift/wayshift.toml
+    pub(in crate::cli) file: Option<PathBuf>,
+    /// Warnings count as errors
+    #[arg(long)]
+    pub(in crate::cli) strict: bool,
+    /// Tell what a code means
+    #[arg(long, value_name = "CODE", conflicts_with = "file")]
+    pub(in crate::cli) explain: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+/// Flags of `reload`.
+#[derive(Debug, Args)]
+pub struct ReloadArgs {
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+/// Verbs of the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigVerb {
+    /// Show the configuration with its defaults; secrets are redacted
+    #[command(after_help = "Examples:
+  wayshift config show                       # what the node runs
+  wayshift config show ./wayshift.toml       # what a file means")]
+    Show(ShowConfigArgs),
+    /// Print the JSON schema, for editors
+    #[command(after_help = "Example:\n  wayshift config schema > wayshift.schema.json")]
+    Schema(SchemaArgs),
+}
+
+/// Words and flags of `config show`.
+#[derive(Debug, Args)]
+pub struct ShowConfigArgs {
+    /// A file instead of the node's own
+    #[arg(conflicts_with = "config")]
+    pub(in crate::cli) file: Option<PathBuf>,
+    /// The same as a flag
+    #[arg(long, short, value_name = "FILE")]
+    pub(in crate::cli) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+/// Flags of `config schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+impl ShowConfigArgs {
+    /// The file that is named, if one is.
+    pub(in crate::cli) fn path(&self) -> Option<&std::path::Path> {
+        self.file.as_deref().or(self.config.as_deref())
+    }
+}

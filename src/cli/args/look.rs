@@ -1,0 +1,102 @@
+//! Verbs that look.
+
+use std::net::IpAddr;
+
+use clap::Args;
+
+use super::{At, Manner};
+use crate::model::Span;
+
+pub(in crate::cli) const STATUS_EXAMPLES: &str = "Examples:
+  wayshift status
+  wayshift status service/www endpoint/aws-use
+  wayshift status --exit-code -q || echo not up";
+
+/// Words and flags of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Only these: service/www, pool/eu, endpoint/aws-use, provider/aws, region/eu-west
+    #[arg(value_name = "KIND/NAME")]
+    pub(in crate::cli) things: Vec<String>,
+    /// Exit 3 when something shown is not up
+    #[arg(long)]
+    pub(in crate::cli) exit_code: bool,
+    /// Show it again whenever something changes
+    #[arg(long, short)]
+    pub(in crate::cli) watch: bool,
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+pub(in crate::cli) const EXPLAIN_EXAMPLES: &str = "Examples:
+  wayshift explain www.gslb.example.com
+  wayshift explain www.gslb.example.com --type AAAA --client 198.51.100.7";
+
+/// Words and flags of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The name that is asked
+    pub(in crate::cli) name: String,
+    /// The type that is asked
+    #[arg(long = "type", short = 't', value_name = "TYPE", default_value = "A")]
+    pub(in crate::cli) kind: String,
+    /// As this client
+    #[arg(long, value_name = "IP")]
+    pub(in crate::cli) client: Option<IpAddr>,
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+pub(in crate::cli) const EVENTS_EXAMPLES: &str = "Examples:
+  wayshift events --since 2h
+  wayshift events -f --kind verdict,answers";
+
+/// Words and flags of `events`.
+#[derive(Debug, Args)]
+pub struct EventsArgs {
+    /// Go on with what happens from now on
+    #[arg(long, short)]
+    pub(in crate::cli) follow: bool,
+    /// From this long ago, or from this time (RFC 3339)
+    #[arg(long, value_name = "DURATION|TIME")]
+    pub(in crate::cli) since: Option<String>,
+    /// Only these kinds: verdict, answers, override.began, override.ended, config.reloaded, node ...
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub(in crate::cli) kind: Vec<String>,
+    /// At most so many, the newest
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(in crate::cli) limit: u32,
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+/// Words and flags of `probe`.
+#[derive(Debug, Args)]
+pub struct ProbeArgs {
+    /// Which endpoint
+    pub(in crate::cli) endpoint: String,
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+/// A length of time or a time, as `--since` takes it.
+pub(in crate::cli) fn since(text: &str, now: crate::model::Wall) -> Result<crate::model::Wall, String> {
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    match text.parse::<Span>() {
+        Ok(span) => Ok(crate::model::Wall(now.0.saturating_sub(crate::model::ms(span.0)))),
+        Err(error) => Err(match &error.hint {
+            Some(hint) => format!("--since: {error}; write {hint}, or a time like 2026-11-23T10:42:00Z"),
+            None => format!("--since: {error}"),
+        }),
+    }
+}

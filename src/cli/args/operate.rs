@@ -1,0 +1,94 @@
+//! Verbs around the program itself.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::Manner;
+use crate::model::{NodeId, RegionId};
+
+/// Flags of `serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// The file; without it ./wayshift.toml, /etc/wayshift/wayshift.toml
+    #[arg(long, short, value_name = "FILE", env = "WAYSHIFT_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// A file with errors ends the start (78), even when an earlier one was accepted
+    #[arg(long)]
+    pub strict_config: bool,
+    /// This node's name; stands before `[node] name`
+    #[arg(long, value_name = "NAME", env = "WAYSHIFT_NODE")]
+    pub node: Option<NodeId>,
+    /// This node's region; stands before `[node] region`
+    #[arg(long, value_name = "REGION", env = "WAYSHIFT_REGION")]
+    pub region: Option<RegionId>,
+    /// Stands before `[telemetry] log.level`
+    #[arg(long, value_name = "LEVEL", env = "WAYSHIFT_LOG_LEVEL", value_parser = ["error", "warn", "info", "debug", "trace"])]
+    pub log_level: Option<String>,
+}
+
+/// Flags of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Tell the story and exit: 0 if every step happened
+    #[arg(long)]
+    pub once: bool,
+    /// Where DNS answers
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5300")]
+    pub dns: SocketAddr,
+    /// Where the admin API answers
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8653")]
+    pub admin: SocketAddr,
+}
+
+/// Verbs of tokens.
+#[derive(Debug, Subcommand)]
+pub enum TokenVerb {
+    /// Print the hash of a token, for `[[admin.token]]`
+    #[command(after_help = "Examples:
+  wayshift token hash --new --name grafana     # makes a token, prints it once
+  wayshift token hash < token                  # hashes a token of yours")]
+    Hash(HashArgs),
+}
+
+/// Flags of `token hash`.
+#[derive(Debug, Args)]
+pub struct HashArgs {
+    /// Make a token instead of reading one from the standard input
+    #[arg(long)]
+    pub(in crate::cli) new: bool,
+    /// What the token is called, in the lines to paste and in the audit
+    #[arg(long, value_name = "NAME", requires = "new")]
+    pub(in crate::cli) name: Option<String>,
+    /// What it may do, in the lines to paste
+    #[arg(long, value_name = "ROLE", requires = "new", default_value = "viewer", value_parser = ["viewer", "operator", "admin"])]
+    pub(in crate::cli) role: String,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+/// Words of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Whose
+    #[arg(value_enum)]
+    pub(in crate::cli) shell: clap_complete::Shell,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+/// Words of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// A folder for a page of each verb; without it the main page is printed
+    pub(in crate::cli) folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+/// Flags of `version`.
+#[derive(Debug, Args)]
+pub struct VersionArgs {
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}

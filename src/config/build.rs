@@ -1,0 +1,294 @@
+//! The second pass: from the table to a [`Fleet`] and [`Settings`], with every reference resolved.
+//!
+//! It goes on after a problem with whatever stands in for the broken part, so that one run finds everything; nothing of
+//! it is used unless no error was found. A value that is not of its form reads as absent here, because
+//! [`super::shape`] has said so already.
+
+mod checks;
+mod endpoints;
+mod node;
+mod pools;
+mod selectors;
+mod services;
+mod zones;
+
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
+
+use crate::model::{
+    Arm, CheckIx, DnsName, EndpointId, EndpointIx, Fleet, KeepRule, Lives, PanicBelow, Parts, PoolIx, Quorum, Safety,
+    Span, Startup, VerdictPolicy, WhenNone,
+};
+
+use super::{
+    document::{Node, Table},
+    files::Reader,
+    report::{Place, Raw, Report},
+    settings::Settings,
+    shape::closest,
+    values::{Asked, Percent},
+};
+
+/// Most entities of one kind; far above any fleet this program is meant for.
+pub const ENTITIES_MAX: usize = 200_000;
+/// Most memberships of all services together: the members of each pool, once for each service that uses it.
+pub const MEMBERSHIPS_MAX: usize = 5_000_000;
+/// Most ids a note lists.
+const LISTED_MAX: usize = 20;
+
+/// What is being built.
+pub(super) struct Build<'r, 'a> {
+    pub(super) reader: &'r mut Reader<'a>,
+    root: &'r Table,
+    pub(super) parts: Parts,
+    defaults: Defaults,
+    providers: Ids<()>,
+    regions: Ids<()>,
+    checks: Ids<CheckIx>,
+    check_urls: HashMap<String, CheckIx>,
+    endpoints: Ids<EndpointIx>,
+    pools: Ids<PoolIx>,
+    /// Where each steered name was written, with its service.
+    names: HashMap<DnsName, (Place, String)>,
+    /// Where each service is written, in the order of the fleet.
+    pub(super) service_places: Vec<Place>,
+    /// Where each pool is written, in the order of the fleet.
+    pub(super) pool_places: Vec<Place>,
+    /// Where each check is written, in the order of the fleet.
+    pub(super) check_places: Vec<Place>,
+}
+
+/// Ids of one kind, and their places in the fleet.
+struct Ids<Ix> {
+    kind: &'static str,
+    by_id: HashMap<String, Ix>,
+}
+
+/// `[defaults]`.
+struct Defaults {
+    ttl: u32,
+    when_none: Option<WhenNone>,
+    timing: Table,
+}
+
+/// Everything that could be built, and whether it may be used.
+pub(super) struct Built {
+    pub(super) fleet: Option<Arc<Fleet>>,
+    pub(super) settings: Settings,
+}
+
+impl<'r, 'a> Build<'r, 'a> {
+    pub(super) fn new(reader: &'r mut Reader<'a>, root: &'r Table) -> Self {
+        Self {
+            reader,
+            root,
+            parts: Parts::default(),
+            defaults: Defaults::of(root.section("defaults")),
+            providers: Ids::new("provider"),
+            regions: Ids::new("region"),
+            checks: Ids::new("check"),
+            check_urls: HashMap::new(),
+            endpoints: Ids::new("endpoint"),
+            pools: Ids::new("pool"),
+            names: HashMap::new(),
+            service_places: Vec::new(),
+            pool_places: Vec::new(),
+            check_places: Vec::new(),
+        }
+    }
+
+    /// Builds everything.
+    pub(super) fn run(mut self) -> Built {
+        self.bound();
+        self.declare();
+        self.groups();
+        self.checks();
+        let default_check = self.root.section("defaults").get("check").and_then(|node| self.check_of(node));
+        self.parts.default_check = default_check;
+        self.endpoints();
+        self.pools();
+        self.services();
+        self.zones();
+        self.parts.verdict = verdict(self.root.section("verdict"));
+        self.parts.safety = safety(self.root.section("safety"));
+        let settings = self.settings();
+        self.listeners();
+        self.selectors();
+        self.memberships();
+        if self.report().error_count() > 0 {
+            return Built { fleet: None, settings };
+        }
+        let parts = std::mem::take(&mut self.parts);
+        let fleet = match Fleet::assemble(parts) {
+            Ok(fleet) => fleet,
+            Err(error) => {
+                // Everything the model refuses is found above with its place; this is for what is not.
+                self.report().add(Raw::error("E029", error.to_string()));
+                return Built { fleet: None, settings };
+            }
+        };
+        let found = super::lint::find(&self, &fleet);
+        found.into_iter().for_each(|raw| self.report().add(raw));
+        Built { fleet: Some(fleet), settings }
+    }
+
+    pub(super) fn report(&mut self) -> &mut Report {
+        &mut self.reader.report
+    }
+
+    fn bound(&mut self) {
+        for kind in ["zone", "provider", "region", "check", "endpoint", "pool", "service"] {
+            let Some(entry) = self.root.entry(kind) else { continue };
+            let count = entry.node.table().map_or(0, |table| table.entries.len());
+            if count > ENTITIES_MAX {
+                let message = format!("{count} entities of one kind are too many: at most {ENTITIES_MAX}");
+                self.reader.report.add(Raw::error("E027", message).at(entry.place, ""));
+            }
+        }
+        if self.root.section("zone").entries.is_empty() {
+            let message = "no zone is configured, so nothing can be answered";
+            self.report()
+                .add(Raw::error("E006", message).hint("write [zone.\"gslb.example.com\"] with `ns` or `file`"));
+        }
+    }
+
+    /// A small text can name large pools in many services.
+    fn memberships(&mut self) {
+        let size = |arm: &Arm| self.parts.pools.get(arm.pool.index()).map_or(0, |pool| pool.members.len());
+        let all: usize = self.parts.services.iter().flat_map(|s| s.arms.iter().chain(&s.last_resort)).map(size).sum();
+        if all > MEMBERSHIPS_MAX {
+            let message = format!("{all} memberships of endpoints in services are too many: at most {MEMBERSHIPS_MAX}");
+            self.report().add(Raw::error("E027", message));
+        }
+    }
+
+    /// Gives every id its place before anything refers to it.
+    fn declare(&mut self) {
+        self.providers.declare(self.root.section("provider"), |_| ());
+        self.regions.declare(self.root.section("region"), |_| ());
+        self.checks.declare(self.root.section("check"), CheckIx::new);
+        self.endpoints.declare(self.root.section("endpoint"), EndpointIx::new);
+        self.pools.declare(self.root.section("pool"), PoolIx::new);
+    }
+
+    /// A reference that must exist.
+    fn refer<Ix: Copy>(ids: &Ids<Ix>, id: &str, place: Place, report: &mut Report) -> Option<Ix> {
+        let found = ids.by_id.get(id).copied();
+        if found.is_none() {
+            unknown(ids.kind, id, ids.by_id.keys().map(String::as_str), place, report);
+        }
+        found
+    }
+}
+
+/// Says that nothing has this id.
+fn unknown<'i>(kind: &str, id: &str, known: impl Iterator<Item = &'i str> + Clone, place: Place, report: &mut Report) {
+    if report.is_full() {
+        report.add(Raw::error("E012", ""));
+        return;
+    }
+    let label = closest(id, known.clone()).map(|id| format!("did you mean `{id}`?")).unwrap_or_default();
+    let listed = match known.clone().count() {
+        0 => format!("no {kind} is defined; write [{kind}.{id}]"),
+        many if many > LISTED_MAX => format!("{many} {kind}s are defined"),
+        _ => {
+            let mut all: Vec<&str> = known.collect();
+            all.sort_unstable();
+            format!("defined {kind}s: {}", all.join(", "))
+        }
+    };
+    report.add(
+        Raw::error("E012", format!("no {kind} is named `{id}`"))
+            .at(place, label)
+            .note(listed)
+            .hint("help: wayshift check --explain E012"),
+    );
+}
+
+impl<Ix: Copy> Ids<Ix> {
+    fn new(kind: &'static str) -> Self {
+        Self { kind, by_id: HashMap::new() }
+    }
+
+    fn declare(&mut self, table: &Table, ix: impl Fn(usize) -> Ix) {
+        self.by_id = table.entries.iter().enumerate().map(|(at, entry)| (entry.key.clone(), ix(at))).collect();
+    }
+}
+
+impl Defaults {
+    fn of(table: &Table) -> Self {
+        let when_none = table.text("when_none_healthy").and_then(|word| word_of(WhenNone::WORDS, word));
+        Self { ttl: seconds(table, "ttl").unwrap_or(30), when_none, timing: table.clone() }
+    }
+}
+
+/// A value by the word it is written as.
+fn word_of<T: Copy>(words: &[(&str, T)], text: &str) -> Option<T> {
+    words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value)
+}
+
+fn span(table: &Table, key: &str) -> Option<std::time::Duration> {
+    table.parse::<Span>(key).map(|span| span.0)
+}
+
+fn seconds(table: &Table, key: &str) -> Option<u32> {
+    span(table, key).and_then(|span| u32::try_from(span.as_secs()).ok())
+}
+
+/// One address or several; a number or a list.
+fn addresses(node: &Node) -> impl Iterator<Item = (Place, IpAddr)> + '_ {
+    node.items().iter().filter_map(|item| Some((item.place, item.text()?.parse().ok()?)))
+}
+
+/// A stand-in id for one that is none, so that building goes on.
+fn endpoint_id(text: &str) -> EndpointId {
+    text.parse().unwrap_or_else(|_| "x".parse().expect("`x` is an id"))
+}
+
+fn verdict(table: &Table) -> VerdictPolicy {
+    let default = VerdictPolicy::default();
+    let quorum = match table.text("quorum") {
+        Some("any") => Quorum::Any,
+        Some("all") => Quorum::All,
+        Some(_) => Quorum::Majority,
+        None => table.number("quorum").map_or(default.quorum, Quorum::Count),
+    };
+    VerdictPolicy {
+        quorum,
+        min_vantages: table.number("min_vantages").unwrap_or(default.min_vantages),
+        stale_after: span(table, "stale_after").unwrap_or(default.stale_after),
+        startup: match table.text("startup") {
+            Some("unknown") => Startup::Unknown,
+            _ => default.startup,
+        },
+    }
+}
+
+fn safety(table: &Table) -> Safety {
+    let default = Safety::default();
+    let lives = table.section("override_for");
+    let life = |key: &str, default| span(lives, key).unwrap_or(default);
+    let rules = table.get("rules").map_or(&[][..], Node::items).iter().filter_map(|item| {
+        let rule = item.table()?;
+        let of = rule.get("of")?.items().iter().filter_map(|item| item.text()?.parse().ok());
+        Some(KeepRule { name: rule.text("name")?.into(), keep: rule.number("keep")?, of: of.collect() })
+    });
+    Safety {
+        panic_below: table.parse::<Percent>("panic_below").map_or(PanicBelow::Auto, |share| PanicBelow::Share(share.0)),
+        lives: Lives {
+            drain: life("drain", default.lives.drain),
+            down: life("down", default.lives.down),
+            weight: life("weight", default.lives.weight),
+            pin: life("pin", default.lives.pin),
+            up: life("up", default.lives.up),
+            freeze: life("freeze", default.lives.freeze),
+        },
+        override_max: span(table, "override_max").unwrap_or(default.override_max),
+        require_reason: table.bool("require_reason").unwrap_or(default.require_reason),
+        rules: rules.collect(),
+    }
+}
+
+/// What a URL asks for, when it is one.
+fn asked(url: &str) -> Option<Asked> {
+    Asked::parse(url).ok()
+}

@@ -1,0 +1,192 @@
+//! `[provider]`, `[region]` and `[endpoint]`, and the endpoints a service writes as bare addresses.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::model::{
+    Addresses, Endpoint, EndpointId, EndpointIx, ID_LENGTH_MAX, Provider, ProviderId, Region, RegionId, Weight,
+};
+
+use super::{Build, addresses, endpoint_id};
+use crate::config::{
+    document::{Entry, Node, Table, Value},
+    forms::parse_check_at,
+    report::{Place, Raw},
+};
+
+/// The provider and region of endpoints that name none.
+const DEFAULT: &str = "default";
+
+impl Build<'_, '_> {
+    pub(super) fn groups(&mut self) {
+        for entry in &self.root.section("provider").entries {
+            let Ok(id) = entry.key.parse() else { continue };
+            let title = entry.node.table().and_then(|table| table.text("title")).map(Into::into);
+            self.parts.providers.push(Provider { id, title });
+        }
+        for entry in &self.root.section("region").entries {
+            let Ok(id) = entry.key.parse() else { continue };
+            let table = entry.node.table().cloned().unwrap_or_default();
+            let title = table.text("title").map(Into::into);
+            self.parts.regions.push(Region { id, title, at: table.get("at").and_then(coordinates) });
+        }
+    }
+
+    pub(super) fn endpoints(&mut self) {
+        for entry in &self.root.section("endpoint").entries {
+            let table = entry.node.table().cloned().unwrap_or_default();
+            let endpoint = self.endpoint(entry, &table);
+            self.parts.endpoints.push(endpoint);
+        }
+    }
+
+    fn endpoint(&mut self, entry: &Entry, table: &Table) -> Endpoint {
+        let provider = table.get("provider").and_then(|node| self.provider(node)).unwrap_or_else(|| self.no_provider());
+        let region = table.get("region").and_then(|node| self.region(node)).unwrap_or_else(|| self.no_region());
+        let check = table.get("check").and_then(|node| self.check_of(node));
+        let labels = table.section("labels").entries.iter();
+        Endpoint {
+            id: endpoint_id(&entry.key),
+            provider,
+            region,
+            addresses: self.addresses(table),
+            weight: table.number("weight").map_or_else(Weight::default, Weight),
+            capacity: table.number("capacity"),
+            labels: labels.filter_map(|label| Some((label.key.clone(), label.node.text()?.to_owned()))).collect(),
+            check_at: table.text("check_at").and_then(parse_check_at),
+            check,
+            alias: None,
+        }
+    }
+
+    /// At most one address of each family: two of one family fail apart, and so are two endpoints.
+    fn addresses(&mut self, table: &Table) -> Addresses {
+        let mut v4: Option<(Place, Ipv4Addr)> = None;
+        let mut v6: Option<(Place, Ipv6Addr)> = None;
+        let nothing = Addresses::V4(Ipv4Addr::UNSPECIFIED);
+        let Some(node) = table.get("address") else { return nothing };
+        if matches!(&node.value, Value::List(list) if list.is_empty()) {
+            self.report().add(Raw::error("E006", "an endpoint has at least one address").at(node.place, ""));
+        }
+        for (place, address) in addresses(node) {
+            self.servable(place, address);
+            let first = match address {
+                IpAddr::V4(address) => v4.replace((place, address)).map(|(first, _)| (first, "IPv4")),
+                IpAddr::V6(address) => v6.replace((place, address)).map(|(first, _)| (first, "IPv6")),
+            };
+            if let Some((first, family)) = first {
+                self.report().add(
+                    Raw::error("E018", format!("this endpoint has two {family} addresses"))
+                        .at(place, "write a second endpoint for this one")
+                        .at(first, "the first one")
+                        .note("two addresses of one family fail apart, so each is an endpoint of its own"),
+                );
+            }
+        }
+        match (v4, v6) {
+            (Some((_, v4)), Some((_, v6))) => Addresses::Both(v4, v6),
+            (Some((_, v4)), None) => Addresses::V4(v4),
+            (None, Some((_, v6))) => Addresses::V6(v6),
+            (None, None) => nothing,
+        }
+    }
+
+    /// An address that no client could ever connect to is a slip.
+    fn servable(&mut self, place: Place, address: IpAddr) {
+        let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+        if address.is_unspecified() || address.is_multicast() || broadcast {
+            self.report().add(Raw::error("E017", format!("{address} is not an address of one machine")).at(place, ""));
+        }
+    }
+
+    /// The provider a value names. `default` always exists.
+    pub(super) fn provider(&mut self, node: &Node) -> Option<ProviderId> {
+        let id: ProviderId = node.text()?.parse().ok()?;
+        if id.as_str() == DEFAULT {
+            return Some(self.no_provider());
+        }
+        Self::refer(&self.providers, id.as_str(), node.place, &mut self.reader.report);
+        Some(id)
+    }
+
+    /// The region a value names. `default` always exists.
+    pub(super) fn region(&mut self, node: &Node) -> Option<RegionId> {
+        let id: RegionId = node.text()?.parse().ok()?;
+        if id.as_str() == DEFAULT {
+            return Some(self.no_region());
+        }
+        Self::refer(&self.regions, id.as_str(), node.place, &mut self.reader.report);
+        Some(id)
+    }
+
+    fn no_provider(&mut self) -> ProviderId {
+        let id: ProviderId = DEFAULT.parse().expect("`default` is an id");
+        if self.providers.by_id.insert(DEFAULT.into(), ()).is_none() {
+            self.parts.providers.push(Provider { id: id.clone(), title: None });
+        }
+        id
+    }
+
+    fn no_region(&mut self) -> RegionId {
+        let id: RegionId = DEFAULT.parse().expect("`default` is an id");
+        if self.regions.by_id.insert(DEFAULT.into(), ()).is_none() {
+            self.parts.regions.push(Region { id: id.clone(), title: None, at: None });
+        }
+        id
+    }
+
+    /// An endpoint that a service writes as an address.
+    pub(super) fn inline(&mut self, service: &str, place: Place, address: IpAddr) -> EndpointIx {
+        self.servable(place, address);
+        let id = inline_id(service, address);
+        if let Some(known) = self.endpoints.by_id.get(id.as_str()) {
+            let known = *known;
+            self.report().add(
+                Raw::error("E011", format!("endpoint `{id}` stands in two places"))
+                    .at(place, "this address gets that id")
+                    .note("an inline address gets the id <service>-<address>"),
+            );
+            return known;
+        }
+        let ix = EndpointIx::new(self.parts.endpoints.len());
+        self.endpoints.by_id.insert(id.to_string(), ix);
+        let (provider, region) = (self.no_provider(), self.no_region());
+        self.parts.endpoints.push(Endpoint {
+            id,
+            provider,
+            region,
+            addresses: match address {
+                IpAddr::V4(v4) => Addresses::V4(v4),
+                IpAddr::V6(v6) => Addresses::V6(v6),
+            },
+            weight: Weight::default(),
+            capacity: None,
+            labels: Default::default(),
+            check_at: None,
+            check: None,
+            alias: Some(address.to_string()),
+        });
+        ix
+    }
+}
+
+/// `<service>-<address with dashes>`; where that is longer than an id may be, a hash stands for the service's tail.
+fn inline_id(service: &str, address: IpAddr) -> EndpointId {
+    let dashed = address.to_string().replace(['.', ':'], "-");
+    let id = format!("{service}-{dashed}");
+    if id.len() <= ID_LENGTH_MAX {
+        return endpoint_id(&id);
+    }
+    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(service.as_bytes())[..4]);
+    let room = ID_LENGTH_MAX.saturating_sub(dashed.len() + hash.len() + 2);
+    let head: String = service.chars().take(room).collect();
+    endpoint_id(&format!("{head}-{hash}-{dashed}"))
+}
+
+fn coordinates(node: &Node) -> Option<(f64, f64)> {
+    match node.items() {
+        [latitude, longitude] => Some((latitude.number()?, longitude.number()?)),
+        _ => None,
+    }
+}

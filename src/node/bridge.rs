@@ -1,0 +1,157 @@
+//! Between rooms that do not see each other: what one asks in its own words, the other gets in its.
+
+use std::sync::Arc;
+
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::reload::{Ask, Done};
+use crate::{
+    admin::{
+        ProbeRequest, Recent, ReloadRequest, Reloaded,
+        auth::{self, Keys},
+    },
+    config::{AdminToken, Loaded, Settings},
+    control::Input,
+    model::{Fleet, Observation},
+    probe::ProbeNow,
+};
+
+/// Probes asked for by people that may wait.
+pub const PROBE_REQUESTS_MAX: usize = 16;
+
+type Tasks = JoinSet<&'static str>;
+
+/// Results go to those who look at them, and to the controller.
+pub fn observations(
+    tasks: &mut Tasks,
+    mut observed: mpsc::Receiver<Observation>,
+    inbox: mpsc::Sender<Input>,
+    recent: Arc<Recent>,
+    mut fleet: watch::Receiver<Arc<Fleet>>,
+) {
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                observation = observed.recv() => {
+                    let Some(observation) = observation else { break };
+                    recent.push(observation.clone());
+                    if inbox.send(Input::Observed(observation)).await.is_err() {
+                        break;
+                    }
+                }
+                Ok(()) = fleet.changed() => {
+                    let fleet = Arc::clone(&fleet.borrow_and_update());
+                    recent.keep_only(&fleet);
+                }
+            }
+        }
+        // A node that does not probe has no results: the inbox says when to end.
+        inbox.closed().await;
+        "observations"
+    });
+}
+
+/// An endpoint probed now.
+pub fn probe_requests(
+    tasks: &mut Tasks,
+    mut requests: mpsc::Receiver<ProbeRequest>,
+    asks: mpsc::Sender<ProbeNow>,
+    until: CancellationToken,
+) {
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                () = until.cancelled() => return "probe requests",
+                request = requests.recv() => {
+                    let Some(ProbeRequest { endpoint, reply }) = request else { break };
+                    // Dropped unanswered when probing has no room or has ended: who asked sees that.
+                    let _ = asks.try_send(ProbeNow { endpoint, reply });
+                }
+            }
+        }
+        until.cancelled().await;
+        "probe requests"
+    });
+}
+
+/// A reload asked for over the API.
+pub fn reloads(
+    tasks: &mut Tasks,
+    mut requests: mpsc::Receiver<ReloadRequest>,
+    desk: mpsc::Sender<Ask>,
+    until: CancellationToken,
+) {
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                () = until.cancelled() => return "reload requests",
+                request = requests.recv() => {
+                    let Some(ReloadRequest { reply }) = request else { break };
+                    let (tell, told) = oneshot::channel();
+                    if desk.send(Ask { reply: Some(tell) }).await.is_err() {
+                        break;
+                    }
+                    if let Ok(outcome) = told.await {
+                        // Whoever asked may have gone.
+                        let _ = reply.send(outcome.map(reloaded).map_err(Arc::unwrap_or_clone));
+                    }
+                }
+            }
+        }
+        until.cancelled().await;
+        "reload requests"
+    });
+}
+
+fn reloaded(done: Done) -> Reloaded {
+    let restart = done.needs_restart.iter().map(ToString::to_string).collect();
+    Reloaded { before: done.before, after: done.after, restart }
+}
+
+/// Tokens follow the configuration: one that was taken out ends with the reload.
+pub fn tokens(
+    tasks: &mut Tasks,
+    keys: Arc<Keys>,
+    mut config: watch::Receiver<Arc<Loaded>>,
+    until: CancellationToken,
+) {
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                () = until.cancelled() => return "tokens",
+                changed = config.changed() => {
+                    if changed.is_err() {
+                        break;
+                    }
+                    let loaded = Arc::clone(&config.borrow_and_update());
+                    keys.replace(known_tokens(&loaded.settings));
+                }
+            }
+        }
+        until.cancelled().await;
+        "tokens"
+    });
+}
+
+/// The configured tokens; without any, the one in the store's folder, which is made if it is not there.
+#[must_use]
+pub fn known_tokens(settings: &Settings) -> Vec<AdminToken> {
+    if !settings.admin.tokens.is_empty() {
+        return settings.admin.tokens.clone();
+    }
+    match auth::ensure_admin_token(&settings.store.path) {
+        Ok(own) => {
+            let (path, fresh) = (own.path.display(), own.fresh);
+            tracing::info!(%path, fresh, "no [[admin.token]] is configured; the admin token is in this file");
+            vec![own.into_token()]
+        }
+        Err(error) => {
+            tracing::error!(error = %super::with_source(&error), "there is no admin token; the Unix socket still serves");
+            Vec::new()
+        }
+    }
+}

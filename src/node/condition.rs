@@ -1,0 +1,134 @@
+//! How the node is, in one value for status, readiness and banners; each change is an event.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{disk::Disk, herald::Herald};
+use crate::{
+    admin::Condition,
+    clock::Clock,
+    config::Problems,
+    model::{Event, Happening, Snapshot, Wall},
+    store::journal::Journal,
+};
+
+/// Conditions without a channel of their own are looked at this often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Watches everything that can be wrong with a node.
+pub struct Conditions {
+    stale: watch::Receiver<Option<Arc<Problems>>>,
+    store: Option<watch::Receiver<Option<Arc<str>>>>,
+    snapshot_file: watch::Receiver<Option<String>>,
+    journal: Arc<Journal>,
+    /// Found at the start; they stay until a restart finds them gone.
+    lasting: Vec<(&'static str, String)>,
+    doors_bound: bool,
+    config_since: Wall,
+    out: watch::Sender<Arc<Condition>>,
+}
+
+impl Conditions {
+    /// Of this disk and configuration.
+    pub fn new(disk: &Disk, stale: &watch::Receiver<Option<Arc<Problems>>>, started: Wall, doors_bound: bool) -> Self {
+        let mut lasting = disk.notes.clone();
+        lasting.extend(disk.broken.iter().map(|why| ("store-unusable", why.clone())));
+        let conditions = Self {
+            stale: stale.clone(),
+            store: disk.embedded.as_ref().map(|embedded| embedded.trouble()),
+            snapshot_file: disk.keeper.trouble(),
+            journal: Arc::clone(&disk.journal),
+            lasting,
+            doors_bound,
+            config_since: started,
+            out: watch::Sender::new(Arc::default()),
+        };
+        let found = conditions.found();
+        conditions.out.send_replace(Arc::new(conditions.condition(&found)));
+        conditions
+    }
+
+    /// The newest value.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<Condition>> {
+        self.out.subscribe()
+    }
+
+    /// Follows all sources until told to stop.
+    pub async fn run(
+        mut self,
+        herald: Arc<Herald>,
+        snapshot: watch::Receiver<Arc<Snapshot>>,
+        clock: Clock,
+        until: CancellationToken,
+    ) {
+        let mut known: BTreeMap<&'static str, String> = BTreeMap::new();
+        loop {
+            let found = self.found();
+            let generation = snapshot.borrow().generation;
+            let tell = |condition: &str, active, detail: &str| Event {
+                at: clock.now().wall,
+                generation,
+                what: Happening::Node { condition: condition.into(), active, detail: detail.into() },
+            };
+            let begun = found.iter().filter(|(word, _)| !known.contains_key(*word)).map(|(w, d)| tell(w, true, d));
+            let ended = known.iter().filter(|(word, _)| !found.contains_key(*word)).map(|(w, d)| tell(w, false, d));
+            let events: Vec<Event> = begun.chain(ended).collect();
+            if !events.is_empty() {
+                herald.tell(events);
+            }
+            let condition = Arc::new(self.condition(&found));
+            self.out.send_if_modified(|old| {
+                let changed = *old != condition;
+                *old = condition;
+                changed
+            });
+            known = found;
+            let stale = &mut self.stale;
+            tokio::select! {
+                () = until.cancelled() => return,
+                changed = stale.changed() => {
+                    if changed.is_err() {
+                        return until.cancelled().await;
+                    }
+                    self.config_since = clock.now().wall;
+                }
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    /// Everything that holds now: a stable word, and words.
+    fn found(&self) -> BTreeMap<&'static str, String> {
+        let mut found: BTreeMap<_, _> = self.lasting.iter().cloned().collect();
+        if let Some(problems) = self.stale.borrow().as_ref() {
+            let detail = format!("the configuration file has problems, the last accepted one serves: {}", problems.summary());
+            found.insert("config-stale", detail);
+        }
+        if let Some(why) = self.store.as_ref().and_then(|store| store.borrow().clone()) {
+            found.insert("store-refuses", format!("the store takes no changes: {why}"));
+        }
+        if let Some(why) = self.snapshot_file.borrow().clone() {
+            found.insert("snapshot-unwritten", why);
+        }
+        let journal = self.journal.health();
+        if let Some(why) = journal.trouble {
+            found.insert("journal-unwritten", format!("events are kept in memory only: {why}"));
+        }
+        found
+    }
+
+    fn condition(&self, found: &BTreeMap<&'static str, String>) -> Condition {
+        let store = found.get("store-unusable").or_else(|| found.get("store-refuses"));
+        Condition {
+            doors_bound: self.doors_bound,
+            table_loaded: true,
+            config_stale: found.get("config-stale").cloned(),
+            config_since: Some(self.config_since),
+            store_broken: store.cloned(),
+            banners: found.values().cloned().collect(),
+        }
+    }
+}

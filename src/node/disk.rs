@@ -1,0 +1,118 @@
+//! What a node keeps on disk, opened: store, journal, snapshot file, accepted configurations. None of them can keep it
+//! from answering.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::watch;
+
+use crate::{
+    model::{Memory, Wall},
+    store::{
+        ControlStore, StoreError,
+        accepted::AcceptedFolder,
+        detached::Detached,
+        journal::Journal,
+        snapshot::{Loaded, SnapshotFile, Which},
+        sqlite::Embedded,
+    },
+};
+
+/// All of it, and what is wrong with it.
+pub struct Disk {
+    /// Overrides and audit: embedded, or detached when the database is not to be had.
+    pub store: Arc<dyn ControlStore>,
+    /// The same, if it is the embedded one.
+    pub embedded: Option<Arc<Embedded>>,
+    /// History.
+    pub journal: Arc<Journal>,
+    /// What the last run remembered.
+    pub memory: Memory,
+    /// Writes the snapshot file.
+    pub keeper: Arc<Keeper>,
+    /// Accepted configurations.
+    pub accepted: AcceptedFolder,
+    /// Why the store takes no writes.
+    pub broken: Option<String>,
+    /// What else a person should know: word and words.
+    pub notes: Vec<(&'static str, String)>,
+}
+
+impl Disk {
+    /// Opens everything in the store's folder.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] alone: another process has this store, and two may not.
+    pub fn open(folder: &Path, now: Wall) -> Result<Self, StoreError> {
+        let mut notes = Vec::new();
+        let opened = Embedded::open(folder, now);
+        if let Err(error @ StoreError::InUse { .. }) = opened {
+            return Err(error);
+        }
+        let mut file = SnapshotFile::new(folder);
+        let found = match file.load() {
+            Loaded::Found { memory, from } => {
+                if from == Which::Previous {
+                    notes.push(("snapshot-previous", "the snapshot file is damaged; the one before it is used".into()));
+                }
+                Some(*memory)
+            }
+            Loaded::None => None,
+            Loaded::Damaged(why) => {
+                notes.push(("snapshot-damaged", format!("the snapshot file is damaged: {why}")));
+                None
+            }
+        };
+        let (store, embedded, broken): (Arc<dyn ControlStore>, _, _) = match opened {
+            Ok(embedded) => {
+                let embedded = Arc::new(embedded);
+                (Arc::clone(&embedded) as Arc<dyn ControlStore>, Some(embedded), None)
+            }
+            Err(error) => {
+                let said = super::with_source(&error);
+                (Arc::new(Detached::new(found.as_ref(), &error).hold(folder)?), None, Some(said))
+            }
+        };
+        Ok(Self {
+            store,
+            embedded,
+            journal: Arc::new(Journal::open(folder, now)),
+            memory: found.unwrap_or_default(),
+            keeper: Arc::new(Keeper { file: Mutex::new(file), trouble: watch::Sender::new(None) }),
+            accepted: AcceptedFolder::new(folder),
+            broken,
+            notes,
+        })
+    }
+}
+
+/// The one writer of the snapshot file.
+#[derive(Debug)]
+pub struct Keeper {
+    file: Mutex<SnapshotFile>,
+    trouble: watch::Sender<Option<String>>,
+}
+
+impl Keeper {
+    /// Writes it; on disk when it returns. Trouble is shown and keeps the file there was.
+    pub fn save(&self, memory: &Memory) {
+        let saved = self.file.lock().unwrap_or_else(PoisonError::into_inner).save(memory);
+        let trouble = saved.err().map(|error| super::with_source(&error));
+        self.trouble.send_if_modified(|known| {
+            let changed = *known != trouble;
+            if let (true, Some(why)) = (changed, &trouble) {
+                tracing::error!(why, "the snapshot file is not written");
+            }
+            *known = trouble;
+            changed
+        });
+    }
+
+    /// Why the last write did not happen.
+    #[must_use]
+    pub fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.trouble.subscribe()
+    }
+}

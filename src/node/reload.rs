@@ -1,0 +1,169 @@
+//! The reload desk: one reload at a time, all or nothing.
+
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    config::{self, Loaded, Problems},
+    control::Input,
+    model::{Event, Fleet, Happening, Snapshot, Wall},
+    node::{boot::Env, herald::Herald},
+    store::{accepted::AcceptedFolder},
+};
+
+/// Reloads that may wait; a reload asked for while others wait adds nothing.
+pub const ASKS_MAX: usize = 4;
+
+/// Someone wants the file read again.
+#[derive(Debug)]
+pub struct Ask {
+    /// Gets what came of it, if someone waits.
+    pub reply: Option<oneshot::Sender<Outcome>>,
+}
+
+impl Ask {
+    /// Asked by SIGHUP: nobody waits, the log tells.
+    #[must_use]
+    pub fn from_signal() -> Self {
+        Self { reply: None }
+    }
+}
+
+/// What came of a reload.
+pub type Outcome = Result<Done, Arc<Problems>>;
+
+/// A reload that took place.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// What served before.
+    pub before: Arc<Loaded>,
+    /// What serves now.
+    pub after: Arc<Loaded>,
+    /// The generation of the first snapshot that has it.
+    pub generation: u64,
+    /// Settings that differ and take effect at the next start only.
+    pub needs_restart: Vec<&'static str>,
+}
+
+/// What the desk works with.
+pub struct Desk {
+    /// The file.
+    pub file: PathBuf,
+    /// Time.
+    pub clock: Clock,
+    /// Environment variables.
+    pub env: Env,
+    /// The configuration in force.
+    pub config: watch::Sender<Arc<Loaded>>,
+    /// What the file's problems are, while an older configuration serves.
+    pub stale: watch::Sender<Option<Arc<Problems>>>,
+    /// What probes follow.
+    pub fleet: watch::Sender<Arc<Fleet>>,
+    /// To the controller.
+    pub inbox: mpsc::Sender<Input>,
+    /// From the controller.
+    pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// Where accepted files are kept.
+    pub accepted: AcceptedFolder,
+    /// Where events go.
+    pub herald: Arc<Herald>,
+}
+
+impl Desk {
+    /// Serves asks until told to stop.
+    pub async fn run(mut self, mut asks: mpsc::Receiver<Ask>, until: CancellationToken) {
+        loop {
+            let ask = tokio::select! {
+                () = until.cancelled() => return,
+                ask = asks.recv() => ask,
+            };
+            let Some(ask) = ask else { return until.cancelled().await };
+            let outcome = self.reload().await;
+            if let Some(reply) = ask.reply {
+                // Whoever asked may have gone; the log and the journal have it.
+                let _ = reply.send(outcome);
+            }
+        }
+    }
+
+    async fn reload(&mut self) -> Outcome {
+        let (file, env) = (self.file.clone(), Arc::clone(&self.env));
+        let read = tokio::task::spawn_blocking(move || config::load(&file, &*env)).await;
+        match read {
+            Ok(Ok(loaded)) => Ok(self.adopt(Arc::new(loaded)).await),
+            Ok(Err(problems)) => Err(self.refuse(problems)),
+            Err(panic) => {
+                tracing::error!(%panic, "reading the configuration panicked; nothing changed");
+                Err(self.refuse(Problems::default()))
+            }
+        }
+    }
+
+    fn refuse(&self, problems: Problems) -> Arc<Problems> {
+        let count = problems.errors().count();
+        tracing::error!(file = %self.file.display(), problems = count, "reload refused, nothing changed\n{problems}");
+        self.happened(Happening::ReloadRefused { problems: u32::try_from(count).unwrap_or(u32::MAX) });
+        let problems = Arc::new(problems);
+        self.stale.send_replace(Some(Arc::clone(&problems)));
+        problems
+    }
+
+    async fn adopt(&mut self, loaded: Arc<Loaded>) -> Done {
+        let before = self.config.send_replace(Arc::clone(&loaded));
+        self.stale.send_replace(None);
+        let digest = loaded.fleet.digest;
+        let changed = before.fleet.digest != digest;
+        keep(&self.accepted, &loaded, self.clock.now().wall);
+        self.fleet.send_replace(Arc::clone(&loaded.fleet));
+        let sent = self.inbox.send(Input::Reloaded(Arc::clone(&loaded.fleet))).await;
+        let shown = self.snapshot.wait_for(|snapshot| snapshot.fleet.digest == digest);
+        // Both fail only when the control loop has ended, which ends the node.
+        let generation = match (sent, shown.await) {
+            (Ok(()), Ok(snapshot)) => snapshot.generation,
+            (Err(_), _) | (_, Err(_)) => 0,
+        };
+        let needs_restart = needs_restart(&before, &loaded);
+        tracing::info!(file = %self.file.display(), %digest, changed, generation, "configuration reloaded");
+        if !needs_restart.is_empty() {
+            tracing::warn!(settings = ?needs_restart, "these take effect at the next start");
+        }
+        self.happened(Happening::Reloaded { digest });
+        Done {
+            before,
+            after: loaded,
+            generation,
+            needs_restart,
+        }
+    }
+
+    fn happened(&self, what: Happening) {
+        let generation = self.snapshot.borrow().generation;
+        self.herald.tell(vec![Event { at: self.clock.now().wall, generation, what }]);
+    }
+}
+
+/// Keeps the files of a configuration that serves. Without them a later bad file would find nothing to go back to, so
+/// trouble is said, but it stops nothing.
+pub fn keep(accepted: &AcceptedFolder, loaded: &Loaded, at: Wall) {
+    let files: Vec<(PathBuf, String)> = loaded.files.iter().map(|f| (f.path.clone(), f.text.clone())).collect();
+    if let Err(error) = accepted.save(&files, at) {
+        tracing::warn!(error = %super::with_source(&error), "the accepted configuration is not kept");
+    }
+}
+
+fn needs_restart(before: &Loaded, after: &Loaded) -> Vec<&'static str> {
+    let (b, a) = (&before.settings, &after.settings);
+    [
+        ("[node]", b.node == a.node),
+        ("[dns]", b.dns == a.dns),
+        ("[store] path", b.store.path == a.store.path),
+        ("[admin] listen", b.admin.listen == a.admin.listen),
+        ("[telemetry]", b.telemetry == a.telemetry),
+    ]
+    .into_iter()
+    .filter_map(|(name, same)| (!same).then_some(name))
+    .collect()
+}

@@ -1,0 +1,68 @@
+//! The verb `serve`: from arguments to a running node, and from its end to an exit code.
+
+use std::{process::ExitCode, sync::Arc};
+
+use super::{Exit, Node, StartError, boot, map, service, with_source};
+use crate::{
+    cli::ServeArgs,
+    config,
+    store::bus::InProcessBus,
+    telemetry::log,
+};
+
+/// The configuration was never right (sysexits.h EX_CONFIG): restarting does not mend it.
+const EXIT_CONFIG: u8 = 78;
+/// Threads of the control loop, the probes and everything beside the doors and the admin API.
+const THREADS_MIN: usize = 2;
+
+/// Runs a node until it is asked to stop.
+#[must_use]
+pub fn serve(args: &ServeArgs) -> ExitCode {
+    let asked = (args.node.as_ref().map(ToString::to_string), args.region.as_ref().map(ToString::to_string));
+    let env = move |name: &str| match name {
+        "WAYSHIFT_NODE" => asked.0.clone().or_else(|| map::environment(name)),
+        "WAYSHIFT_REGION" => asked.1.clone().or_else(|| map::environment(name)),
+        _ => map::environment(name),
+    };
+    let boot = match boot::boot(boot::find(args.config.clone()), Arc::new(env), args.strict_config) {
+        Ok(boot) => boot,
+        Err(none) => {
+            eprintln!("{none}");
+            return EXIT_CONFIG.into();
+        }
+    };
+    start_log(args, &boot.loaded);
+    match &boot.stale {
+        Some(problems) => tracing::error!(
+            file = %boot.file.display(),
+            "the configuration file has problems; the last accepted configuration serves instead\n{problems}"
+        ),
+        None => boot.loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
+    }
+    let threads = std::thread::available_parallelism().map_or(THREADS_MIN, |n| n.get().max(THREADS_MIN));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
+    let exit = match runtime {
+        Ok(runtime) => runtime.block_on(run(boot)),
+        Err(error) => Err(StartError::Threads(error)),
+    };
+    match exit {
+        Ok(Exit::Asked) => ExitCode::SUCCESS,
+        Ok(Exit::Broken(_)) => ExitCode::FAILURE,
+        Err(error) => {
+            tracing::error!(error = %with_source(&error), "the node did not start");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(boot: boot::Boot) -> Result<Exit, StartError> {
+    let node = Node::start(boot, Arc::new(InProcessBus::default())).await?;
+    Ok(node.run(service::asked_to_stop()).await)
+}
+
+fn start_log(args: &ServeArgs, loaded: &config::Loaded) {
+    let (configured, format) = map::log(loaded.settings.telemetry.log);
+    // The command line has checked the word.
+    let level = args.log_level.as_deref().and_then(|word| word.parse().ok()).unwrap_or(configured);
+    log::start(level, format);
+}

@@ -1,0 +1,81 @@
+//! A vantage without doors: probes and votes, nothing else. The demo runs two beside its node.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    bridge,
+    core::{Core, CoreParts, INBOX_MAX},
+};
+use crate::{
+    admin::Recent,
+    clock::Clock,
+    control::Identity,
+    model::{Fleet, Memory},
+    probe,
+    store::{BallotBus, Durable},
+    telemetry::Metrics,
+};
+
+/// Probes one fleet from one place, and publishes what it thinks.
+pub struct Vantage {
+    tasks: JoinSet<&'static str>,
+    stop: CancellationToken,
+    _fleet: watch::Sender<Arc<Fleet>>,
+    _durable: watch::Sender<Arc<Durable>>,
+}
+
+impl Vantage {
+    /// Begins to probe.
+    #[must_use]
+    pub fn start(identity: Identity, fleet: Arc<Fleet>, bus: Arc<dyn BallotBus>) -> Self {
+        let (clock, stop, mut tasks) = (Clock::start(), CancellationToken::new(), JoinSet::new());
+        let (durable, durable_seen) = watch::channel(Arc::default());
+        let name = identity.node.clone();
+        let (core, handle) = Core::new(CoreParts {
+            identity,
+            fleet: Arc::clone(&fleet),
+            memory: Memory::default(),
+            clock,
+            bus,
+            durable: durable_seen,
+            announce: Box::new(|_| ()),
+            persist: Box::new(|_| ()),
+        });
+        let (fleet, fleet_seen) = watch::channel(fleet);
+        let (observed_in, observed) = mpsc::channel(INBOX_MAX);
+        let (_, asks) = mpsc::channel(1);
+        let metrics = Metrics::new().0.probe;
+        bridge::observations(&mut tasks, observed, handle.inbox, Arc::new(Recent::new()), fleet_seen.clone());
+        let settings = probe::Settings::new(name);
+        let runner = probe::Runner::new(settings, fleet_seen, handle.tempi, observed_in, asks, clock, metrics);
+        let until = stop.child_token();
+        tasks.spawn(async move {
+            runner.run(until).await;
+            "probes"
+        });
+        let until = stop.child_token();
+        tasks.spawn(async move {
+            core.run(until).await;
+            "control"
+        });
+        Self { tasks, stop, _fleet: fleet, _durable: durable }
+    }
+
+    /// Ends it.
+    pub async fn end(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Where something listens, in one line.
+#[must_use]
+pub fn listed(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

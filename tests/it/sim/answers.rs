@@ -1,0 +1,83 @@
+//! What the answers that follow from a snapshot must be: never empty, never down while something works.
+
+use std::sync::Arc;
+
+use wayshift::{
+    judge::Orders,
+    model::{Availability, Family, Health, LastGood, ServiceIx, Snapshot},
+    steer::{AnswerTable, Draw, Outcome, Picks, compile},
+};
+
+/// Services of up to so many endpoints have no pool that panics.
+const SMALL: usize = 4;
+
+/// Compiles as a node does and asks every service for both families.
+pub(super) fn check(
+    snapshot: &Arc<Snapshot>,
+    before: Option<&AnswerTable>,
+    remembered: &LastGood,
+    rng: &mut fastrand::Rng,
+) -> AnswerTable {
+    let table = compile(snapshot, before, remembered);
+    let orders = Orders::new(&snapshot.fleet, &snapshot.overrides);
+    for (ix, service) in snapshot.fleet.services() {
+        for family in Family::ALL {
+            let members = members(snapshot, &orders, ix, family);
+            let mut picks = Picks::new();
+            let draw = Draw { word: rng.u64(..), turn: rng.u32(..) };
+            let outcome = table.steering(ix).pick(family, draw, &mut picks);
+            let servable = |(_, order, _): &&Member| *order != Some(Availability::Down);
+            if members.is_empty() {
+                assert_eq!(outcome, Outcome::NoData, "answers: {} has no {family}", service.id);
+                continue;
+            }
+            assert!(
+                outcome == Outcome::Addresses || !members.iter().any(|member| servable(&member)),
+                "answers: {} {family} is empty: {members:?}",
+                service.id
+            );
+            // A large pool of which little works ignores health (DECIDING section 6, panic).
+            let panics =
+                members.len() > SMALL && members.iter().filter(|member| fine(member)).count() * 3 < members.len();
+            let works = !panics && members.iter().any(|member| fine(&member));
+            for seat in picks.seats() {
+                let of = |member: &&Member| member.0 == seat.endpoint;
+                let served: Vec<&Member> = members.iter().filter(of).collect();
+                assert!(served.iter().any(servable), "answers: {} answers what is ordered down", service.id);
+                let bad = |(_, order, health): &&Member| *health == Health::Down || *order == Some(Availability::Drain);
+                assert!(
+                    !works || !served.iter().all(bad),
+                    "answers: {} {family} answers {served:?} while {members:?}",
+                    service.id
+                );
+            }
+        }
+    }
+    table
+}
+
+fn fine((_, order, health): &&Member) -> bool {
+    order.is_none() && health.works()
+}
+
+type Member = (wayshift::model::EndpointIx, Option<Availability>, Health);
+
+/// The members of a service that have a family, with what is ordered and what counts.
+fn members(snapshot: &Snapshot, orders: &Orders<'_>, ix: ServiceIx, family: Family) -> Vec<Member> {
+    let fleet = &snapshot.fleet;
+    let mut members = Vec::new();
+    for arm in &fleet.service(ix).arms {
+        for (member, subject) in fleet.pool(arm.pool).members.iter().zip(&arm.subjects) {
+            let Some(verdict) = snapshot.verdict(*subject, family) else { continue };
+            let order = orders.in_membership(ix, arm.pool, member.endpoint).map(|order| order.action.word());
+            let (order, health) = match order {
+                Some("up") => (None, Health::Up),
+                Some("drain") => (Some(Availability::Drain), verdict.measured),
+                Some(_) => (Some(Availability::Down), verdict.measured),
+                None => (None, verdict.health),
+            };
+            members.push((member.endpoint, order, health));
+        }
+    }
+    members
+}

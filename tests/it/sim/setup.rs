@@ -1,0 +1,158 @@
+//! What a seed makes: nodes, endpoints, thresholds, quorum.
+
+use std::{collections::BTreeMap, net::Ipv6Addr, sync::Arc, time::Duration};
+
+use wayshift::{
+    control::Identity,
+    model::{
+        Addresses, Arm, Check, CheckIx, CheckKind, DnsName, Endpoint, EndpointIx, Fleet, Member, MinUp, Parts, Pool,
+        PoolAnswer, PoolIx, Quorum, Safety, Service, Startup, Steer, Thresholds, VerdictPolicy, Weight, WhenNone,
+        Window, Zone,
+    },
+};
+
+/// Drawn once from the seed.
+#[derive(Debug, Clone)]
+pub(super) struct Setup {
+    pub nodes: Vec<Identity>,
+    pub endpoints: usize,
+    pub providers: usize,
+    pub regions: usize,
+    pub dual: bool,
+    pub check: Check,
+    pub policy: VerdictPolicy,
+    pub when_none: WhenNone,
+}
+
+/// A configuration: a reload brings another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Version {
+    pub endpoints: usize,
+    pub revision: u64,
+}
+
+impl Setup {
+    pub(super) fn draw(rng: &mut fastrand::Rng) -> Self {
+        let (providers, regions) = (rng.usize(1..=3), rng.usize(1..=3));
+        let nodes: Vec<Identity> = (0..rng.usize(1..=5))
+            .map(|i| Identity {
+                node: format!("n{i}").parse().unwrap(),
+                region: (rng.u8(0..8) > 0).then(|| format!("r{}", i % regions).parse().unwrap()),
+                provider: (rng.u8(0..8) > 0).then(|| format!("p{}", i % providers).parse().unwrap()),
+            })
+            .collect();
+        let interval = Duration::from_millis(rng.u64(1..=5) * 1000);
+        let check = Check {
+            id: "web".parse().unwrap(),
+            kind: CheckKind::Tcp { port: 80 },
+            interval,
+            timeout: Duration::from_millis(800).min(interval * 8 / 10),
+            recheck: Duration::from_millis(rng.u64(1..=3) * 1000),
+            thresholds: Thresholds {
+                rise: rng.u8(1..=3),
+                fall: rng.u8(1..=3),
+                window: (rng.u8(0..4) == 0).then_some(Window { failures: 3, of: 8 }),
+            },
+            cooldown: Duration::from_secs(rng.u64(0..=10)),
+            inverted: false,
+            revision: 1,
+        };
+        let quorum = match rng.u8(0..6) {
+            0 => Quorum::Any,
+            1 => Quorum::All,
+            2 => Quorum::Count(rng.u16(1..=2)),
+            _ => Quorum::Majority,
+        };
+        let policy = VerdictPolicy {
+            quorum,
+            min_vantages: rng.u16(1..=3),
+            stale_after: Duration::from_secs(10),
+            startup: if rng.u8(0..5) == 0 { Startup::Unknown } else { Startup::LastKnown },
+        };
+        let when_none = if rng.bool() { WhenNone::ServeAll } else { WhenNone::LastGood };
+        let dual = rng.bool();
+        Self { nodes, endpoints: rng.usize(6..=9), providers, regions, dual, check, policy, when_none }
+    }
+
+    pub(super) fn first(&self) -> Version {
+        Version { endpoints: self.endpoints, revision: 1 }
+    }
+
+    /// Pools `a` (even), `b` (odd) and `c` (the first three); services `one` = a, b; `two` = b, a; `three` = c.
+    pub(super) fn fleet(&self, version: &Version) -> Arc<Fleet> {
+        let endpoint = |i: usize| {
+            let (v4, v6) = ([192, 0, 2, i as u8].into(), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, i as u16));
+            Endpoint {
+                id: format!("e{i}").parse().unwrap(),
+                provider: format!("p{}", i % self.providers).parse().unwrap(),
+                region: format!("r{}", i % self.regions).parse().unwrap(),
+                addresses: if self.dual && i % 3 != 2 { Addresses::Both(v4, v6) } else { Addresses::V4(v4) },
+                weight: Weight(1),
+                capacity: None,
+                labels: BTreeMap::from([("half".into(), format!("h{}", i % 2))]),
+                check_at: None,
+                check: None,
+                alias: None,
+            }
+        };
+        let pool = |id: &str, check, taken: &dyn Fn(usize) -> bool| Pool {
+            id: id.parse().unwrap(),
+            members: (0..version.endpoints)
+                .filter(|i| taken(*i))
+                .map(|i| Member { endpoint: EndpointIx::new(i), weight: Weight(1) })
+                .collect(),
+            answer: PoolAnswer::All,
+            count: 8,
+            min_up: MinUp::Auto,
+            check,
+            implicit: false,
+        };
+        let service = |id: &str, pools: &[usize]| Service {
+            id: id.parse().unwrap(),
+            names: Box::new([format!("{id}.example").parse::<DnsName>().unwrap()]),
+            arms: (pools.iter())
+                .map(|pool| Arm { pool: PoolIx::new(*pool), weight: Weight(1), subjects: Box::default() })
+                .collect(),
+            steer: Steer::Failover,
+            ttl: 30,
+            when_none: self.when_none,
+            last_resort: None,
+            check: None,
+            owner: None,
+            runbook: None,
+        };
+        let web = Check { revision: version.revision, ..self.check.clone() };
+        let other = Check { id: "other".parse().unwrap(), ..self.check.clone() };
+        Fleet::assemble(Parts {
+            zones: vec![Zone { apex: "example".parse().unwrap(), negative_ttl: 30, nodes: BTreeMap::new() }],
+            checks: vec![web, other],
+            endpoints: (0..version.endpoints).map(endpoint).collect(),
+            pools: vec![
+                pool("a", None, &|i| i % 2 == 0),
+                pool("b", None, &|i| i % 2 == 1),
+                pool("c", Some(CheckIx::new(1)), &|i| i < 3),
+            ],
+            services: vec![service("one", &[0, 1]), service("two", &[1, 0]), service("three", &[2])],
+            default_check: Some(CheckIx::new(0)),
+            verdict: self.policy.clone(),
+            safety: Safety::default(),
+            ..Parts::default()
+        })
+        .unwrap()
+    }
+
+    /// DECIDING section 2: the longest time from an endpoint's death to its verdict, in milliseconds; with the
+    /// interval's jitter of 5 %.
+    pub(super) fn detection_ms(&self) -> u64 {
+        let ms = |duration: Duration| duration.as_millis() as u64;
+        let (check, fall) = (&self.check, u64::from(self.check.thresholds.fall));
+        let recheck = ms(check.recheck.min(check.interval));
+        ms(check.interval) * 105 / 100 + fall * ms(check.timeout) + (fall - 1) * recheck + 1_000 + 3_000
+    }
+
+    /// The longest time from an endpoint's return to its verdict.
+    pub(super) fn recovery_ms(&self) -> u64 {
+        let (interval, rise) = (self.check.interval.as_millis() as u64, u64::from(self.check.thresholds.rise));
+        interval * (rise + 1) * 105 / 100 + self.check.cooldown.as_millis() as u64 + 4_000
+    }
+}

@@ -1,0 +1,390 @@
+//! Everything around the nodes: truth, network, store, time and chance.
+
+use std::{collections::HashSet, sync::Arc};
+
+use wayshift::{
+    control::{Input, Step},
+    model::{Action, Ballot, Family, Fleet, Health, Memory, Outcome, Override, OverrideId, Selector, Wall, Weight},
+};
+
+use super::{
+    answers,
+    node::{BASE, Fault, Node, failed, own_fault},
+    rules,
+    setup::{Setup, Version},
+};
+
+/// Milliseconds of one tick; not below the shortest pause between two ballots.
+const TICK: u64 = 200;
+const CALM: u64 = 90_000;
+const STORM: u64 = 150_000;
+/// Longer than twice the longest life of an override here.
+const QUIET: u64 = 120_000;
+
+pub(super) struct World {
+    seed: u64,
+    rng: fastrand::Rng,
+    t: u64,
+    setup: Setup,
+    nodes: Vec<Node>,
+    /// By endpoint; dead for all.
+    dead: Vec<bool>,
+    blackout: bool,
+    /// (region of a vantage, endpoint).
+    cut_links: HashSet<(usize, usize)>,
+    /// (from, to) for ballots.
+    cut_peers: HashSet<(usize, usize)>,
+    stormy: bool,
+    mail: Vec<(u64, usize, Input)>,
+    store: (u64, Vec<Override>),
+    version: Version,
+    made: u128,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let setup = Setup::draw(&mut rng);
+        let version = setup.first();
+        let fleet = setup.fleet(&version);
+        let nodes = setup.nodes.iter().map(|me| Node {
+            me: me.clone(),
+            run: None,
+            back_at: 0,
+            disk: Memory::default(),
+            offset: 0,
+            fault: Fault::None,
+            fleet: Arc::clone(&fleet),
+            generation: 0,
+            dropped: HashSet::new(),
+        });
+        Self {
+            nodes: nodes.collect(),
+            dead: vec![false; setup.endpoints + 4],
+            seed,
+            rng,
+            t: 0,
+            setup,
+            blackout: false,
+            cut_links: HashSet::new(),
+            cut_peers: HashSet::new(),
+            stormy: false,
+            mail: Vec::new(),
+            store: (0, Vec::new()),
+            version,
+            made: 0,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        self.calm();
+        self.stormy = true;
+        while self.t < CALM + STORM {
+            if self.rng.u8(0..6) == 0 {
+                self.mischief();
+            }
+            self.tick();
+        }
+        self.quiet();
+    }
+
+    /// DESIGN section 7: an endpoint dies, and comes back; a vantage breaks, and nobody follows it.
+    fn calm(&mut self) {
+        self.pass(20_000);
+        self.expect("calm: all are up", |_| Some(true));
+        let victim = self.rng.usize(0..self.setup.endpoints);
+        self.dead[victim] = true;
+        self.pass(self.setup.detection_ms() + 2 * TICK);
+        self.expect("calm: the dead one is out within the bound", |endpoint| Some(endpoint != victim));
+        self.dead[victim] = false;
+        self.pass(self.setup.recovery_ms());
+        self.expect("calm: it is back", |_| Some(true));
+        let regions: HashSet<_> = self.setup.nodes.iter().map(|node| node.region.clone()).collect();
+        let broken = self.rng.usize(0..self.nodes.len());
+        let alone = self.setup.nodes.iter().filter(|node| node.region == self.setup.nodes[broken].region).count() == 1;
+        // Others must be the majority in any count.
+        if regions.len() >= 3 && alone && self.setup.policy.quorum == wayshift::model::Quorum::Majority {
+            self.nodes[broken].fault = Fault::Network;
+            self.pass(self.setup.detection_ms() + 20_000);
+            self.expect("calm: a broken vantage takes nothing out", |_| Some(true));
+            self.nodes[broken].fault = Fault::None;
+        }
+        self.pass(CALM.saturating_sub(self.t));
+    }
+
+    fn quiet(&mut self) {
+        self.stormy = false;
+        self.blackout = false;
+        self.cut_links.clear();
+        self.cut_peers.clear();
+        let most = self.rng.usize(0..=2);
+        for endpoint in 0..self.dead.len() {
+            self.dead[endpoint] = endpoint < most;
+        }
+        for node in &mut self.nodes {
+            (node.fault, node.offset, node.back_at) = (Fault::None, 0, node.back_at.min(self.t));
+        }
+        let fleet = self.setup.fleet(&self.version);
+        self.reload(&fleet);
+        self.send_store();
+        self.pass(QUIET);
+        let known: HashSet<usize> = (0..self.version.endpoints).collect();
+        self.expect("quiet: verdicts are the truth", |endpoint| known.contains(&endpoint).then_some(most <= endpoint));
+        let digests: HashSet<_> =
+            self.nodes.iter().map(|node| node.run.as_ref().unwrap().controller.snapshot().digest).collect();
+        assert_eq!(digests.len(), 1, "quiet: all nodes agree");
+        for node in &self.nodes {
+            assert!(
+                node.run.as_ref().unwrap().controller.snapshot().overrides.is_empty(),
+                "quiet: all overrides have ended"
+            );
+        }
+    }
+
+    fn pass(&mut self, ms: u64) {
+        let end = self.t + ms;
+        while self.t < end {
+            self.tick();
+        }
+    }
+
+    /// What every running node measures: up, down, or either.
+    fn expect(&self, what: &str, truth: impl Fn(usize) -> Option<bool>) {
+        for node in &self.nodes {
+            let snapshot = node.run.as_ref().unwrap().controller.snapshot();
+            for (target, verdict) in rules::verdicts(snapshot) {
+                let endpoint: usize = target.subject.endpoint.as_str()[1..].parse().unwrap();
+                let Some(up) = truth(endpoint) else { continue };
+                let right = if up { verdict.measured.works() } else { verdict.measured == Health::Down };
+                assert!(
+                    right,
+                    "{what}: seed {} t {} node {} {target}: {verdict:?}\n{:#?}",
+                    self.seed, self.t, node.me.node, self.setup
+                );
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        self.t += TICK;
+        let t = self.t;
+        let mut due: Vec<(u64, usize, Input)> = Vec::new();
+        let (now, later) = std::mem::take(&mut self.mail).into_iter().partition(|(at, ..)| *at <= t);
+        due.extend::<Vec<_>>(now);
+        self.mail = later;
+        for (_, to, input) in due {
+            let node = &mut self.nodes[to];
+            if let Input::Reloaded(fleet) = &input {
+                node.fleet = Arc::clone(fleet);
+            }
+            if let Some(run) = &mut node.run {
+                run.inbox.push(input);
+            }
+        }
+        for at in 0..self.nodes.len() {
+            self.live(at);
+        }
+    }
+
+    fn live(&mut self, at: usize) {
+        let t = self.t;
+        if self.nodes[at].run.is_none() {
+            if t < self.nodes[at].back_at {
+                return;
+            }
+            let step = self.nodes[at].start(t);
+            let now = self.nodes[at].now(t);
+            self.follow(at, now, step, true);
+            let list = (self.store.0, self.store.1.clone().into());
+            let shared = Input::Shared { epoch: "one".into(), generation: list.0, overrides: list.1 };
+            self.mail.push((t + self.rng.u64(0..3_000), at, shared));
+        }
+        let now = self.nodes[at].now(t);
+        let region = at % self.setup.regions;
+        let (dead, links, blackout) = (&self.dead, &self.cut_links, self.blackout);
+        let node = &mut self.nodes[at];
+        let (fault, clock_right) = (node.fault, node.offset == 0);
+        let Some(run) = &mut node.run else { return };
+        run.probe(t, now, &self.setup, &mut self.rng, |endpoint, family| match fault {
+            Fault::Resources => own_fault(),
+            Fault::NoV6 if family == Family::V6 => failed(),
+            Fault::Network => failed(),
+            Fault::None | Fault::NoV6 if dead[endpoint] || blackout || links.contains(&(region, endpoint)) => failed(),
+            Fault::None | Fault::NoV6 => Outcome::Pass,
+        });
+        let inputs = std::mem::take(&mut run.inbox);
+        if inputs.is_empty() && run.wake_at.is_none_or(|wake| now.mono < wake) {
+            return;
+        }
+        run.note(now, clock_right, &inputs, &node.me.node);
+        let step = run.controller.step(now, inputs);
+        self.follow(at, now, step, false);
+    }
+
+    /// What the node's shell would do, and the rules.
+    fn follow(&mut self, at: usize, now: wayshift::model::Now, mut step: Step, first: bool) {
+        let t = self.t;
+        {
+            let _named = Where(self.seed, t, at);
+            rules::after(&mut self.nodes[at], t, now, &self.setup, &step, first);
+        }
+        let node = &mut self.nodes[at];
+        let run = node.run.as_mut().unwrap();
+        run.wake_at = step.wake_at;
+        if let Some(tempi) = step.tempi.take() {
+            run.tempi = tempi;
+        }
+        if let Some(snapshot) = &step.snapshot {
+            let _named = Where(self.seed, t, at);
+            run.table = Some(answers::check(snapshot, run.table.as_ref(), &node.disk.last_good, &mut self.rng));
+        }
+        if step.snapshot.is_some() || t % 5_000 == 0 {
+            let last_good = run.table.as_ref().map(|table| table.last_good()).unwrap_or_default();
+            node.disk = run.controller.memory(now, last_good);
+        }
+        if let Some(ballot) = step.ballot {
+            self.post(at, ballot);
+        }
+    }
+
+    fn post(&mut self, from: usize, ballot: Ballot) {
+        for to in 0..self.nodes.len() {
+            let lost = self.stormy && self.rng.u8(0..4) == 0;
+            if lost || self.cut_peers.contains(&(from, to)) {
+                continue;
+            }
+            let delay = if self.stormy { self.rng.u64(0..3_000) } else { self.rng.u64(0..300) };
+            self.mail.push((self.t + delay, to, Input::Heard(ballot.clone())));
+            if self.stormy && self.rng.u8(0..20) == 0 {
+                self.mail.push((self.t + delay + 12_000, to, Input::Heard(ballot.clone())));
+            }
+        }
+    }
+
+    fn send_store(&mut self) {
+        let list: Arc<[Override]> = self.store.1.clone().into();
+        for to in 0..self.nodes.len() {
+            let copies = if self.stormy { self.rng.u64(1..=2) } else { 1 };
+            for _ in 0..copies {
+                let shared =
+                    Input::Shared { epoch: "one".into(), generation: self.store.0, overrides: Arc::clone(&list) };
+                self.mail.push((self.t + self.rng.u64(0..4_000), to, shared));
+            }
+        }
+    }
+
+    fn reload(&mut self, fleet: &Arc<Fleet>) {
+        // The newest configuration wins on every node, whenever it gets there.
+        self.mail.retain(|(_, _, input)| !matches!(input, Input::Reloaded(_)));
+        for to in 0..self.nodes.len() {
+            self.mail.push((self.t + self.rng.u64(0..5_000), to, Input::Reloaded(Arc::clone(fleet))));
+        }
+    }
+
+    fn mischief(&mut self) {
+        let (endpoint, node) = (self.rng.usize(0..self.setup.endpoints), self.rng.usize(0..self.nodes.len()));
+        let other = self.rng.usize(0..self.nodes.len());
+        let region = self.rng.usize(0..self.setup.regions);
+        match self.rng.u8(0..20) {
+            0..=3 => self.dead[endpoint] = !self.dead[endpoint],
+            4..=6 => toggle(&mut self.cut_links, (region, endpoint)),
+            7 => self.blackout = !self.blackout && self.rng.bool(),
+            8 | 9 => {
+                let faults = [Fault::None, Fault::None, Fault::Network, Fault::Resources, Fault::NoV6];
+                self.nodes[node].fault = faults[self.rng.usize(0..faults.len())];
+            }
+            10 => {
+                self.nodes[node].run = None;
+                self.nodes[node].back_at = self.t + self.rng.u64(0..20_000);
+            }
+            11 | 12 => {
+                let hours = [0, 0, 3_600_000, -3_600_000, 5_000, -5_000, 60_000, -60_000];
+                self.nodes[node].offset = hours[self.rng.usize(0..hours.len())];
+            }
+            13 | 14 => toggle(&mut self.cut_peers, (node, other)),
+            15..=17 => self.order(),
+            18 => {
+                let endpoints = self.setup.endpoints - self.rng.usize(0..=2);
+                self.version = Version { endpoints, revision: self.rng.u64(1..=3) };
+                let fleet = self.setup.fleet(&self.version);
+                self.reload(&fleet);
+            }
+            _ => self.send_store(),
+        }
+    }
+
+    /// A person makes, extends or ends an override, by a right clock.
+    fn order(&mut self) {
+        let now = Wall(BASE + self.t);
+        self.store.0 += 1;
+        let kept = self.store.1.len();
+        self.store.1.retain(|order| now.0 < order.expires.0 + 30_000);
+        let pick = (kept > 0).then(|| self.rng.usize(0..kept)).filter(|at| *at < self.store.1.len());
+        let life = self.rng.u64(5_000..40_000);
+        match (self.rng.u8(0..5), pick) {
+            (0, Some(at)) => {
+                self.store.1.remove(at);
+            }
+            (1, Some(at)) if now < self.store.1[at].expires => {
+                self.store.1[at].expires = Wall(now.0 + life);
+                if self.store.1[at].expires <= self.store.1[at].from {
+                    self.store.1[at].expires = Wall(self.store.1[at].from.0 + 1_000);
+                }
+            }
+            _ => {
+                let action = match self.rng.u8(0..8) {
+                    0 => Action::Up,
+                    1 | 2 => Action::Drain,
+                    3 | 4 => Action::Down,
+                    5 => Action::Weight(Weight(self.rng.u16(0..3))),
+                    6 => Action::Pin("b".parse().unwrap()),
+                    _ => Action::Freeze,
+                };
+                let targets = [
+                    "all",
+                    "provider:p0",
+                    "region:r*",
+                    "region:r1",
+                    "endpoint:e1",
+                    "endpoint:e2",
+                    "pool:a",
+                    "service:one",
+                    "label:half=h1",
+                ];
+                let target: Selector = targets[self.rng.usize(0..targets.len())].parse().unwrap();
+                let from = if self.rng.u8(0..4) == 0 { now.0 + self.rng.u64(0..8_000) } else { now.0 };
+                self.made += 1;
+                self.store.1.push(Override {
+                    id: OverrideId::new(ulid::Ulid(self.made)),
+                    action,
+                    target,
+                    reason: "a storm".into(),
+                    author: "sim".into(),
+                    created: now,
+                    from: Wall(from),
+                    expires: Wall(from + life),
+                    forced: true,
+                    generation: self.store.0,
+                });
+            }
+        }
+        self.send_store();
+    }
+}
+
+fn toggle<T: Eq + std::hash::Hash>(set: &mut HashSet<T>, entry: T) {
+    if !set.remove(&entry) {
+        set.insert(entry);
+    }
+}
+
+/// Says where a rule broke.
+struct Where(u64, u64, usize);
+
+impl Drop for Where {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("seed {} at {} ms on node n{}", self.0, self.1, self.2);
+        }
+    }
+}
