@@ -13,6 +13,8 @@ mod handler;
 mod message;
 mod names;
 pub mod read;
+#[cfg(test)]
+mod sample;
 mod tcp;
 mod udp;
 pub mod write;

@@ -77,6 +77,10 @@ impl Door {
     pub(super) async fn serve(self, listeners: Vec<std::net::TcpListener>) {
         let door = Arc::new(self);
         let mut loops = JoinSet::new();
+        if listeners.is_empty() {
+            // No address is no fault: the door stays shut until the end.
+            door.stop.cancelled().await;
+        }
         for listener in listeners {
             loops.spawn(Arc::clone(&door).accept(listener));
         }

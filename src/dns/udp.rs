@@ -132,6 +132,25 @@ fn is_many(ip: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dns::sample;
+    use std::net::UdpSocket;
+
+    #[test]
+    fn what_stands_in_line_is_answered_before_the_end() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        client.connect(socket.local_addr().unwrap()).unwrap();
+        for id in 0..5 {
+            client.send(&sample::query(id)).unwrap();
+        }
+        serve(&Port::new(socket).unwrap(), sample::general(), &AtomicBool::new(true));
+        for id in 0..5 {
+            let mut reply = [0; 64];
+            assert_eq!(client.recv(&mut reply).unwrap(), 17);
+            assert_eq!(reply[1], id);
+        }
+    }
 
     #[test]
     fn replies_go_to_one_client_alone() {

@@ -256,6 +256,21 @@ fn replies_keep_to_the_size_that_both_sides_take() {
 }
 
 #[test]
+fn no_size_is_exceeded_by_an_octet() {
+    let mut desk = desk(Chaos::Hide);
+    let mut length = |size| {
+        let mut reply = Vec::new();
+        desk.answer(&with_edns(query("big", TXT), size).to_vec().unwrap(), &client(Proto::Udp), &mut reply);
+        reply.len()
+    };
+    let full = length(1232);
+    for size in 512..=1232_u16 {
+        let (length, limit) = (length(size), usize::from(size));
+        assert!(length <= limit && (length == full) == (full <= limit), "{length} octets within {size}");
+    }
+}
+
+#[test]
 fn the_question_comes_back_as_it_was_spelled() {
     let mut octets = query("www", A).to_vec().unwrap();
     octets[13..16].copy_from_slice(b"wWw");

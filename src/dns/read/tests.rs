@@ -1,7 +1,7 @@
 use super::*;
 use crate::dns::{
-    desk::{Chaos, Face},
     message::flag,
+    sample::FACE,
     write::{self, Own},
 };
 use data_encoding::HEXLOWER;
@@ -9,7 +9,6 @@ use proptest::prelude::*;
 
 /// One line for each packet: its name, its octets, and `drop`, `query` or the code it is refused with.
 const MALFORMED: &str = include_str!("../../../tests/data/dns/malformed.jsonl");
-const FACE: Face = Face { udp_size: 1232, nsid: None, chaos: Chaos::Hide };
 
 /// Header, question `www.example.test A IN`, and what is given behind.
 fn packet(flags: [u8; 2], counts: [u16; 4], behind: &[u8]) -> Vec<u8> {

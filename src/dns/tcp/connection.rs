@@ -177,3 +177,64 @@ fn whole(queries: &BytesMut) -> Option<usize> {
     let length = usize::from(u16::from_be_bytes(*prefix));
     (PREFIX + length <= queries.len()).then_some(length)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::{sample, tcp::Guests};
+    use std::{num::NonZeroUsize, sync::Mutex, time::Duration};
+    use tokio::{io::AsyncReadExt, net::TcpListener};
+
+    const FRAME: usize = PREFIX + 17;
+    const LIMITS: Limits = Limits {
+        connections: NonZeroUsize::MAX,
+        per_client: NonZeroUsize::MAX,
+        idle: Duration::from_secs(20),
+        query: Duration::from_secs(20),
+    };
+
+    fn frames(count: usize) -> BytesMut {
+        (0..count).flat_map(|id| [&[0, 17], sample::query(id as u8).as_slice()].concat()).collect()
+    }
+
+    fn desks() -> Desks {
+        Desks { all: vec![Mutex::new(sample::general())], next: 0.into() }
+    }
+
+    fn client() -> Client {
+        Client { address: ([192, 0, 2, 1], 4242).into(), proto: Proto::Tcp, keepalive: None }
+    }
+
+    #[test]
+    fn whole_queries_are_answered_together_and_within_bounds() {
+        let mut queries = frames(21);
+        queries.truncate(21 * FRAME - 1);
+        let mut replies = Vec::new();
+        assert!(matches!(some(&mut queries, &client(), &desks(), &mut replies), Ok(false)));
+        assert_eq!((replies.len(), queries.len()), (20 * FRAME, FRAME - 1));
+        let mut queries = frames(10_000);
+        replies.clear();
+        assert!(matches!(some(&mut queries, &client(), &desks(), &mut replies), Ok(true)));
+        assert!((REPLIES_MAX..REPLIES_MAX + FRAME).contains(&replies.len()));
+        assert_eq!(replies.len() + queries.len(), 10_000 * FRAME);
+    }
+
+    #[tokio::test]
+    async fn what_has_arrived_is_answered_before_the_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stop = CancellationToken::new();
+        stop.cancel();
+        // Which of two things that are ready comes first is left to chance, so there are many turns.
+        for _ in 0..20 {
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (stream, address) = listener.accept().await.unwrap();
+            client.write_all(&frames(3)).await.unwrap();
+            stream.readable().await.unwrap();
+            let guest = Guests::new(LIMITS, Default::default()).admit(address.ip());
+            serve(stream, address, &guest, &desks(), LIMITS, &stop).await;
+            let mut replies = Vec::new();
+            client.read_to_end(&mut replies).await.unwrap();
+            assert_eq!(replies.len(), 3 * FRAME);
+        }
+    }
+}
