@@ -18,10 +18,10 @@ use std::{
 };
 
 /// Nothing that is waited for takes longer, however slow the machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Polls until `ready` gives a value; panics with `what` after [`PATIENCE`].
-pub fn eventually<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(value) = ready() {
@@ -33,8 +33,8 @@ pub fn eventually<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
 }
 
 /// An HTTP endpoint that can be killed and revived on its address.
-pub struct Endpoint {
-    pub address: SocketAddr,
+pub(crate) struct Endpoint {
+    pub(crate) address: SocketAddr,
     shared: Arc<EndpointState>,
 }
 
@@ -47,7 +47,7 @@ struct EndpointState {
 
 impl Endpoint {
     /// Serves `200 ok` on a free port of `ip`.
-    pub fn start(ip: &str) -> Self {
+    pub(crate) fn start(ip: &str) -> Self {
         let ip: IpAddr = ip.parse().unwrap();
         let listener = TcpListener::bind((ip, 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -76,19 +76,19 @@ impl Endpoint {
         Self { address, shared }
     }
 
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.shared.alive.store(false, Ordering::SeqCst);
     }
 
-    pub fn revive(&self) {
+    pub(crate) fn revive(&self) {
         self.shared.alive.store(true, Ordering::SeqCst);
     }
 
-    pub fn answer_with(&self, status: u16) {
+    pub(crate) fn answer_with(&self, status: u16) {
         self.shared.status.store(status, Ordering::SeqCst);
     }
 
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.shared.requests.load(Ordering::SeqCst)
     }
 }
@@ -118,15 +118,15 @@ impl EndpointState {
 }
 
 /// A node process on loopback with a folder of its own.
-pub struct Node {
-    pub folder: tempfile::TempDir,
-    pub dns: SocketAddr,
+pub(crate) struct Node {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) dns: SocketAddr,
     child: Child,
     log: Arc<(Mutex<Vec<String>>, Condvar)>,
 }
 
 /// The binary under test.
-pub fn wayshift() -> Command {
+pub(crate) fn wayshift() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wayshift"));
     command.env_remove("WAYSHIFT_CONFIG").env_remove("WAYSHIFT_NODE_URL").env_remove("WAYSHIFT_TOKEN_FILE");
     command
@@ -134,18 +134,18 @@ pub fn wayshift() -> Command {
 
 impl Node {
     /// Writes `config` (with `[dns]`, `[store]` and `[admin]` added for this test) and starts a node that is ready.
-    pub fn start(config: &str) -> Self {
+    pub(crate) fn start(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self::start_in(folder, config)
     }
 
-    pub fn start_in(folder: tempfile::TempDir, config: &str) -> Self {
+    pub(crate) fn start_in(folder: tempfile::TempDir, config: &str) -> Self {
         write_config(folder.path(), config);
         Self::restart_in(folder)
     }
 
     /// Starts on what the folder holds.
-    pub fn restart_in(folder: tempfile::TempDir) -> Self {
+    pub(crate) fn restart_in(folder: tempfile::TempDir) -> Self {
         let mut child = wayshift()
             .args(["serve", "--config"])
             .arg(folder.path().join("wayshift.toml"))
@@ -173,7 +173,7 @@ impl Node {
     }
 
     /// The first log line with `text`, when it comes.
-    pub fn logged(&mut self, text: &str) -> String {
+    pub(crate) fn logged(&mut self, text: &str) -> String {
         let begun = Instant::now();
         loop {
             let mut lines = self.log.0.lock().unwrap();
@@ -190,35 +190,35 @@ impl Node {
         }
     }
 
-    pub fn log_text(&self) -> String {
+    pub(crate) fn log_text(&self) -> String {
         self.log.0.lock().unwrap().join("\n")
     }
 
-    pub fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("wayshift.toml")
     }
 
     /// Replaces the configuration file; nothing is reloaded by that.
-    pub fn write(&self, config: &str) {
+    pub(crate) fn write(&self, config: &str) {
         write_config(self.folder.path(), config);
     }
 
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("admin.sock")
     }
 
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Runs a client verb against this node.
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         let socket = self.socket();
         wayshift().args(arguments).arg("--socket").arg(socket).stdin(Stdio::null()).output().unwrap()
     }
 
     /// Runs a client verb that must succeed; its standard output.
-    pub fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "wayshift {arguments:?}: {}\n{out}\n{err}", output.status);
@@ -226,38 +226,38 @@ impl Node {
     }
 
     /// A client verb's JSON.
-    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let mut all = arguments.to_vec();
         all.extend(["-o", "json"]);
         serde_json::from_str(&self.ok(&all)).unwrap()
     }
 
-    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+    pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.pid()).unwrap());
         nix::sys::signal::kill(pid, signal).unwrap();
     }
 
     /// kill -9 and the folder for the next start.
-    pub fn kill(mut self) -> tempfile::TempDir {
+    pub(crate) fn kill(mut self) -> tempfile::TempDir {
         let _ = self.child.kill();
         let _ = self.child.wait();
         std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
     }
 
     /// SIGTERM; the exit status.
-    pub fn stop(mut self) -> (std::process::ExitStatus, tempfile::TempDir) {
+    pub(crate) fn stop(mut self) -> (std::process::ExitStatus, tempfile::TempDir) {
         self.signal(nix::sys::signal::Signal::SIGTERM);
         let status = eventually("the node to end", || self.child.try_wait().unwrap());
         (status, std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap()))
     }
 
     /// What `dig` says.
-    pub fn dig(&self, arguments: &[&str]) -> String {
+    pub(crate) fn dig(&self, arguments: &[&str]) -> String {
         dig(self.dns, arguments)
     }
 
     /// `dig +short`, sorted.
-    pub fn short(&self, name: &str, kind: &str) -> Vec<String> {
+    pub(crate) fn short(&self, name: &str, kind: &str) -> Vec<String> {
         short(self.dns, name, kind)
     }
 }
@@ -283,7 +283,7 @@ fn write_config(folder: &Path, config: &str) {
 }
 
 /// What `dig` says, asked at an address.
-pub fn dig(at: SocketAddr, arguments: &[&str]) -> String {
+pub(crate) fn dig(at: SocketAddr, arguments: &[&str]) -> String {
     let output = Command::new("dig")
         .arg(format!("@{}", at.ip()))
         .args(["-p", &at.port().to_string(), "+tries=3", "+time=3"])
@@ -294,15 +294,15 @@ pub fn dig(at: SocketAddr, arguments: &[&str]) -> String {
 }
 
 /// `dig +short`, sorted.
-pub fn short(at: SocketAddr, name: &str, kind: &str) -> Vec<String> {
+pub(crate) fn short(at: SocketAddr, name: &str, kind: &str) -> Vec<String> {
     let mut lines: Vec<String> =
-        dig(at, &["+short", "+norecurse", name, kind]).lines().map(str::to_owned).filter(|l| !l.starts_with(';')).collect();
+        dig(at, &["+short", name, kind]).lines().map(str::to_owned).filter(|l| !l.starts_with(';')).collect();
     lines.sort();
     lines
 }
 
 /// One query in wire form.
-pub fn query(name: &str, kind: u16, id: u16) -> Vec<u8> {
+pub(crate) fn query(name: &str, kind: u16, id: u16) -> Vec<u8> {
     let mut bytes = vec![];
     bytes.extend(id.to_be_bytes());
     bytes.extend([0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
@@ -313,7 +313,7 @@ pub fn query(name: &str, kind: u16, id: u16) -> Vec<u8> {
 }
 
 /// Sends one datagram and returns the reply's bytes.
-pub fn ask(at: SocketAddr, packet: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn ask(at: SocketAddr, packet: &[u8]) -> Option<Vec<u8>> {
     let local: SocketAddr = if at.is_ipv4() { ([127, 0, 0, 1], 0).into() } else { (std::net::Ipv6Addr::LOCALHOST, 0).into() };
     let socket = UdpSocket::bind(local).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
@@ -328,7 +328,7 @@ pub fn ask(at: SocketAddr, packet: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The IPv4 addresses of an answer whose owner names are pointers.
-pub fn v4_answers(reply: &[u8]) -> Vec<std::net::Ipv4Addr> {
+pub(crate) fn v4_answers(reply: &[u8]) -> Vec<std::net::Ipv4Addr> {
     use hickory_proto::rr::RData;
     let message = hickory_proto::op::Message::from_vec(reply).unwrap();
     message.answers.iter().filter_map(|record| if let RData::A(a) = &record.data { Some(a.0) } else { None }).collect()
