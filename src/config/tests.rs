@@ -79,13 +79,3 @@ fn large(services: usize, endpoints: usize, zones: usize) -> String {
     }
     text
 }
-
-#[test]
-#[ignore]
-fn look() {
-    let path = std::env::var("LOOK").unwrap();
-    match load(Path::new(&path), &|name| std::env::var(name).ok()) {
-        Ok(loaded) => println!("{}\n{:#}", loaded.warnings, loaded.effective()),
-        Err(problems) => println!("{problems}"),
-    }
-}
