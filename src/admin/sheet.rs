@@ -90,7 +90,12 @@ fn of_node(sheet: &mut Sheet, picture: &Picture<'_>, node: &NodeParts, condition
     let labels: Labels<'_> = &[("version", &view.version), ("node", view.id.as_str())];
     sheet.one("build_info", "The program", labels, 1.0);
     sheet.one("config_info", "The configuration in effect", &[("digest", &view.config)], 1.0);
-    sheet.one("config_stale", "The configuration in effect is not the file's", &[], flag(condition.config_stale.is_some()));
+    sheet.one(
+        "config_stale",
+        "The configuration in effect is not the file's",
+        &[],
+        flag(condition.config_stale.is_some()),
+    );
     if let Some(since) = condition.config_since {
         let help = "When the configuration in effect was accepted";
         sheet.one("config_last_reload_success_timestamp_seconds", help, &[], seconds(since));

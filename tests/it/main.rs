@@ -1,5 +1,7 @@
 //! Everything that is tested from outside: one binary, so that it links once.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub, reason = "tests panic")]
+
 mod dns_answers;
 mod dns_doors;
 mod dns_handler;

@@ -88,7 +88,7 @@ mod tests {
         let reader = async {
             let mut taken = [0; 4];
             for _ in 0..8 {
-                tokio::time::sleep(Duration::from_secs(19)).await;
+                sleep(Duration::from_secs(19)).await;
                 theirs.read_exact(&mut taken).await.unwrap();
             }
         };

@@ -154,11 +154,11 @@ impl StatusView {
         overrides.sort_by_key(|order| (order.expires, order.id.clone()));
         overrides.truncate(STATUS_LIST_MAX);
 
-        let stale =
-            condition.config_stale.iter().map(|why| format!("the configuration in effect is not the file's: {why}"));
-        let broken = condition.store_broken.iter().map(|why| format!("the store takes no changes: {why}"));
+        let stale = condition.config_stale.iter();
+        let broken = condition.store_broken.iter();
+        let known = |why: &&String| !condition.banners.contains(why);
         Self {
-            banners: broken.chain(stale).chain(condition.banners.iter().cloned()).collect(),
+            banners: broken.chain(stale).filter(known).chain(&condition.banners).cloned().collect(),
             counts,
             services,
             troubles: troubles.iter().map(|(ix, _)| EndpointView::of(picture, recent, *ix)).collect(),
