@@ -79,11 +79,8 @@ async fn play(args: &DemoArgs) -> anyhow::Result<()> {
     let running = Node::start(boot, Arc::clone(&bus)).await?;
     let mut vantages = Vec::new();
     for (name, region, provider) in VANTAGES {
-        let identity = Identity {
-            node: name.parse()?,
-            region: Some(region.parse()?),
-            provider: Some(provider.parse()?),
-        };
+        let identity =
+            Identity { node: name.parse()?, region: Some(region.parse()?), provider: Some(provider.parse()?) };
         vantages.push(Vantage::start(identity, Arc::clone(&fleet), Arc::clone(&bus)));
     }
     let story = Story::new(&running, socket, folder.path());

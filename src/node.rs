@@ -10,7 +10,7 @@ mod core;
 mod disk;
 mod herald;
 mod map;
-pub mod reload;
+mod reload;
 mod rooms;
 mod serve;
 mod service;
@@ -115,9 +115,11 @@ impl Node {
         let identity = map::identity(&settings.node);
         let (core, handle) = Core::new(core_parts(&boot, &disk, &herald, identity.clone(), clock, bus));
 
-        let doors = settings.node.roles.answer.then(|| {
-            Doors::bind(map::dns(&settings.dns), handle.live.clone(), Arc::clone(&metrics.dns))
-        });
+        let doors = settings
+            .node
+            .roles
+            .answer
+            .then(|| Doors::bind(map::dns(&settings.dns), handle.live.clone(), Arc::clone(&metrics.dns)));
         let doors = doors.transpose()?;
         let dns = doors.as_ref().map(Doors::local_addrs).unwrap_or_default();
 
@@ -166,7 +168,13 @@ impl Node {
         if settings.node.roles.probe {
             let probing = probe::Settings::new(settings.node.name.clone());
             let runner = probe::Runner::new(
-                probing, fleet_seen, handle.tempi.clone(), observed_in, asks, clock, Arc::clone(&metrics.probe),
+                probing,
+                fleet_seen,
+                handle.tempi.clone(),
+                observed_in,
+                asks,
+                clock,
+                Arc::clone(&metrics.probe),
             );
             let until = stop.child_token();
             tasks.spawn(async move {
@@ -268,7 +276,10 @@ impl Node {
     /// flight, and what is remembered is written.
     pub async fn run(mut self, until: impl Future<Output = ()>) -> Exit {
         let at = self.dns.first().map(ToString::to_string).unwrap_or_default();
-        let api = self.admin.iter().find_map(|local| if let admin::Local::Tcp(at) = local { Some(at.to_string()) } else { None });
+        let api = self
+            .admin
+            .iter()
+            .find_map(|local| if let admin::Local::Tcp(at) = local { Some(at.to_string()) } else { None });
         tracing::info!(dns = at, admin = api.unwrap_or_default(), "serving");
         service::ready(&format!("answering on {at}"));
         let exit = tokio::select! {

@@ -20,11 +20,11 @@ use axum::{
 use tokio::{net::TcpListener, task::JoinSet};
 
 /// One endpoint of the demo.
-pub struct Actor {
+pub(super) struct Actor {
     /// Its id in the configuration.
-    pub id: &'static str,
+    pub(super) id: &'static str,
     /// Where it serves.
-    pub address: SocketAddr,
+    pub(super) address: SocketAddr,
     tasks: JoinSet<()>,
     sick: Arc<AtomicBool>,
 }
@@ -33,7 +33,7 @@ pub struct Actor {
 ///
 /// # Errors
 /// The first that cannot be bound.
-pub async fn start(ids: &[&'static str]) -> io::Result<Vec<Actor>> {
+pub(super) async fn start(ids: &[&'static str]) -> io::Result<Vec<Actor>> {
     let mut actors = Vec::with_capacity(ids.len());
     for (last, id) in (1..).zip(ids) {
         let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 10, last), 0)).await?;
@@ -67,7 +67,7 @@ impl Actor {
     }
 
     /// Closes the port: connections are refused from now on.
-    pub async fn die(&mut self) {
+    pub(super) async fn die(&mut self) {
         self.tasks.shutdown().await;
     }
 
@@ -75,7 +75,7 @@ impl Actor {
     ///
     /// # Errors
     /// When another process has taken the port meanwhile.
-    pub async fn rise(&mut self) -> io::Result<()> {
+    pub(super) async fn rise(&mut self) -> io::Result<()> {
         let listener = TcpListener::bind(self.address).await?;
         self.serve(listener);
         Ok(())

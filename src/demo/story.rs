@@ -44,7 +44,7 @@ const QUERIES: usize = 40;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// What the story needs of the node.
-pub struct Story {
+pub(super) struct Story {
     dns: SocketAddr,
     admin: Option<SocketAddr>,
     socket: PathBuf,
@@ -56,10 +56,10 @@ type Answers = BTreeSet<IpAddr>;
 
 impl Story {
     /// About this node.
-    pub fn new(node: &Node, socket: PathBuf, folder: &Path) -> Self {
+    pub(super) fn new(node: &Node, socket: PathBuf, folder: &Path) -> Self {
         let tcp = |local: &Local| if let Local::Tcp(at) = local { Some(*at) } else { None };
         Self {
-            dns: node.dns().first().copied().unwrap_or((Ipv4Addr::LOCALHOST, 53).into()),
+            dns: node.dns().first().copied().unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 53).into()),
             admin: node.admin().iter().find_map(tcp),
             socket,
             folder: folder.to_owned(),
@@ -71,7 +71,11 @@ impl Story {
     ///
     /// # Errors
     /// The first step that did not happen.
-    pub async fn tell(&self, actors: &mut [Actor], snapshot: watch::Receiver<Arc<Snapshot>>) -> anyhow::Result<()> {
+    pub(super) async fn tell(
+        &self,
+        actors: &mut [Actor],
+        snapshot: watch::Receiver<Arc<Snapshot>>,
+    ) -> anyhow::Result<()> {
         let begun = Instant::now();
         self.introduce();
         step(begun, "six endpoints are probed by three vantages: eu-1, us-1 and ap-1");
@@ -101,7 +105,7 @@ impl Story {
     }
 
     /// What a person may do once the story is told.
-    pub fn goes_on(&self) {
+    pub(super) fn goes_on(&self) {
         line("");
         line("it goes on serving until you press Ctrl-C; the commands above work, and each endpoint can be made ill:");
         line(&format!("  grep check_at {}/wayshift.toml      # their addresses", self.folder.display()));
@@ -137,7 +141,10 @@ impl Story {
         self.wayshift(&order).await?;
         let drained = self.answers_when(|now| now.is_subset(before) && now.len() < before.len()).await?;
         let took = asked.elapsed();
-        step(begun, &format!("  {NAME} answers {} alone, {:.1} s after the command", said(&drained), took.as_secs_f64()));
+        step(
+            begun,
+            &format!("  {NAME} answers {} alone, {:.1} s after the command", said(&drained), took.as_secs_f64()),
+        );
         self.wayshift(&["restore", "provider:aws", "--yes"]).await?;
         self.answers_when(|now| now == before).await?;
         step(begun, &format!("● wayshift restore provider:aws: {NAME} answers {} again", said(before)));
@@ -191,14 +198,20 @@ impl Story {
             let mut reply = [0; 512];
             let length = timeout(PATIENCE, socket.recv(&mut reply)).await.context("no answer")??;
             let reply = Message::from_vec(&reply[..length])?;
-            all.extend(reply.answers.iter().filter_map(|r| if let RData::A(a) = &r.data { Some(IpAddr::V4(a.0)) } else { None }));
+            all.extend(
+                reply
+                    .answers
+                    .iter()
+                    .filter_map(|r| if let RData::A(a) = &r.data { Some(IpAddr::V4(a.0)) } else { None }),
+            );
         }
         Ok(all)
     }
 }
 
 async fn all_up(mut snapshot: watch::Receiver<Arc<Snapshot>>) -> anyhow::Result<()> {
-    let up = snapshot.wait_for(|snapshot| snapshot.verdicts.iter().flatten().all(|v| v.health == Health::Up && v.tally.up == 3));
+    let up = snapshot
+        .wait_for(|snapshot| snapshot.verdicts.iter().flatten().all(|v| v.health == Health::Up && v.tally.up == 3));
     timeout(PATIENCE, up).await.context("not every endpoint came up")??;
     Ok(())
 }

@@ -21,12 +21,12 @@ use crate::{
 };
 
 /// Probes asked for by people that may wait.
-pub const PROBE_REQUESTS_MAX: usize = 16;
+pub(super) const PROBE_REQUESTS_MAX: usize = 16;
 
 type Tasks = JoinSet<&'static str>;
 
 /// Results go to those who look at them, and to the controller.
-pub fn observations(
+pub(super) fn observations(
     tasks: &mut Tasks,
     mut observed: mpsc::Receiver<Observation>,
     inbox: mpsc::Sender<Input>,
@@ -56,7 +56,7 @@ pub fn observations(
 }
 
 /// An endpoint probed now.
-pub fn probe_requests(
+pub(super) fn probe_requests(
     tasks: &mut Tasks,
     mut requests: mpsc::Receiver<ProbeRequest>,
     asks: mpsc::Sender<ProbeNow>,
@@ -79,7 +79,7 @@ pub fn probe_requests(
 }
 
 /// A reload asked for over the API.
-pub fn reloads(
+pub(super) fn reloads(
     tasks: &mut Tasks,
     mut requests: mpsc::Receiver<ReloadRequest>,
     desk: mpsc::Sender<Ask>,
@@ -113,7 +113,7 @@ fn reloaded(done: Done) -> Reloaded {
 }
 
 /// Tokens follow the configuration: one that was taken out ends with the reload.
-pub fn tokens(
+pub(super) fn tokens(
     tasks: &mut Tasks,
     keys: Arc<Keys>,
     mut config: watch::Receiver<Arc<Loaded>>,
@@ -139,7 +139,7 @@ pub fn tokens(
 
 /// The configured tokens; without any, the one in the store's folder, which is made if it is not there.
 #[must_use]
-pub fn known_tokens(settings: &Settings) -> Vec<AdminToken> {
+pub(super) fn known_tokens(settings: &Settings) -> Vec<AdminToken> {
     if !settings.admin.tokens.is_empty() {
         return settings.admin.tokens.clone();
     }

@@ -18,7 +18,7 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Watches everything that can be wrong with a node.
-pub struct Conditions {
+pub(super) struct Conditions {
     stale: watch::Receiver<Option<Arc<Problems>>>,
     store: Option<watch::Receiver<Option<Arc<str>>>>,
     snapshot_file: watch::Receiver<Option<String>>,
@@ -32,7 +32,12 @@ pub struct Conditions {
 
 impl Conditions {
     /// Of this disk and configuration.
-    pub fn new(disk: &Disk, stale: &watch::Receiver<Option<Arc<Problems>>>, started: Wall, doors_bound: bool) -> Self {
+    pub(super) fn new(
+        disk: &Disk,
+        stale: &watch::Receiver<Option<Arc<Problems>>>,
+        started: Wall,
+        doors_bound: bool,
+    ) -> Self {
         let mut lasting = disk.notes.clone();
         lasting.extend(disk.broken.iter().map(|why| ("store-unusable", why.clone())));
         let conditions = Self {
@@ -52,12 +57,12 @@ impl Conditions {
 
     /// The newest value.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<Arc<Condition>> {
+    pub(super) fn watch(&self) -> watch::Receiver<Arc<Condition>> {
         self.out.subscribe()
     }
 
     /// Follows all sources until told to stop.
-    pub async fn run(
+    pub(super) async fn run(
         mut self,
         herald: Arc<Herald>,
         snapshot: watch::Receiver<Arc<Snapshot>>,
@@ -104,7 +109,8 @@ impl Conditions {
     fn found(&self) -> BTreeMap<&'static str, String> {
         let mut found: BTreeMap<_, _> = self.lasting.iter().cloned().collect();
         if let Some(problems) = self.stale.borrow().as_ref() {
-            let detail = format!("the configuration file has problems, the last accepted one serves: {}", problems.summary());
+            let detail =
+                format!("the configuration file has problems, the last accepted one serves: {}", problems.summary());
             found.insert("config-stale", detail);
         }
         if let Some(why) = self.store.as_ref().and_then(|store| store.borrow().clone()) {

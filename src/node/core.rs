@@ -23,55 +23,55 @@ use crate::{
 };
 
 /// Most inputs of one step; the rest waits for the next, which follows at once.
-pub const INPUTS_PER_STEP_MAX: usize = 4096;
+pub(super) const INPUTS_PER_STEP_MAX: usize = 4096;
 /// Inputs that may wait; probes wait for room beyond it.
-pub const INBOX_MAX: usize = 8192;
+pub(super) const INBOX_MAX: usize = 8192;
 /// Most services of one swap whose changed answers are told one by one. A change beyond it touches a fleet, and the
 /// verdicts that made it are told all the same.
-pub const ANSWER_EVENTS_MAX: usize = 1000;
+pub(super) const ANSWER_EVENTS_MAX: usize = 1000;
 /// The loop looks at its clock at least this often, whatever the controller asks for.
 const STEP_EVERY_MAX: Duration = Duration::from_secs(1);
 
 /// What a control loop is made of.
-pub struct CoreParts {
+pub(super) struct CoreParts {
     /// Who decides.
-    pub identity: Identity,
+    pub(super) identity: Identity,
     /// What exists at the start.
-    pub fleet: Arc<Fleet>,
+    pub(super) fleet: Arc<Fleet>,
     /// What was remembered.
-    pub memory: Memory,
+    pub(super) memory: Memory,
     /// Time.
-    pub clock: Clock,
+    pub(super) clock: Clock,
     /// The other vantages' ballots, and where ours goes.
-    pub bus: Arc<dyn BallotBus>,
+    pub(super) bus: Arc<dyn BallotBus>,
     /// The durable state.
-    pub durable: watch::Receiver<Arc<Durable>>,
+    pub(super) durable: watch::Receiver<Arc<Durable>>,
     /// Called with what happened, in order.
-    pub announce: Box<dyn FnMut(Vec<Event>) + Send>,
+    pub(super) announce: Box<dyn FnMut(Vec<Event>) + Send>,
     /// Writes the snapshot file. Called before overrides of a newer store generation are announced, so that "applied"
     /// means: survives a restart with the database gone.
-    pub persist: Box<dyn FnMut(&Memory) + Send>,
+    pub(super) persist: Box<dyn FnMut(&Memory) + Send>,
 }
 
 /// The ends of a control loop that others hold.
 #[derive(Clone)]
-pub struct CoreHandle {
+pub(super) struct CoreHandle {
     /// Observations and reloads go in here.
-    pub inbox: mpsc::Sender<Input>,
+    pub(super) inbox: mpsc::Sender<Input>,
     /// The newest picture.
-    pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
     /// What the doors read.
-    pub live: Live,
+    pub(super) live: Live,
     /// How soon targets are probed again.
-    pub tempi: watch::Receiver<Arc<Tempi>>,
+    pub(super) tempi: watch::Receiver<Arc<Tempi>>,
     /// What to write into the snapshot file.
-    pub memory: watch::Receiver<Arc<Memory>>,
+    pub(super) memory: watch::Receiver<Arc<Memory>>,
     /// Beats with every turn of the loop.
-    pub beat: watch::Receiver<Mono>,
+    pub(super) beat: watch::Receiver<Mono>,
 }
 
 /// The loop before it runs: a first snapshot is decided and compiled, so that doors have answers when they open.
-pub struct Core {
+pub(super) struct Core {
     controller: Controller,
     identity: Identity,
     clock: Clock,
@@ -92,7 +92,7 @@ pub struct Core {
 
 impl Core {
     /// Decides and compiles for the first time.
-    pub fn new(parts: CoreParts) -> (Self, CoreHandle) {
+    pub(super) fn new(parts: CoreParts) -> (Self, CoreHandle) {
         let CoreParts { identity, fleet, memory, clock, bus, durable, mut announce, mut persist } = parts;
         let (inbox_in, inbox) = mpsc::channel(INBOX_MAX);
         let now = clock.now();
@@ -121,7 +121,19 @@ impl Core {
             beat: beats,
         };
         let core = Self {
-            controller, identity, clock, bus, durable, announce, persist, inbox, snapshot, live, tempi, memory, beat,
+            controller,
+            identity,
+            clock,
+            bus,
+            durable,
+            announce,
+            persist,
+            inbox,
+            snapshot,
+            live,
+            tempi,
+            memory,
+            beat,
             heard: BTreeMap::new(),
             wake_at: with_store.wake_at.or(step.wake_at),
             fleet,
@@ -130,7 +142,7 @@ impl Core {
     }
 
     /// Runs until told to stop.
-    pub async fn run(mut self, until: CancellationToken) {
+    pub(super) async fn run(mut self, until: CancellationToken) {
         let mut ballots = self.bus.watch();
         let mut batch = Vec::new();
         let mut store_gone = false;
@@ -223,7 +235,8 @@ impl Core {
     fn swap(&mut self, snapshot: Arc<Snapshot>, events: &mut Vec<Event>) {
         let before = self.live.load();
         let none = LastGood::new();
-        let Ok(table) = catch_unwind(AssertUnwindSafe(|| crate::steer::compile(&snapshot, Some(&before), &none))) else {
+        let Ok(table) = catch_unwind(AssertUnwindSafe(|| crate::steer::compile(&snapshot, Some(&before), &none)))
+        else {
             tracing::error!(generation = snapshot.generation, "compiling panicked; the last table stays");
             return;
         };
@@ -243,11 +256,7 @@ impl Core {
 }
 
 fn shared(state: &Durable) -> Input {
-    Input::Shared {
-        epoch: state.epoch.clone(),
-        generation: state.generation,
-        overrides: Arc::clone(&state.overrides),
-    }
+    Input::Shared { epoch: state.epoch.clone(), generation: state.generation, overrides: Arc::clone(&state.overrides) }
 }
 
 /// What the swap changes for those who ask: one event for each service whose answers are others now.

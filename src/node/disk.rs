@@ -21,23 +21,23 @@ use crate::{
 };
 
 /// All of it, and what is wrong with it.
-pub struct Disk {
+pub(super) struct Disk {
     /// Overrides and audit: embedded, or detached when the database is not to be had.
-    pub store: Arc<dyn ControlStore>,
+    pub(super) store: Arc<dyn ControlStore>,
     /// The same, if it is the embedded one.
-    pub embedded: Option<Arc<Embedded>>,
+    pub(super) embedded: Option<Arc<Embedded>>,
     /// History.
-    pub journal: Arc<Journal>,
+    pub(super) journal: Arc<Journal>,
     /// What the last run remembered.
-    pub memory: Memory,
+    pub(super) memory: Memory,
     /// Writes the snapshot file.
-    pub keeper: Arc<Keeper>,
+    pub(super) keeper: Arc<Keeper>,
     /// Accepted configurations.
-    pub accepted: AcceptedFolder,
+    pub(super) accepted: AcceptedFolder,
     /// Why the store takes no writes.
-    pub broken: Option<String>,
+    pub(super) broken: Option<String>,
     /// What else a person should know: word and words.
-    pub notes: Vec<(&'static str, String)>,
+    pub(super) notes: Vec<(&'static str, String)>,
 }
 
 impl Disk {
@@ -45,7 +45,7 @@ impl Disk {
     ///
     /// # Errors
     /// [`StoreError::InUse`] alone: another process has this store, and two may not.
-    pub fn open(folder: &Path, now: Wall) -> Result<Self, StoreError> {
+    pub(super) fn open(folder: &Path, now: Wall) -> Result<Self, StoreError> {
         let mut notes = Vec::new();
         let opened = Embedded::open(folder, now);
         if let Err(error @ StoreError::InUse { .. }) = opened {
@@ -90,14 +90,14 @@ impl Disk {
 
 /// The one writer of the snapshot file.
 #[derive(Debug)]
-pub struct Keeper {
+pub(super) struct Keeper {
     file: Mutex<SnapshotFile>,
     trouble: watch::Sender<Option<String>>,
 }
 
 impl Keeper {
     /// Writes it; on disk when it returns. Trouble is shown and keeps the file there was.
-    pub fn save(&self, memory: &Memory) {
+    pub(super) fn save(&self, memory: &Memory) {
         let saved = self.file.lock().unwrap_or_else(PoisonError::into_inner).save(memory);
         let trouble = saved.err().map(|error| super::with_source(&error));
         self.trouble.send_if_modified(|known| {
@@ -112,7 +112,7 @@ impl Keeper {
 
     /// Why the last write did not happen.
     #[must_use]
-    pub fn trouble(&self) -> watch::Receiver<Option<String>> {
+    pub(super) fn trouble(&self) -> watch::Receiver<Option<String>> {
         self.trouble.subscribe()
     }
 }

@@ -9,19 +9,19 @@ use crate::{
 
 /// Where every event of the node goes, once.
 #[derive(Debug)]
-pub struct Herald {
+pub(super) struct Herald {
     journal: Arc<Journal>,
 }
 
 impl Herald {
     /// Tells through this journal, which shows to live streams what it numbers.
     #[must_use]
-    pub fn new(journal: Arc<Journal>) -> Self {
+    pub(super) fn new(journal: Arc<Journal>) -> Self {
         Self { journal }
     }
 
     /// Logs, numbers, keeps and shows. Never waits for the disk.
-    pub fn tell(&self, events: Vec<Event>) {
+    pub(super) fn tell(&self, events: Vec<Event>) {
         events.iter().for_each(log);
         self.journal.append(events);
     }

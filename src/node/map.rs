@@ -2,13 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use crate::{
-    config,
-    control::Identity,
-    dns,
-    store::journal,
-    telemetry::log,
-};
+use crate::{config, control::Identity, dns, store::journal, telemetry::log};
 
 pub(super) fn identity(node: &config::NodeSettings) -> Identity {
     Identity { node: node.name.clone(), region: node.region.clone(), provider: node.provider.clone() }
@@ -47,7 +41,7 @@ pub(super) fn keep(keep: config::Keep) -> journal::Keep {
 
 /// How the log looks, as the configuration says.
 #[must_use]
-pub fn log(settings: config::LogSettings) -> (tracing::Level, log::Format) {
+pub(super) fn log(settings: config::LogSettings) -> (tracing::Level, log::Format) {
     let level = match settings.level {
         config::LogLevel::Error => tracing::Level::ERROR,
         config::LogLevel::Warn => tracing::Level::WARN,
@@ -65,7 +59,7 @@ pub fn log(settings: config::LogSettings) -> (tracing::Level, log::Format) {
 
 /// Environment variables, and the machine's name under `HOSTNAME` where the environment has none.
 #[must_use]
-pub fn environment(name: &str) -> Option<String> {
+pub(super) fn environment(name: &str) -> Option<String> {
     let machine = || nix::unistd::gethostname().ok()?.into_string().ok();
     std::env::var(name).ok().or_else(|| if name == "HOSTNAME" { machine() } else { None })
 }

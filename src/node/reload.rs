@@ -11,70 +11,70 @@ use crate::{
     control::Input,
     model::{Event, Fleet, Happening, Snapshot, Wall},
     node::{boot::Env, herald::Herald},
-    store::{accepted::AcceptedFolder},
+    store::accepted::AcceptedFolder,
 };
 
 /// Reloads that may wait; a reload asked for while others wait adds nothing.
-pub const ASKS_MAX: usize = 4;
+pub(super) const ASKS_MAX: usize = 4;
 
 /// Someone wants the file read again.
 #[derive(Debug)]
-pub struct Ask {
+pub(super) struct Ask {
     /// Gets what came of it, if someone waits.
-    pub reply: Option<oneshot::Sender<Outcome>>,
+    pub(super) reply: Option<oneshot::Sender<Outcome>>,
 }
 
 impl Ask {
     /// Asked by SIGHUP: nobody waits, the log tells.
     #[must_use]
-    pub fn from_signal() -> Self {
+    pub(super) fn from_signal() -> Self {
         Self { reply: None }
     }
 }
 
 /// What came of a reload.
-pub type Outcome = Result<Done, Arc<Problems>>;
+pub(super) type Outcome = Result<Done, Arc<Problems>>;
 
 /// A reload that took place.
 #[derive(Debug, Clone)]
-pub struct Done {
+pub(super) struct Done {
     /// What served before.
-    pub before: Arc<Loaded>,
+    pub(super) before: Arc<Loaded>,
     /// What serves now.
-    pub after: Arc<Loaded>,
+    pub(super) after: Arc<Loaded>,
     /// The generation of the first snapshot that has it.
-    pub generation: u64,
+    pub(super) generation: u64,
     /// Settings that differ and take effect at the next start only.
-    pub needs_restart: Vec<&'static str>,
+    pub(super) needs_restart: Vec<&'static str>,
 }
 
 /// What the desk works with.
-pub struct Desk {
+pub(super) struct Desk {
     /// The file.
-    pub file: PathBuf,
+    pub(super) file: PathBuf,
     /// Time.
-    pub clock: Clock,
+    pub(super) clock: Clock,
     /// Environment variables.
-    pub env: Env,
+    pub(super) env: Env,
     /// The configuration in force.
-    pub config: watch::Sender<Arc<Loaded>>,
+    pub(super) config: watch::Sender<Arc<Loaded>>,
     /// What the file's problems are, while an older configuration serves.
-    pub stale: watch::Sender<Option<Arc<Problems>>>,
+    pub(super) stale: watch::Sender<Option<Arc<Problems>>>,
     /// What probes follow.
-    pub fleet: watch::Sender<Arc<Fleet>>,
+    pub(super) fleet: watch::Sender<Arc<Fleet>>,
     /// To the controller.
-    pub inbox: mpsc::Sender<Input>,
+    pub(super) inbox: mpsc::Sender<Input>,
     /// From the controller.
-    pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
     /// Where accepted files are kept.
-    pub accepted: AcceptedFolder,
+    pub(super) accepted: AcceptedFolder,
     /// Where events go.
-    pub herald: Arc<Herald>,
+    pub(super) herald: Arc<Herald>,
 }
 
 impl Desk {
     /// Serves asks until told to stop.
-    pub async fn run(mut self, mut asks: mpsc::Receiver<Ask>, until: CancellationToken) {
+    pub(super) async fn run(mut self, mut asks: mpsc::Receiver<Ask>, until: CancellationToken) {
         loop {
             let ask = tokio::select! {
                 () = until.cancelled() => return,
@@ -131,12 +131,7 @@ impl Desk {
             tracing::warn!(settings = ?needs_restart, "these take effect at the next start");
         }
         self.happened(Happening::Reloaded { digest });
-        Done {
-            before,
-            after: loaded,
-            generation,
-            needs_restart,
-        }
+        Done { before, after: loaded, generation, needs_restart }
     }
 
     fn happened(&self, what: Happening) {
@@ -147,7 +142,7 @@ impl Desk {
 
 /// Keeps the files of a configuration that serves. Without them a later bad file would find nothing to go back to, so
 /// trouble is said, but it stops nothing.
-pub fn keep(accepted: &AcceptedFolder, loaded: &Loaded, at: Wall) {
+pub(super) fn keep(accepted: &AcceptedFolder, loaded: &Loaded, at: Wall) {
     let files: Vec<(PathBuf, String)> = loaded.files.iter().map(|f| (f.path.clone(), f.text.clone())).collect();
     if let Err(error) = accepted.save(&files, at) {
         tracing::warn!(error = %super::with_source(&error), "the accepted configuration is not kept");

@@ -9,20 +9,20 @@ use tokio::{
 
 /// A run time of its own for one room.
 #[derive(Debug)]
-pub struct Room(Option<Runtime>);
+pub(super) struct Room(Option<Runtime>);
 
 impl Room {
     /// Starts `threads` threads called `name`.
     ///
     /// # Errors
     /// When the system gives no threads.
-    pub fn start(name: &'static str, threads: usize) -> io::Result<Self> {
+    pub(super) fn start(name: &'static str, threads: usize) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(threads).thread_name(name).enable_all().build()?;
         Ok(Self(Some(runtime)))
     }
 
     /// Runs a task in the room. Sockets belong to the run time they are made in, so they are bound in here as well.
-    pub fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    pub(super) fn run<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.0.as_ref().expect("a room lives until it is dropped").spawn(task)
     }
 }

@@ -3,12 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use super::{Exit, Node, StartError, boot, map, service, with_source};
-use crate::{
-    cli::ServeArgs,
-    config,
-    store::bus::InProcessBus,
-    telemetry::log,
-};
+use crate::{cli::ServeArgs, config, store::bus::InProcessBus, telemetry::log};
 
 /// The configuration was never right (sysexits.h EX_CONFIG): restarting does not mend it.
 const EXIT_CONFIG: u8 = 78;

@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use crate::model::Mono;
 
 /// Tells the service manager that every door is bound and answers are loaded. Without one, nothing happens.
-pub fn ready(status: &str) {
+pub(super) fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
 /// Tells the service manager that the node drains.
-pub fn stopping() {
+pub(super) fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
@@ -28,7 +28,7 @@ fn tell(states: &[NotifyState<'_>]) {
 }
 
 /// Feeds the watchdog while the control loop beats; a loop that stands still lets the manager restart the node.
-pub async fn watchdog(beat: watch::Receiver<Mono>, until: CancellationToken) {
+pub(super) async fn watchdog(beat: watch::Receiver<Mono>, until: CancellationToken) {
     let Some(period) = sd_notify::watchdog_enabled() else {
         return until.cancelled().await;
     };
@@ -49,7 +49,7 @@ pub async fn watchdog(beat: watch::Receiver<Mono>, until: CancellationToken) {
 }
 
 /// SIGHUP asks for a reload. Asked again while one waits, it is one reload.
-pub async fn hangups(reload: mpsc::Sender<super::reload::Ask>, until: CancellationToken) {
+pub(super) async fn hangups(reload: mpsc::Sender<super::reload::Ask>, until: CancellationToken) {
     let mut hangup = match signal(SignalKind::hangup()) {
         Ok(stream) => stream,
         Err(error) => {
@@ -83,4 +83,4 @@ pub async fn asked_to_stop() {
 }
 
 /// How long a stop may take before the process ends anyway.
-pub const DRAIN_MAX: Duration = Duration::from_secs(10);
+pub(super) const DRAIN_MAX: Duration = Duration::from_secs(10);

@@ -1,6 +1,6 @@
 //! A vantage without doors: probes and votes, nothing else. The demo runs two beside its node.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use tokio::{
     sync::{mpsc, watch},
@@ -72,10 +72,4 @@ impl Vantage {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
     }
-}
-
-/// Where something listens, in one line.
-#[must_use]
-pub fn listed(addresses: &[SocketAddr]) -> String {
-    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

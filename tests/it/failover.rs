@@ -16,7 +16,9 @@ const ZONE: &str = "[zone.\"gslb.example.com\"]\nns = { ns1 = \"192.0.2.53\" }\n
 const CHECK: &str = "[check.web]\nurl = \"http://www.example.com/healthz\"\ninterval = \"200ms\"\ntimeout = \"150ms\"\nfall = 2\nrise = 2\nrecheck = \"200ms\"\ncooldown = \"0s\"\n";
 
 fn endpoint(id: &str, address: &str, at: SocketAddr, provider: &str) -> String {
-    format!("[endpoint.{id}]\nprovider = \"{provider}\"\nregion = \"eu\"\naddress = \"{address}\"\ncheck_at = \"{at}\"\n")
+    format!(
+        "[endpoint.{id}]\nprovider = \"{provider}\"\nregion = \"eu\"\naddress = \"{address}\"\ncheck_at = \"{at}\"\n"
+    )
 }
 
 fn groups() -> &'static str {
@@ -66,7 +68,8 @@ impl Unbound {
                 node.port()
             );
             fs::write(folder.path().join("unbound.conf"), config).unwrap();
-            let program = ["/usr/sbin/unbound", "/usr/bin/unbound"].into_iter().find(|p| fs::exists(p).unwrap_or(false));
+            let program =
+                ["/usr/sbin/unbound", "/usr/bin/unbound"].into_iter().find(|p| fs::exists(p).unwrap_or(false));
             let child = Command::new(program.expect("unbound is installed by `make test`"))
                 .args(["-d", "-p", "-c"])
                 .arg(folder.path().join("unbound.conf"))
@@ -100,7 +103,8 @@ fn weighted(extra: &str, endpoints: [&Endpoint; 3]) -> String {
     for (n, at) in (1..).zip(endpoints) {
         text += &endpoint(&format!("e{n}"), &format!("203.0.113.{n}"), at.address, if n == 3 { "gcp" } else { "aws" });
     }
-    text + "[pool.main]\nendpoints = { e1 = 70, e2 = 30, e3 = 0 }\n" + extra
+    text + "[pool.main]\nendpoints = { e1 = 70, e2 = 30, e3 = 0 }\n"
+        + extra
         + "[service.www]\nnames = [\"www.gslb.example.com\"]\npools = [\"main\"]\ncheck = \"web\"\n"
 }
 

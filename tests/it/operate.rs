@@ -17,7 +17,9 @@ fn two_clouds(aws: &Endpoint, gcp: &Endpoint) -> String {
 }
 
 fn up(node: &Node) {
-    eventually("both endpoints up", || (node.ok(&["status", "-o", "json"]).matches("\"unknown\"").count() == 0).then_some(()));
+    eventually("both endpoints up", || {
+        (node.ok(&["status", "-o", "json"]).matches("\"unknown\"").count() == 0).then_some(())
+    });
 }
 
 #[test]
@@ -93,7 +95,9 @@ fn five_mistakes_are_five_problems_and_change_nothing() {
     assert_eq!(node.short("www.gslb.example.com", "A"), ["203.0.113.1"]);
     node.write(&good.replace("203.0.113.1", "203.0.113.77"));
     node.ok(&["reload"]);
-    eventually("the mended file's address", || (node.short("www.gslb.example.com", "A") == ["203.0.113.77"]).then_some(()));
+    eventually("the mended file's address", || {
+        (node.short("www.gslb.example.com", "A") == ["203.0.113.77"]).then_some(())
+    });
     let (status, _folder) = node.stop();
     assert_eq!(status.code(), Some(0), "SIGTERM drains and ends well");
 }
@@ -105,7 +109,11 @@ fn a_first_start_with_mistakes_is_exit_78() {
     fs::write(&file, format!("[store]\npath = \"{}\"\n{MISTAKES}", folder.path().join("store").display())).unwrap();
     let output = wayshift().args(["serve", "--config"]).arg(&file).stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(78));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("5 errors"), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("5 errors"),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]

@@ -314,7 +314,8 @@ pub(crate) fn query(name: &str, kind: u16, id: u16) -> Vec<u8> {
 
 /// Sends one datagram and returns the reply's bytes.
 pub(crate) fn ask(at: SocketAddr, packet: &[u8]) -> Option<Vec<u8>> {
-    let local: SocketAddr = if at.is_ipv4() { ([127, 0, 0, 1], 0).into() } else { (std::net::Ipv6Addr::LOCALHOST, 0).into() };
+    let local: SocketAddr =
+        if at.is_ipv4() { ([127, 0, 0, 1], 0).into() } else { (std::net::Ipv6Addr::LOCALHOST, 0).into() };
     let socket = UdpSocket::bind(local).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
     let mut reply = [0; 4096];

@@ -20,10 +20,40 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("dns", &["model", "clock", "telemetry", "steer"]),
     ("admin", &["model", "clock", "telemetry", "judge", "steer", "control", "config", "store"]),
     ("cli", &["model", "clock", "telemetry", "judge", "steer", "control", "config", "store"]),
-    ("node", &["model", "clock", "telemetry", "judge", "steer", "control", "config", "store", "probe", "dns", "admin", "cli"]),
+    (
+        "node",
+        &[
+            "model",
+            "clock",
+            "telemetry",
+            "judge",
+            "steer",
+            "control",
+            "config",
+            "store",
+            "probe",
+            "dns",
+            "admin",
+            "cli",
+        ],
+    ),
     (
         "demo",
-        &["model", "clock", "telemetry", "judge", "steer", "control", "config", "store", "probe", "dns", "admin", "cli", "node"],
+        &[
+            "model",
+            "clock",
+            "telemetry",
+            "judge",
+            "steer",
+            "control",
+            "config",
+            "store",
+            "probe",
+            "dns",
+            "admin",
+            "cli",
+            "node",
+        ],
     ),
 ];
 
@@ -31,10 +61,24 @@ const FLOORS: &[(&str, &[&str])] = &[
 const PURE: &[&str] = &["model", "judge", "steer", "control"];
 
 /// Words that name something the core must not do.
-const IMPURE: &[&str] = &["tokio::", "async fn", "Instant::now", "SystemTime", "std::fs", "std::net::Udp", "std::net::Tcp", "fastrand", "getrandom", "Mutex", "println!", "tracing::"];
+const IMPURE: &[&str] = &[
+    "tokio::",
+    "async fn",
+    "Instant::now",
+    "SystemTime",
+    "std::fs",
+    "std::net::Udp",
+    "std::net::Tcp",
+    "fastrand",
+    "getrandom",
+    "Mutex",
+    "println!",
+    "tracing::",
+];
 
 /// Files of the core that hold what others share, with the reason.
-const IMPURE_AT: &[(&str, &str)] = &[("steer/live.rs", "the one pointer that is swapped; the swapper alone locks its list of old tables")];
+const IMPURE_AT: &[(&str, &str)] =
+    &[("steer/live.rs", "the one pointer that is swapped; the swapper alone locks its list of old tables")];
 
 /// Files that may be longer than [`LINES_MAX`], with the reason.
 const LONG: &[(&str, &str)] = &[];
@@ -57,7 +101,9 @@ impl Source {
 
     /// The text before the file's own tests, without comments.
     fn code(&self) -> String {
-        let body = self.text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        let opens = |at: &usize| self.text[*at..].lines().nth(1).is_some_and(|line| line.ends_with('{'));
+        let end = self.text.match_indices("#[cfg(test)]\n").map(|(at, _)| at).find(opens);
+        let body = &self.text[..end.unwrap_or(self.text.len())];
         body.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
     }
 }
@@ -148,7 +194,9 @@ fn the_deciding_core_is_pure() {
         if IMPURE_AT.iter().any(|(known, _)| source.path == Path::new(known)) {
             continue;
         }
-        wrong.extend(IMPURE.iter().filter(|word| code.contains(**word)).map(|word| format!("{}: {word}", source.path.display())));
+        wrong.extend(
+            IMPURE.iter().filter(|word| code.contains(**word)).map(|word| format!("{}: {word}", source.path.display())),
+        );
     }
     assert!(wrong.is_empty(), "the core decides, the shell does:\n{}", wrong.join("\n"));
 }
@@ -182,7 +230,8 @@ fn files_stay_short() {
     let mut sizes: Vec<(usize, String)> =
         sources().iter().map(|s| (s.text.lines().count(), s.path.to_string_lossy().into_owned())).collect();
     sizes.sort();
-    let long: Vec<_> = sizes.iter().filter(|(n, path)| *n > LINES_MAX && !LONG.iter().any(|(known, _)| known == path)).collect();
+    let long: Vec<_> =
+        sizes.iter().filter(|(n, path)| *n > LINES_MAX && !LONG.iter().any(|(known, _)| known == path)).collect();
     assert!(long.is_empty(), "split by purpose, or write the reason into LONG: {long:?}");
     let median = sizes[sizes.len() / 2].0;
     assert!(median <= LINES_MEDIAN_MAX, "the median file has {median} lines");
