@@ -19,6 +19,7 @@ use crate::{
         handles::Handles,
         hypothesis,
         keyed::{Key, Replay},
+        picture::Picture,
         problem::Problem,
         reach, refusal,
         seen::Seen,
@@ -102,13 +103,12 @@ pub(in crate::admin::routes) async fn create(
     if dry_run {
         return preview(&desk, &headers, &order, now).await;
     }
-    let mut effect = Effect::default();
     let committed = commit(&desk, key.as_ref(), &who, |durable| {
         let tag = collection_tag(durable.generation);
         if !fence(&headers, &tag) {
             return Err(stale(&tag, serde_json::json!({ "etag": tag })));
         }
-        effect = weigh(fleet, &desk.seen.snapshot.verdicts, &durable.overrides, &order, now);
+        let effect = weigh(fleet, &desk.seen.snapshot.verdicts, &durable.overrides, &order, now);
         if !order.forced
             && let Some(problem) = refused(fleet, &order, &effect)
         {
@@ -126,7 +126,7 @@ pub(in crate::admin::routes) async fn create(
     };
     let order = committed.entity;
     let snapshot = desk.followed(|snapshot| reach::shows(snapshot, &order)).await;
-    let view = told(&desk, &snapshot, &order, &effect);
+    let view = told(&desk, &snapshot, &order);
     Ok(created(&view))
 }
 
@@ -393,11 +393,13 @@ fn as_json(snapshot: &Snapshot, order: &Override) -> String {
 }
 
 /// A created override with all there is to say about it.
-fn told(desk: &Desk, snapshot: &Snapshot, order: &Override, effect: &Effect) -> OverrideView {
+fn told(desk: &Desk, snapshot: &Snapshot, order: &Override) -> OverrideView {
     let mut view = OverrideView::of(snapshot, order).among(snapshot, &desk.seen.good, order);
     let fleet = &snapshot.fleet;
-    view.kept = effect.kept.iter().map(|ix| fleet.endpoint(*ix).id.clone()).collect();
-    view.warnings = warnings(&desk.seen, snapshot, order, &view.kept, &view.shadowed_by);
+    // One that begins later is shown as it will be.
+    let then = hypothesis::with(snapshot, order);
+    view.kept = reach::kept(&Picture::of(&then, &desk.seen.good), order);
+    view.warnings = warnings(&desk.seen, &then, order, &view.kept, &view.shadowed_by);
     view.safe_to_stop_at = matches!(order.action, Action::Drain | Action::Down).then(|| {
         let services: BTreeSet<_> = reach::memberships(fleet, &order.target).into_iter().map(|(of, _, _)| of).collect();
         let longest = services.iter().map(|ix| fleet.service(*ix).ttl).max().unwrap_or(0);
@@ -423,7 +425,7 @@ fn warnings(
         let by = listed(shadowed_by.iter().take(10).map(ToString::to_string).collect());
         warnings.push(format!("where both apply, it yields to {by}"));
     }
-    let picture = crate::admin::picture::Picture::of(after, &seen.good);
+    let picture = Picture::of(after, &seen.good);
     let fleet = picture.fleet();
     let memberships = reach::memberships(fleet, &order.target);
     let arms: BTreeSet<_> = memberships.iter().map(|(service, pool, _)| (*service, *pool)).collect();
@@ -503,7 +505,7 @@ async fn preview(desk: &Desk, headers: &HeaderMap, order: &Override, now: Wall) 
     };
     let refused: Vec<BlockedView> = weighed.refusals.iter().map(blocked).collect();
     let rivals = reach::rivals(fleet, order, durable.overrides.iter());
-    let kept: Vec<_> = weighed.kept.iter().map(|ix| fleet.endpoint(*ix).id.clone()).collect();
+    let kept = reach::kept(&Picture::of(&after, &desk.seen.good), order);
     let warnings = warnings(&desk.seen, &after, order, &kept, &rivals.beat_it);
     let view = EffectView {
         safety: SafetyView { ok: refused.is_empty(), refused },
