@@ -106,7 +106,7 @@ impl Node {
         let clock = Clock::start();
         let started = clock.now().wall;
         let settings = boot.loaded.settings.clone();
-        let disk = Disk::open(&settings.store.path, started)?;
+        let disk = Disk::open(&settings.store.path, started).await?;
         let (metrics, mut registry) = Metrics::new();
         let herald = Arc::new(Herald::new(Arc::clone(&disk.journal)));
         if boot.stale.is_none() {
@@ -140,6 +140,7 @@ impl Node {
             snapshot: handle.snapshot.clone(),
             live: handle.live.clone(),
             store: Arc::clone(&disk.store),
+            turn: admin::Turn::default(),
             recent: Arc::clone(&recent),
             journal: Arc::clone(&disk.journal),
             config: config_seen.clone(),

@@ -33,6 +33,8 @@ pub struct Handles {
     pub live: Live,
     /// Overrides and audit.
     pub store: Arc<dyn ControlStore>,
+    /// Held while a change is decided and committed, see [`Turn`].
+    pub turn: Turn,
     /// Last probe results.
     pub recent: Arc<Recent>,
     /// Events, past and as they come.
@@ -53,6 +55,19 @@ pub struct Handles {
     pub keys: Arc<Keys>,
     /// Cancelled when the API stops; streams end by it. [`super::Admin::run`] cancels it.
     pub stop: CancellationToken,
+}
+
+/// Whose turn it is to change overrides: those of this node go one by one, in the order they came, so that many writers
+/// wait for each other instead of losing the store's compare-and-swap again and again. It makes nothing correct (other
+/// nodes may share the store, whose fence decides); it makes it fair.
+#[derive(Debug, Clone, Default)]
+pub struct Turn(Arc<tokio::sync::Mutex<()>>);
+
+impl Turn {
+    /// Waits for it; it ends with the guard.
+    pub(super) async fn take(&self) -> impl Drop + '_ {
+        self.0.lock().await
+    }
 }
 
 /// A person wants the configuration read again.

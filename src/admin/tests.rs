@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::{
-    Condition, Handles, ProbeRequest, Recent, ReloadRequest,
+    Condition, Handles, ProbeRequest, Recent, ReloadRequest, Turn,
     auth::{Keys, Peer, hash_token, new_token},
     routes,
 };
@@ -216,6 +216,7 @@ impl House {
             snapshot,
             live,
             store,
+            turn: Turn::default(),
             recent,
             journal,
             reload,

@@ -16,7 +16,7 @@ use crate::{
         detached::Detached,
         journal::Journal,
         snapshot::{Loaded, SnapshotFile, Which},
-        sqlite::Embedded,
+        sqlite::{Adopted, Embedded},
     },
 };
 
@@ -45,25 +45,17 @@ impl Disk {
     ///
     /// # Errors
     /// [`StoreError::InUse`] alone: another process has this store, and two may not.
-    pub(super) fn open(folder: &Path, now: Wall) -> Result<Self, StoreError> {
+    pub(super) async fn open(folder: &Path, now: Wall) -> Result<Self, StoreError> {
         let mut notes = Vec::new();
         let opened = Embedded::open(folder, now);
         if let Err(error @ StoreError::InUse { .. }) = opened {
             return Err(error);
         }
         let mut file = SnapshotFile::new(folder);
-        let found = match file.load() {
-            Loaded::Found { memory, from } => {
-                if from == Which::Previous {
-                    notes.push(("snapshot-previous", "the snapshot file is damaged; the one before it is used".into()));
-                }
-                Some(*memory)
-            }
-            Loaded::None => None,
-            Loaded::Damaged(why) => {
-                notes.push(("snapshot-damaged", format!("the snapshot file is damaged: {why}")));
-                None
-            }
+        let mut found = remembered(&mut file, &mut notes);
+        let opened = match (opened, &mut found) {
+            (Ok(embedded), Some(memory)) => up_to(memory, embedded, now, &mut notes).await,
+            (opened, _) => opened,
         };
         let (store, embedded, broken): (Arc<dyn ControlStore>, _, _) = match opened {
             Ok(embedded) => {
@@ -86,6 +78,56 @@ impl Disk {
             notes,
         })
     }
+}
+
+/// What the snapshot file holds.
+fn remembered(file: &mut SnapshotFile, notes: &mut Vec<(&'static str, String)>) -> Option<Memory> {
+    match file.load() {
+        Loaded::Found { memory, from } => {
+            if from == Which::Previous {
+                notes.push(("snapshot-previous", "the snapshot file is damaged; the one before it is used".into()));
+            }
+            Some(*memory)
+        }
+        Loaded::None => None,
+        Loaded::Damaged(why) => {
+            notes.push(("snapshot-damaged", format!("the snapshot file is damaged: {why}")));
+            None
+        }
+    }
+}
+
+/// Makes the database hold what the snapshot file has newer, and the memory belong to that database: from then on the
+/// database alone says which overrides there are. A database that cannot take it is not used; the snapshot is.
+async fn up_to(
+    memory: &mut Memory,
+    embedded: Embedded,
+    now: Wall,
+    notes: &mut Vec<(&'static str, String)>,
+) -> Result<Embedded, StoreError> {
+    let note = match embedded.adopt(memory, now).await? {
+        Adopted::Nothing => None,
+        Adopted::Rewound { from, taken, dropped } => Some((
+            "store-rewound",
+            format!(
+                "the database was an older one of itself (generation {from}, the snapshot file has {}): {taken} \
+                 overrides were taken from the snapshot file, {dropped} that had ended were dropped; audit entries in \
+                 between are lost",
+                memory.store_generation
+            ),
+        )),
+        Adopted::Replaced { taken } => Some((
+            "store-replaced",
+            format!(
+                "the database is another than before: {taken} overrides were taken from the snapshot file and stay \
+                 until they end; the audit begins with this database"
+            ),
+        )),
+    };
+    notes.extend(note);
+    let durable = Arc::clone(&embedded.watch().borrow());
+    (memory.epoch, memory.store_generation) = (durable.epoch.clone(), durable.generation);
+    Ok(embedded)
 }
 
 /// The one writer of the snapshot file.

@@ -12,6 +12,7 @@
 //!
 //! A disk that fills up while it runs refuses commits one by one and takes them again when there is room.
 
+mod adopt;
 mod apply;
 mod chain;
 mod keys;
@@ -29,7 +30,7 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
-use crate::{clock::Clock, model::Wall};
+use crate::{clock::Clock, model::{Memory, Wall}};
 
 use super::{
     AuditDraft, AuditEntry, Change, Committed, ControlStore, Durable, Idempotency, KeepKey, Later, Seen, StoreError,
@@ -38,7 +39,7 @@ use super::{
     worker::Worker,
 };
 
-pub use self::{apply::EXPIRED_KEPT, keys::KEYS_PER_PRINCIPAL_MAX, writer::Pruned};
+pub use self::{adopt::Adopted, apply::EXPIRED_KEPT, keys::KEYS_PER_PRINCIPAL_MAX, writer::Pruned};
 use self::{
     apply::Request,
     writer::{Job, Writer},
@@ -97,6 +98,16 @@ impl Embedded {
     #[must_use]
     pub fn trouble(&self) -> watch::Receiver<Option<Arc<str>>> {
         self.trouble.clone()
+    }
+
+    /// Compares with what the snapshot file remembers and takes over what is newer there, see [`Adopted`]. To be asked
+    /// once, before anybody reads from the store.
+    ///
+    /// # Errors
+    /// Those of the disk; nothing was changed, and the snapshot file is the newer state.
+    pub async fn adopt(&self, memory: &Memory, now: Wall) -> Result<Adopted, StoreError> {
+        let memory = Box::new(memory.clone());
+        self.write(|answer| Job::Adopt { memory, now, answer }).await
     }
 
     /// Drops idempotency keys that are too old and counts audit entries made before `audit_kept_since`. Those are kept:

@@ -125,7 +125,7 @@ fn change_one(db: &Connection, file: &Path, orders: &mut Orders, change: Change,
                 return Err(Stop::Decided(refused(file, &why)));
             }
             order.generation = orders.generation;
-            put(db, orders, order)
+            Ok(put(db, orders, order)?)
         }
         Change::Extend { id, expires } => {
             // One that has run out stays ended: nodes have let its endpoints return and remember it as over.
@@ -133,7 +133,7 @@ fn change_one(db: &Connection, file: &Path, orders: &mut Orders, change: Change,
                 return Err(Stop::Decided(StoreError::NoOverride(id)));
             };
             let order = Override { expires, generation: orders.generation, ..order.as_ref().clone() };
-            put(db, orders, order)
+            Ok(put(db, orders, order)?)
         }
         Change::End { id } => {
             let Some(order) = orders.all.get(&id).filter(|order| at < order.expires).cloned() else {
@@ -145,7 +145,7 @@ fn change_one(db: &Connection, file: &Path, orders: &mut Orders, change: Change,
     }
 }
 
-fn put(db: &Connection, orders: &mut Orders, order: Override) -> Result<Override, Stop> {
+pub(super) fn put(db: &Connection, orders: &mut Orders, order: Override) -> rusqlite::Result<Override> {
     let record = OverrideRecord::text(&order);
     let sum = digest(&record);
     db.prepare_cached("INSERT OR REPLACE INTO override VALUES (?1, ?2, ?3)")?.execute(params![
@@ -157,7 +157,7 @@ fn put(db: &Connection, orders: &mut Orders, order: Override) -> Result<Override
     Ok(order)
 }
 
-fn forget(db: &Connection, orders: &mut Orders, id: &OverrideId) -> rusqlite::Result<()> {
+pub(super) fn forget(db: &Connection, orders: &mut Orders, id: &OverrideId) -> rusqlite::Result<()> {
     db.prepare_cached("DELETE FROM override WHERE id = ?1")?.execute([id.to_string()])?;
     orders.all.remove(id);
     Ok(())

@@ -10,7 +10,8 @@ use super::super::database::integer;
 ///
 /// Records are JSON texts (see `records.rs`), readable with `json_extract` in the common `sqlite3`. Times in columns are
 /// milliseconds since 1970.
-pub(super) const STEPS: &[&str] = &["
+pub(super) const STEPS: &[&str] = &[
+    "
     -- One row: the database's identity and how far it has come.
     CREATE TABLE meta (
         one            INTEGER PRIMARY KEY CHECK (one = 1),
@@ -46,7 +47,15 @@ pub(super) const STEPS: &[&str] = &["
         PRIMARY KEY (principal, key)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX idempotency_by_time ON idempotency (at);
-"];
+",
+    "
+    -- Other databases whose overrides this one has taken over from a snapshot file, and up to which generation.
+    CREATE TABLE adopted (
+        epoch      TEXT    PRIMARY KEY,
+        generation INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// The row of a new database. Its epoch is a ULID, so no two databases ever share one.
 pub(super) fn fresh(db: &Connection, now: Wall) -> rusqlite::Result<()> {

@@ -9,7 +9,7 @@ use std::{
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::model::{Override, Wall};
+use crate::model::{Memory, Override, Wall};
 
 use super::{
     super::{
@@ -17,6 +17,7 @@ use super::{
         database::{classify, refused},
     },
     Time,
+    adopt::{self, Adopted},
     apply::{self, Ended, Orders, Request, Stop},
     chain, keys,
 };
@@ -31,6 +32,7 @@ pub(super) enum Job {
     Commit { request: Box<Request>, answer: Answer<Committed> },
     Note { audit: AuditDraft, answer: Answer<()> },
     Prune { now: Wall, audit_kept_since: Wall, answer: Answer<Pruned> },
+    Adopt { memory: Box<Memory>, now: Wall, answer: Answer<Adopted> },
 }
 
 /// What pruning did and found.
@@ -47,6 +49,7 @@ enum Waiting {
     Commit(Answer<Committed>, Result<Override, StoreError>),
     Note(Answer<()>),
     Prune(Answer<Pruned>, Pruned),
+    Adopt(Answer<Adopted>, Adopted),
 }
 
 impl Waiting {
@@ -58,6 +61,7 @@ impl Waiting {
             }
             Self::Note(answer) => drop(answer.send(Ok(()))),
             Self::Prune(answer, pruned) => drop(answer.send(Ok(pruned))),
+            Self::Adopt(answer, adopted) => drop(answer.send(Ok(adopted))),
         }
     }
 
@@ -66,6 +70,7 @@ impl Waiting {
             Self::Commit(answer, _) => drop(answer.send(Err(error))),
             Self::Note(answer) => drop(answer.send(Err(error))),
             Self::Prune(answer, _) => drop(answer.send(Err(error))),
+            Self::Adopt(answer, _) => drop(answer.send(Err(error))),
         }
     }
 }
@@ -141,6 +146,7 @@ impl Writer {
         let Self { db, file, time, ended, .. } = self;
         let mut orders = self.orders.clone();
         let now = time.clock.mono();
+        let told = |error: rusqlite::Error| classify(file, &error);
         let mut jobs = jobs.into_iter();
         let mut tx = match db.transaction_with_behavior(TransactionBehavior::Immediate) {
             Ok(tx) => tx,
@@ -160,23 +166,27 @@ impl Writer {
                     match made {
                         Ok(order) => (Waiting::Commit(answer, Ok(order)), None),
                         Err(Stop::Decided(error)) => (Waiting::Commit(answer, Err(error)), None),
-                        Err(Stop::Broken(error)) => (Waiting::Commit(answer, Err(not_made())), Some(error)),
+                        Err(Stop::Broken(error)) => (Waiting::Commit(answer, Err(not_made())), Some(told(error))),
                     }
                 }
                 Job::Note { audit, answer } => {
                     time.hear(audit.at);
-                    (Waiting::Note(answer), chain::append(&tx, audit).err())
+                    (Waiting::Note(answer), chain::append(&tx, audit).err().map(told))
                 }
                 Job::Prune { now, audit_kept_since, answer } => match prune(&tx, now, audit_kept_since) {
                     Ok(pruned) => (Waiting::Prune(answer, pruned), None),
-                    Err(error) => (Waiting::Prune(answer, Pruned::default()), Some(error)),
+                    Err(error) => (Waiting::Prune(answer, Pruned::default()), Some(told(error))),
+                },
+                Job::Adopt { memory, now, answer } => match adopt::adopt(&tx, file, &mut orders, &memory, now) {
+                    Ok(adopted) => (Waiting::Adopt(answer, adopted), None),
+                    Err(error) => (Waiting::Adopt(answer, Adopted::Nothing), Some(error)),
                 },
             };
             waiting.push(one);
             if let Some(error) = failure {
                 // SQLite may have rolled everything back by itself: none of the batch was made.
                 waiting.extend(jobs.map(Job::unmade));
-                return Err(classify(file, &error));
+                return Err(error);
             }
         }
         tx.commit().map_err(|error| classify(file, &error))?;
@@ -205,6 +215,7 @@ impl Job {
             Self::Commit { answer, .. } => Waiting::Commit(answer, Err(not_made())),
             Self::Note { answer, .. } => Waiting::Note(answer),
             Self::Prune { answer, .. } => Waiting::Prune(answer, Pruned::default()),
+            Self::Adopt { answer, .. } => Waiting::Adopt(answer, Adopted::Nothing),
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::{
         ask::{Asked, Body, Named},
         auth::{Operator, Principal},
         draft::{self, Asking},
-        handles::Handles,
+        handles::{Handles, Turn},
         hypothesis,
         keyed::{Key, Replay},
         problem::Problem,
@@ -49,13 +49,19 @@ pub(in crate::admin::routes) struct Dry {
 #[derive(Clone)]
 pub(in crate::admin::routes) struct Desk {
     pub(super) store: Arc<dyn ControlStore>,
+    turn: Turn,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     pub(super) seen: Seen,
 }
 
 impl FromRef<Handles> for Desk {
     fn from_ref(handles: &Handles) -> Self {
-        Self { store: Arc::clone(&handles.store), snapshot: handles.snapshot.clone(), seen: Seen::from_ref(handles) }
+        Self {
+            store: Arc::clone(&handles.store),
+            turn: handles.turn.clone(),
+            snapshot: handles.snapshot.clone(),
+            seen: Seen::from_ref(handles),
+        }
     }
 }
 
@@ -352,6 +358,7 @@ async fn commit(
     who: &Principal,
     mut decide: impl FnMut(&Durable) -> Result<(Change, AuditDraft), Problem>,
 ) -> Result<Outcome, Problem> {
+    let _turn = desk.turn.take().await;
     let mut last = StoreError::Conflict { current: 0 };
     for _ in 0..refusal::TRIES_MAX {
         let durable = desk.store.load().await.map_err(|error| refusal::of_store(&error))?;
