@@ -137,7 +137,9 @@ pub(super) fn classify(file: &Path, error: &rusqlite::Error) -> StoreError {
         // The pages may or may not have reached the disk.
         return StoreError::Unknown(format!("the disk did not confirm the write of {}", file.display()));
     }
-    if code == ErrorCode::DiskFull {
+    // The file it shares between processes is the first to find no room, and has an error of its own.
+    let shared = error.sqlite_error().is_some_and(|one| one.extended_code == ffi::SQLITE_IOERR_SHMSIZE);
+    if code == ErrorCode::DiskFull || shared {
         return refused(file, &"the disk is full");
     }
     if code == ErrorCode::ReadOnly {

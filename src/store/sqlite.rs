@@ -30,7 +30,10 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
-use crate::{clock::Clock, model::{Memory, Wall}};
+use crate::{
+    clock::Clock,
+    model::{Memory, Wall},
+};
 
 use super::{
     AuditDraft, AuditEntry, Change, Committed, ControlStore, Durable, Idempotency, KeepKey, Later, Seen, StoreError,

@@ -144,6 +144,7 @@ fn two_of_three_are_answered_when_count_says_so() {
     let endpoints = [Endpoint::start("127.0.0.1"), Endpoint::start("127.0.0.1"), Endpoint::start("127.0.0.1")];
     let config = weighted("count = 2\n", [&endpoints[0], &endpoints[1], &endpoints[2]]).replace("e3 = 0", "e3 = 100");
     let node = Node::start(&config);
+    node.all_up();
     for id in 0..200 {
         let mut answer = v4_answers(&ask(node.dns, &query("www.gslb.example.com", 1, id)).unwrap());
         answer.sort();

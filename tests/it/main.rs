@@ -6,6 +6,7 @@ mod dns_answers;
 mod dns_doors;
 mod dns_handler;
 mod dns_world;
+mod durable;
 mod failover;
 mod journal;
 mod operate;

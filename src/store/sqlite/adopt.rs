@@ -82,10 +82,10 @@ pub(super) fn adopt(
         }
         Adopted::Rewound { from, taken: taken.len(), dropped: ended.len() }
     } else {
-        db.execute("INSERT OR REPLACE INTO adopted VALUES (?1, ?2)", params![
-            memory.epoch,
-            integer(memory.store_generation)
-        ])
+        db.execute(
+            "INSERT OR REPLACE INTO adopted VALUES (?1, ?2)",
+            params![memory.epoch, integer(memory.store_generation)],
+        )
         .map_err(told)?;
         Adopted::Replaced { taken: taken.len() }
     };
