@@ -13,7 +13,7 @@ use crate::{
     store::{
         ControlStore, StoreError,
         accepted::AcceptedFolder,
-        detached::Detached,
+        detached::{self, Detached},
         journal::Journal,
         snapshot::{Loaded, SnapshotFile, Which},
         sqlite::{Adopted, Embedded},
@@ -63,7 +63,7 @@ impl Disk {
                 (Arc::clone(&embedded) as Arc<dyn ControlStore>, Some(embedded), None)
             }
             Err(error) => {
-                let said = super::with_source(&error);
+                let said = format!("{}; {}", super::with_source(&error), detached::AFTER);
                 (Arc::new(Detached::new(found.as_ref(), &error).hold(folder)?), None, Some(said))
             }
         };

@@ -15,6 +15,9 @@ use super::{
     lock::StoreLock,
 };
 
+/// What ends it: nothing by itself, because a store is opened once.
+pub const AFTER: &str = "once that is mended, start the node again";
+
 /// Reads from memory; every write is the error that kept the database from opening.
 #[derive(Debug)]
 pub struct Detached {
@@ -45,6 +48,7 @@ impl Detached {
             | StoreError::KeyUsed(_)
             | StoreError::Full { .. } => (String::new(), error.to_string(), false),
         };
+        let why = format!("{why}; {AFTER}");
         Self { durable: watch::Sender::new(Arc::new(durable)), path, why, damaged, lock: None }
     }
 

@@ -304,6 +304,7 @@ fn a_full_disk_stops_changes_and_nothing_else() {
     let mut node = Node::restart_in(folder);
     assert_eq!((answers(&node), reasons(&node).len()), (vec!["203.0.113.2".to_owned()], made));
     node.logged("store-unusable");
+    assert!(banners(&node).contains("start the node again"), "{}", banners(&node));
     refused(&node, "the disk is full");
     assert!(metric(&node, "wayshift_store_writable 0"));
 

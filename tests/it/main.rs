@@ -11,6 +11,7 @@ mod failover;
 mod journal;
 mod operate;
 mod sim;
+mod store_adopt;
 mod store_contract;
 mod store_files;
 mod support;
