@@ -10,7 +10,7 @@ use std::{
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
 
-use crate::config::{AdminToken, Role};
+use crate::config::{AdminToken, Role, open_regular};
 
 /// Octets of chance in a token; 43 characters of base64url.
 const SECRET_OCTETS: usize = 32;
@@ -100,7 +100,7 @@ pub enum TokenFileError {
 pub fn ensure_admin_token(folder: &Path) -> Result<FirstToken, TokenFileError> {
     let path = folder.join("admin.token");
     let failed = |source| TokenFileError::File { path: path.clone(), source };
-    match fs::File::open(&path) {
+    match open_regular(&path) {
         Ok(file) => {
             let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
             if mode & 0o077 != 0 {
@@ -161,5 +161,10 @@ mod tests {
         fs::set_permissions(&first.path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&first.path, "password").unwrap();
         assert!(matches!(ensure_admin_token(folder.path()), Err(TokenFileError::Content { .. })));
+
+        // A pipe would hold the start for ever.
+        fs::remove_file(&first.path).unwrap();
+        nix::unistd::mkfifo(&first.path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(matches!(ensure_admin_token(folder.path()), Err(TokenFileError::File { .. })));
     }
 }
