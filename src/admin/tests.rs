@@ -24,14 +24,14 @@ use tower::ServiceExt as _;
 
 use super::{
     Condition, Handles, ProbeRequest, Recent, ReloadRequest,
-    auth::{Keys, Peer, hash_token, new_token},
+    auth::{Keys, Peer},
     routes,
 };
 use crate::{
     clock::Clock,
     config::{AdminToken, Role, load_text},
     control::{Controller, Identity, Input},
-    model::{LastGood, Memory, Observation, Outcome, Phases, Wall},
+    model::{LastGood, Memory, Observation, Outcome, Phases, Wall, hash_token, new_token},
     steer::{Live, compile},
     store::{ControlStore, journal::Journal, sqlite::Embedded},
     telemetry::Metrics,
@@ -194,7 +194,9 @@ impl House {
         let all_up = all_up.await.is_ok();
         assert!(all_up, "{:?} {:?}", tasks.try_join_next(), snapshot.borrow().verdicts);
 
-        let tokens = ["viewer", "operator", "admin", "aws"].map(new_token);
+        let tokens = ["viewer", "operator", "admin", "aws"].map(|name| {
+            new_token(name, &getrandom::u64().unwrap().to_be_bytes().repeat(4).try_into().unwrap()).unwrap()
+        });
         let roles = [Role::Viewer, Role::Operator, Role::Admin, Role::Operator];
         let known = tokens.iter().zip(roles).map(|(token, role)| AdminToken {
             name: token.split('_').nth(1).unwrap().to_owned(),
