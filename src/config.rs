@@ -35,7 +35,7 @@ use crate::model::Fleet;
 pub use self::{
     build::{ENTITIES_MAX, MEMBERSHIPS_MAX},
     codes::{codes, explain_code},
-    files::{FILE_SIZE_MAX, INCLUDE_DEPTH_MAX, INCLUDES_MAX},
+    files::{FILE_SIZE_MAX, INCLUDE_DEPTH_MAX, INCLUDES_MAX, open_regular},
     lint::worst_case,
     master::RECORDS_MAX,
     problem::{PROBLEMS_MAX, Problem, Problems, Severity, Spot},

@@ -38,9 +38,12 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
     }
 }
 
-/// The name between the first pair of backticks, as serde writes it.
+/// The name of a field, where serde's message is about one; other messages have values between their backticks.
 fn name_in(text: &str) -> Option<String> {
-    let (_, rest) = text.split_once('`')?;
+    let (before, rest) = text.split_once('`')?;
+    if !before.ends_with(" field ") {
+        return None;
+    }
     rest.split_once('`').map(|(name, _)| name.to_owned())
 }
 

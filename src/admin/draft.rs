@@ -95,20 +95,34 @@ fn time(pointer: &str, text: Option<&str>) -> Result<Option<Wall>, Problem> {
         .transpose()
 }
 
-fn reason(fleet: &Fleet, reason: Option<&str>) -> Result<String, Problem> {
-    let reason = reason.unwrap_or("").trim();
+/// A reason as far as it is given: for changes that need none, whose audit keeps it all the same.
+pub(super) fn given_reason(reason: Option<&str>) -> Result<Option<String>, Problem> {
+    let Some(reason) = reason.map(str::trim) else { return Ok(None) };
     if REASON_LENGTH_MAX < reason.len() {
         let detail = format!("a reason has at most {REASON_LENGTH_MAX} octets");
         return Err(Problem::unfit("override.reason", "/reason", detail));
     }
-    if reason.chars().any(char::is_control) {
-        return Err(Problem::unfit("override.reason", "/reason", "a reason is one line without control characters"));
+    if reason.chars().any(|c| c.is_control() || unseen(c)) {
+        let detail = "a reason is one line without control characters";
+        return Err(Problem::unfit("override.reason", "/reason", detail));
     }
+    Ok(Some(reason.to_owned()))
+}
+
+/// What turns the direction of a line or is not seen at all: a reason must read as what it is. The two joiners, which
+/// some scripts need, may stand.
+fn unseen(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+fn reason(fleet: &Fleet, reason: Option<&str>) -> Result<String, Problem> {
+    let reason = given_reason(reason)?.unwrap_or_default();
     if reason.is_empty() && fleet.safety.require_reason {
         return Err(Problem::unfit("override.reason", "/reason", "an override needs a reason")
             .hint("say why, for whoever finds it at 03:00: \"INC-123 packet loss\""));
     }
-    Ok(reason.to_owned())
+    Ok(reason)
 }
 
 /// A selector that takes in something.

@@ -115,6 +115,7 @@ impl Edge {
         if matches!(path, "/livez" | "/readyz") {
             return self.strangers.take(source, now).map(|()| Admitted::Asking).map_err(too_many);
         }
+        each_once(request.headers())?;
         if matches!(peer, Peer::Tcp(_)) {
             self.check_host(request.uri(), request.headers())?;
         }
@@ -152,7 +153,7 @@ impl Edge {
         let named = uri.authority().map(|authority| authority.as_str().to_owned());
         let named = named.or_else(|| fields.next()?.to_str().ok().map(str::to_owned));
         let named = named.ok_or_else(|| Problem::bad("Host", "the request has no Host"))?;
-        let host = named.parse::<axum::http::uri::Authority>().ok();
+        let host = named.parse::<axum::http::uri::Authority>().ok().filter(|_| !named.contains('@'));
         let host = host.as_ref().map_or("", |authority| authority.host());
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let is_address = bare.parse::<std::net::IpAddr>().is_ok();
@@ -202,6 +203,24 @@ impl Edge {
                 put(header::ACCESS_CONTROL_MAX_AGE, "600");
             }
         }
+    }
+}
+
+/// Where a field stands twice, we and whatever stands before us could each believe another one (RFC 9110 section 5.3).
+fn each_once(headers: &HeaderMap) -> Result<(), Problem> {
+    const SINGLE: [HeaderName; 8] = [
+        header::HOST,
+        header::AUTHORIZATION,
+        header::ORIGIN,
+        header::CONTENT_TYPE,
+        HeaderName::from_static("sec-fetch-site"),
+        HeaderName::from_static("idempotency-key"),
+        HeaderName::from_static("last-event-id"),
+        header::ACCESS_CONTROL_REQUEST_METHOD,
+    ];
+    match SINGLE.iter().find(|name| 1 < headers.get_all(*name).iter().count()) {
+        Some(name) => Err(Problem::bad(name.as_str(), "this field stands more than once")),
+        None => Ok(()),
     }
 }
 

@@ -25,6 +25,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
     task::JoinSet,
+    time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
@@ -46,6 +47,10 @@ pub const HEAD_SIZE_MAX: usize = 32 * 1024;
 pub const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// When accepting fails for want of descriptors, the next try comes after this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The same when an idle connection went for it.
+const EVICTED_PAUSE: Duration = Duration::from_millis(2);
+/// Errors of accepting are told once in this time.
+const COMPLAINT_REST: Duration = Duration::from_secs(60);
 
 /// Why the API cannot be reached where it was asked to be.
 #[derive(Debug, thiserror::Error)]
@@ -178,6 +183,7 @@ struct House {
 impl House {
     async fn accept(self, door: Door) {
         let accepting = async {
+            let mut complained = None;
             loop {
                 let came = match &door {
                     Door::Tcp(listener) => listener.accept().await.map(|(stream, from)| {
@@ -195,9 +201,12 @@ impl House {
                 if let Err(error) = came {
                     // A client that left before it was accepted concerns nobody; a want of descriptors does.
                     if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
-                        warn!(%error, "the admin API could not accept a connection");
-                        self.crowd.evict_idle(None);
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        if complained.is_none_or(|last: Instant| COMPLAINT_REST < last.elapsed()) {
+                            complained = Some(Instant::now());
+                            warn!(%error, "the admin API could not accept a connection");
+                        }
+                        let pause = if self.crowd.evict_idle(None) { EVICTED_PAUSE } else { ACCEPT_PAUSE };
+                        tokio::time::sleep(pause).await;
                     }
                 }
             }

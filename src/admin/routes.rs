@@ -68,6 +68,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/config/reload", post(config::reload))
         .route_layer(middleware::from_fn(edge::note_route))
         .layer(Extension(events::Followers::default()))
+        .layer(Extension(config::Judging::default()))
         .fallback(|| async { Problem::plain(axum::http::StatusCode::NOT_FOUND) })
         .layer(middleware::from_fn_with_state(edge, edge::pass))
         .with_state(handles.clone())

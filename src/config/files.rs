@@ -2,9 +2,13 @@
 
 use std::{
     collections::HashSet,
+    fs::File,
     io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
+
+use nix::fcntl::OFlag;
 
 use super::{
     SourceFile,
@@ -48,7 +52,13 @@ impl<'a> Reader<'a> {
 
     /// Reads a file and what it includes into one table; `false` beside it when its syntax is broken somewhere.
     pub(super) fn root(&mut self, path: &Path) -> Option<(Table, bool)> {
-        match self.text(path) {
+        // `check /dev/stdin` and `check <(generate)` name a stream of the caller's own.
+        let own_stream = matches!(self.from, From::Disk) && (path.starts_with("/dev") || path.starts_with("/proc"));
+        let text = match own_stream {
+            true => File::open(path).and_then(|file| take(file, FILE_SIZE_MAX)),
+            false => self.text(path),
+        };
+        match text {
             Ok(text) => Some(self.root_text(path.to_owned(), text)),
             Err(error) => {
                 self.report.add(Raw::error("E001", format!("cannot read {}: {error}", path.display())));
@@ -247,11 +257,29 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Opens what is a file and nothing else. A pipe that nobody writes into would hold its reader for ever, and with it
+/// every later reload and the end of the process.
+///
+/// # Errors
+/// Those of opening, and one for pipes, devices, sockets and folders.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    // Without waiting, because a pipe is opened only once its other end is; for a file that means nothing.
+    let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    Ok(file)
+}
+
 /// Reads a file whole, unless it is larger than `limit`.
 pub(super) fn read_bounded(path: &Path, limit: u64) -> io::Result<String> {
+    take(open_regular(path)?, limit)
+}
+
+/// `take` and not the length from the directory: devices and pipes have none, and a file may grow.
+fn take(file: File, limit: u64) -> io::Result<String> {
     let mut text = String::new();
-    // `take` and not the length from the directory: devices and pipes have none.
-    std::fs::File::open(path)?.take(limit + 1).read_to_string(&mut text)?;
+    file.take(limit + 1).read_to_string(&mut text)?;
     if text.len() as u64 > limit {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {limit} octets")));
     }

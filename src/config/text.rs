@@ -60,11 +60,13 @@ impl Line<'_> {
     /// the cells of the marked part.
     pub(super) fn excerpt(&self) -> (String, String, usize) {
         let (before, marked) = (&self.text[..self.from], &self.text[self.from..self.to]);
-        let skipped = match before.chars().count() {
-            long if long > EXCERPT_MAX - EXCERPT_LEAD => long - EXCERPT_LEAD,
+        // Looked at from its end: the line may be a megabyte, and be shown for each of its problems.
+        let fits = before.char_indices().rev().nth(EXCERPT_MAX - EXCERPT_LEAD).is_none();
+        let skipped = match before.char_indices().rev().nth(EXCERPT_LEAD - 1) {
+            Some((at, _)) if !fits => at,
             _ => 0,
         };
-        let before: String = before.chars().skip(skipped).map(harmless).collect();
+        let before: String = before[skipped..].chars().map(harmless).collect();
         let before = if skipped > 0 { format!("…{before}") } else { before };
         let mut shown: String = self.text[self.from..].chars().take(EXCERPT_MAX).map(harmless).collect();
         if self.text[self.from..].chars().nth(EXCERPT_MAX).is_some() {

@@ -16,18 +16,26 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    task::JoinSet,
-    time::{sleep, timeout},
+    task::{JoinSet, yield_now},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use self::guests::Guests;
+use self::guests::{Guest, Guests};
 use super::{DRAIN_MAX, handler::General};
 use crate::telemetry::dns::DnsMetrics;
 
 /// Rest of the accept loop when the system is out of files or memory.
 const EXHAUSTED_REST: Duration = Duration::from_millis(100);
+/// The same when somebody went for it: silent connections must not hold up a queue for longer than it takes to shed them.
+const EVICTED_REST: Duration = Duration::from_millis(2);
+/// Errors of `accept` are told once in this time.
+const COMPLAINT_REST: Duration = Duration::from_secs(60);
+/// After so many the accept loop lets the connections have a turn.
+const ACCEPTS_IN_ROW_MAX: u64 = 16;
+/// Connections of one listener that were evicted and are not yet closed; beyond that it accepts no more until they are.
+const LEAVING_MAX: usize = 64;
 
 /// How many streams there may be, and how long each may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +104,9 @@ impl Door {
     async fn accept(self: Arc<Self>, listener: std::net::TcpListener) {
         let listener = TcpListener::from_std(listener).expect("the listener is not blocking, and a run time is there");
         let mut connections = JoinSet::new();
-        let mut well = true;
+        let most = self.limits.connections.get().saturating_add(LEAVING_MAX);
+        let mut complained: Option<Instant> = None;
+        let mut accepted_so_far = 0_u64;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -107,15 +117,23 @@ impl Door {
                     }
                     continue;
                 }
-                accepted = listener.accept() => accepted,
+                // Those that make room still have to go before there is any.
+                accepted = listener.accept(), if connections.len() < most => accepted,
             };
             match accepted {
                 Ok((stream, client)) => {
-                    well = true;
-                    connections.spawn(Arc::clone(&self).connection(stream, client));
+                    // Here and not in its task: a flood must not make more of them than there are places.
+                    let guest = self.guests.admit(client.ip());
+                    connections.spawn(Arc::clone(&self).connection(stream, client, guest));
+                    accepted_so_far += 1;
+                    if accepted_so_far % ACCEPTS_IN_ROW_MAX == 0 {
+                        // Those who came are heard before the next ones may drive them out.
+                        yield_now().await;
+                    }
                 }
                 Err(error) => {
-                    if std::mem::take(&mut well) {
+                    if complained.is_none_or(|last| COMPLAINT_REST < last.elapsed()) {
+                        complained = Some(Instant::now());
                         warn!(%error, "accepting DNS connections meets errors");
                     }
                     self.after(&error).await;
@@ -140,13 +158,13 @@ impl Door {
             // The client has left the queue, or a signal came: go on at once.
             return;
         }
-        // Out of files, memory or worse: make room, then rest, because the queue stays readable.
-        self.guests.evict_one();
-        sleep(EXHAUSTED_REST).await;
+        // Out of files, memory or worse: make room and let it come about; without anyone to go, rest, because the queue
+        // stays readable.
+        let rest = if self.guests.evict_one() { EVICTED_REST } else { EXHAUSTED_REST };
+        sleep(rest).await;
     }
 
-    async fn connection(self: Arc<Self>, stream: TcpStream, client: SocketAddr) {
-        let guest = self.guests.admit(client.ip());
+    async fn connection(self: Arc<Self>, stream: TcpStream, client: SocketAddr, guest: Guest) {
         connection::serve(stream, client, &guest, &self.desks, self.limits, &self.stop).await;
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    config::{AdminToken, Role},
+    config::{AdminToken, Role, open_regular},
     model::{TOKEN_SECRET_OCTETS, hash_token, is_token, new_token},
 };
 
@@ -68,7 +68,7 @@ pub enum TokenFileError {
 pub fn ensure_admin_token(folder: &Path) -> Result<FirstToken, TokenFileError> {
     let path = folder.join("admin.token");
     let failed = |source| TokenFileError::File { path: path.clone(), source };
-    match fs::File::open(&path) {
+    match open_regular(&path) {
         Ok(file) => {
             let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
             if mode & 0o077 != 0 {
@@ -137,5 +137,10 @@ mod tests {
         fs::set_permissions(&first.path, fs::Permissions::from_mode(0o600)).unwrap();
         fs::write(&first.path, "password").unwrap();
         assert!(matches!(ensure_admin_token(folder.path()), Err(TokenFileError::Content { .. })));
+
+        // A pipe would hold the start for ever.
+        fs::remove_file(&first.path).unwrap();
+        nix::unistd::mkfifo(&first.path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(matches!(ensure_admin_token(folder.path()), Err(TokenFileError::File { .. })));
     }
 }

@@ -3,12 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     extract::State,
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::audit::Auditor;
 use crate::{
@@ -22,6 +23,19 @@ use crate::{
     },
     config::{Loaded, parse_sealed, schema},
 };
+
+/// A configuration waits this long for the one that is judged before it.
+const JUDGE_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// One configuration is judged at a time, so that judging takes one processor at most: DNS has the others.
+#[derive(Debug, Clone)]
+pub(super) struct Judging(Arc<Semaphore>);
+
+impl Default for Judging {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+}
 
 /// A reload ends within this long, or the answer is that it goes on.
 const RELOAD_MAX: Duration = Duration::from_secs(25);
@@ -45,11 +59,25 @@ pub(super) async fn config_schema(_: Viewer, _: Asked<Nothing>) -> Response {
 }
 
 /// Judges the body, a whole configuration as TOML, sealed: nothing of this machine is read for it, and nothing is done.
-pub(super) async fn validate(_: Operator, _: Asked<Nothing>, Text(text): Text) -> Result<Told<ValidateView>, Problem> {
+pub(super) async fn validate(
+    _: Operator,
+    _: Asked<Nothing>,
+    Extension(Judging(judging)): Extension<Judging>,
+    Text(text): Text,
+) -> Result<Told<ValidateView>, Problem> {
+    let turn = tokio::time::timeout(JUDGE_WAIT_MAX, judging.acquire_owned()).await.ok().and_then(Result::ok);
+    let turn = turn.ok_or_else(|| {
+        let detail = "other configurations are being judged";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "config.busy", detail).retry_after(JUDGE_WAIT_MAX)
+    })?;
     // Parsing a megabyte takes long enough to be in the way of others.
-    let judged = tokio::task::spawn_blocking(move || match parse_sealed(&text) {
-        Ok(loaded) => (true, loaded.warnings.iter().map(ConfigProblemView::from).collect()),
-        Err(problems) => (false, problems.iter().map(ConfigProblemView::from).collect()),
+    let judged = tokio::task::spawn_blocking(move || {
+        // Held to the end of the work, whether or not somebody still waits for it.
+        let _turn = turn;
+        match parse_sealed(&text) {
+            Ok(loaded) => (true, loaded.warnings.iter().map(ConfigProblemView::from).collect()),
+            Err(problems) => (false, problems.iter().map(ConfigProblemView::from).collect()),
+        }
     });
     let (ok, problems) = judged.await.map_err(|_| Problem::plain(StatusCode::INTERNAL_SERVER_ERROR))?;
     Ok(Told::of(ValidateView { ok, problems }))

@@ -195,3 +195,24 @@ async fn whoami_tells_role_and_scope() {
         json!({ "principal": "token:aws", "role": "operator", "scope": ["provider:aws"], "from": "127.0.0.1" })
     );
 }
+
+#[tokio::test]
+async fn a_field_that_stands_twice_is_believed_in_neither() {
+    let house = House::new().await;
+    let json = "content-type: application/json";
+    for twice in [
+        ["host: 127.0.0.1", "host: evil.example"],
+        ["origin: http://127.0.0.1:8653", "origin: http://evil.example"],
+        ["sec-fetch-site: same-origin", "sec-fetch-site: cross-site"],
+        ["idempotency-key: one", "idempotency-key: two"],
+        ["content-type: application/json", "content-type: text/plain"],
+        ["authorization: Bearer x", "x-nothing: y"],
+    ] {
+        let fields = [&[json][usize::from(twice[0] == json)..], &twice[..]].concat();
+        let answer = house.ask(As::Admin, "POST /v1/overrides", &fields, drain_aws().to_string()).await;
+        assert_eq!(answer.status.as_u16(), 400, "{twice:?}: {}", answer.text);
+    }
+    let answer = house.ask(As::Admin, "GET /v1/status", &["host: evil.example@127.0.0.1"], "").await;
+    assert_eq!(answer.status.as_u16(), 421, "a user has no place in Host");
+    assert_eq!(house.generation().await, 0);
+}

@@ -251,3 +251,36 @@ async fn planned_ones_wait_and_lists_are_filtered() {
     let answer = house.ask(As::Operator, "POST /v1/overrides", &stale, drain_aws().to_string()).await.expect(412);
     assert_eq!(answer.header("etag"), tag);
 }
+
+#[tokio::test]
+async fn every_reason_that_the_audit_keeps_is_one_readable_line() {
+    let house = House::new().await;
+    let made = house.post(As::Admin, "/v1/overrides", &drain_aws()).await.expect(201).json();
+    let path = format!("/v1/overrides/{}", made["id"].as_str().unwrap());
+    for bad in ["\u{1b}[2Jgone", "two\nlines", "\u{202e}tidua", "\u{200b}", "\u{e0041}", &"x".repeat(2000)] {
+        let mut order = drain_aws();
+        order["reason"] = bad.into();
+        house.post(As::Admin, "/v1/overrides", &order).await.expect(422);
+        let json = "content-type: application/json";
+        let more = json!({ "for": "+1m", "reason": bad }).to_string();
+        house.ask(As::Admin, &format!("PATCH {path}"), &[json], more).await.expect(422);
+        let escaped: String = bad.bytes().map(|octet| format!("%{octet:02x}")).collect();
+        house.ask(As::Admin, &format!("DELETE {path}?reason={escaped}"), &[], "").await.expect(422);
+    }
+    house
+        .ask(As::Admin, &format!("DELETE {path}?reason=over%20now%20%F0%9F%91%A9%E2%80%8D%F0%9F%9A%92"), &[], "")
+        .await
+        .expect(204);
+}
+
+#[tokio::test]
+async fn who_may_not_force_does_not_carry_on_what_was_forced() {
+    let house = House::new().await;
+    let all = |force: bool| json!({ "action": "down", "target": "all", "for": "1h", "reason": "x", "force": force });
+    house.post(As::Admin, "/v1/overrides", &all(false)).await.expect(409);
+    let made = house.post(As::Admin, "/v1/overrides", &all(true)).await.expect(201).json();
+    let line = format!("PATCH /v1/overrides/{}", made["id"].as_str().unwrap());
+    let ask = |who| house.ask(who, &line, &["content-type: application/json"], r#"{"for":"+1h"}"#);
+    ask(As::Operator).await.expect(409);
+    ask(As::Admin).await.expect(200);
+}

@@ -12,7 +12,7 @@ use crate::model::{
 use super::{Build, asked, span};
 use crate::config::{
     document::{Node, Table},
-    files::From,
+    files::{From, open_regular},
     report::{Place, Raw},
     secret,
     values::{Above, Asked, Below, StatusRange},
@@ -150,7 +150,7 @@ impl Build<'_, '_> {
             return None;
         }
         let path = self.reader.beside(place, written);
-        if let Err(error) = std::fs::File::open(&path) {
+        if let Err(error) = open_regular(&path) {
             let message = format!("cannot read {}: {error}", path.display());
             self.report().add(Raw::error("E001", message).at(place, ""));
         }

@@ -200,3 +200,35 @@ fn files_beyond_the_bound_are_refused() {
     fs::File::create(&path).unwrap().set_len(FILE_SIZE_MAX + 1).unwrap();
     assert_eq!(codes_of(load(&path, &none)), ["E001"]);
 }
+
+#[test]
+fn a_pipe_is_no_file_and_holds_nobody() {
+    let folder = folder(&[]);
+    let pipe = folder.path().join("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for (text, code) in [
+        (format!("include = [\"pipe\"]\n{ZONE}"), "E001"),
+        ("[zone.\"example.com\"]\nfile = \"pipe\"\n".into(), "E001"),
+        (format!("{ZONE}[check.web]\nurl = \"https://x/\"\ntls.ca = \"pipe\"\n"), "E001"),
+        (format!("{ZONE}{CHECK}auth.bearer.file = \"pipe\"\n"), "E014"),
+    ] {
+        let main = folder.path().join("main.toml");
+        fs::write(&main, &text).unwrap();
+        let (done, waits) = std::sync::mpsc::channel();
+        std::thread::spawn(move || done.send(codes_of(load(&main, &none))));
+        let codes = waits.recv_timeout(std::time::Duration::from_secs(20)).expect("nobody writes, and the reader ends");
+        assert_eq!(codes, [code], "{text}");
+    }
+    let main = folder.path().join("main.toml");
+    fs::remove_file(&main).unwrap();
+    fs::rename(&pipe, &main).unwrap();
+    assert_eq!(codes_of(load(&main, &none)), ["E001"]);
+}
+
+#[test]
+fn a_line_of_a_megabyte_is_shown_in_part() {
+    let names: Vec<String> = (0..2000).map(|nth| format!("\"w{nth}.example.org\"")).collect();
+    let text = format!("{ZONE}[service.www]\nnames = [{}]\n", names.join(","));
+    let problems = parse_sealed(&text).unwrap_err();
+    assert!(problems.iter().flat_map(|problem| &problem.places).all(|spot| spot.text.chars().count() < 250));
+}

@@ -6,6 +6,7 @@ use bytes::{Buf, BytesMut};
 use tokio::{
     io::AsyncWriteExt,
     net::TcpStream,
+    task::yield_now,
     time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -101,6 +102,8 @@ async fn talk(
         if let Err(end) = answer(stream, queries, client, desks, limits).await {
             return end;
         }
+        // One read's worth each: clients that always have more to ask must not keep the others waiting.
+        yield_now().await;
         begun = match (queries.is_empty(), begun) {
             (true, _) => {
                 // Nothing is held for a connection that rests.
@@ -217,6 +220,29 @@ mod tests {
         assert!(matches!(some(&mut queries, &client(), &desks(), &mut replies), Ok(true)));
         assert!((REPLIES_MAX..REPLIES_MAX + FRAME).contains(&replies.len()));
         assert_eq!(replies.len() + queries.len(), 10_000 * FRAME);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_always_asks_leaves_turns_to_others() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, address) = listener.accept().await.unwrap();
+        client.write_all(&frames(4000)).await.unwrap();
+        client.shutdown().await.unwrap();
+        let guest = Guests::new(LIMITS, Default::default()).admit(address.ip());
+        let (desks, stop) = (desks(), CancellationToken::new());
+        let served = serve(stream, address, &guest, &desks, LIMITS, &stop);
+        let mut turns = 0;
+        tokio::pin!(served);
+        let others = std::future::poll_fn(|context| {
+            turns += 1;
+            served.as_mut().poll(context)
+        });
+        others.await;
+        assert!(4000 * FRAME / READ / 2 < turns, "{turns} turns");
+        let mut replies = Vec::new();
+        client.read_to_end(&mut replies).await.unwrap();
+        assert_eq!(replies.len(), 4000 * FRAME);
     }
 
     #[tokio::test]

@@ -87,12 +87,14 @@ impl Guests {
         Guest { id, guests: Arc::clone(self), leave }
     }
 
-    /// Makes room for something else than a connection.
-    pub(super) fn evict_one(&self) {
+    /// Makes room for something else than a connection; tells whether there was someone to go.
+    pub(super) fn evict_one(&self) -> bool {
         let mut book = self.book();
-        if let Some(id) = book.idlest() {
+        let idlest = book.idlest();
+        if let Some(id) = idlest {
             self.evict(&mut book, id);
         }
+        idlest.is_some()
     }
 
     fn evict(&self, book: &mut Book, id: u64) {

@@ -181,6 +181,7 @@ pub(in crate::admin::routes) async fn extend(
     Body { value: body, octets }: Body<ExtendOverride>,
 ) -> Result<Response, Problem> {
     let id = read_id(&id)?;
+    let reason = draft::given_reason(body.reason.as_deref())?;
     let key = Key::of(&headers, &format!("PATCH /v1/overrides/{id}"), &octets)?;
     if let (Some(key), false) = (&key, dry_run)
         && let Some(replay) = key.find(&desk.store, &who).await?
@@ -199,7 +200,9 @@ pub(in crate::admin::routes) async fn extend(
         let expires = draft::extended(fleet, now, order, &body)?;
         // Only the time that is added can meet what did not meet before.
         let added = Override { from: order.expires.max(now), expires, ..order.clone() };
-        if order.expires < expires && !order.forced && !body.force {
+        // Who may not force may not carry on what was forced either, unless it would pass without.
+        let forced = body.force || (order.forced && who.role == Role::Admin);
+        if order.expires < expires && !forced {
             let effect = weigh(fleet, &desk.seen.snapshot.verdicts, &durable.overrides, &added, now);
             if let Some(problem) = refused(fleet, &added, &effect) {
                 return Err(problem);
@@ -217,7 +220,7 @@ pub(in crate::admin::routes) async fn extend(
     }
     let committed = commit(&desk, key.as_ref(), &who, |durable| {
         let (order, expires) = plan(durable)?;
-        let mut audit = auditor.draft(&who, "override.extend", format!("override:{id}"), body.reason.clone());
+        let mut audit = auditor.draft(&who, "override.extend", format!("override:{id}"), reason.clone());
         audit.before = Some(as_json(&desk.seen.snapshot, &order));
         audit.after = Some(as_json(&desk.seen.snapshot, &Override { expires, ..order }));
         Ok((Change::Extend { id: id.clone(), expires }, audit))
@@ -250,9 +253,7 @@ pub(in crate::admin::routes) async fn end(
     auditor: Auditor,
 ) -> Result<Response, Problem> {
     let id = read_id(&id)?;
-    if reason.as_deref().is_some_and(|reason| crate::model::REASON_LENGTH_MAX < reason.len()) {
-        return Err(Problem::bad("reason", "the reason is too long"));
-    }
+    let reason = draft::given_reason(reason.as_deref())?;
     let key = Key::of(&headers, &format!("DELETE /v1/overrides/{id}"), b"")?;
     if let (Some(key), false) = (&key, dry_run)
         && let Some(replay) = key.find(&desk.store, &who).await?
