@@ -38,6 +38,7 @@ mod selector;
 mod service;
 mod snapshot;
 mod time;
+mod token;
 mod verdict;
 mod zone;
 
@@ -62,6 +63,7 @@ pub use self::{
     service::{ANSWER_ENDPOINTS_MAX, Arm, Member, MinUp, POOL_MEMBERS_MAX, Pool, PoolAnswer, Service, Steer, WhenNone},
     snapshot::{Digest, Snapshot, Tempi},
     time::{Mono, Now, Span, SpanError, Wall, WallError, ms},
+    token::{TOKEN_SECRET_OCTETS, hash_token, is_token, new_token},
     verdict::{Availability, Cause, Health, Tally, Verdict},
     zone::{RecordSet, Zone, kind},
 };

@@ -113,7 +113,7 @@ impl Node {
             reload::keep(&disk.accepted, &boot.loaded, started);
         }
         let identity = map::identity(&settings.node);
-        let (core, handle) = Core::new(core_parts(&boot, &disk, &herald, identity.clone(), clock, bus));
+        let (core, handle) = Core::new(core_parts(&boot, &disk, &herald, identity.clone(), clock, bus, &metrics));
 
         let doors = settings
             .node
@@ -193,6 +193,7 @@ impl Node {
             snapshot: handle.snapshot.clone(),
             accepted: disk.accepted.clone(),
             herald: Arc::clone(&herald),
+            metrics: Arc::clone(&metrics.control),
         };
         let until = stop.child_token();
         tasks.spawn(async move {
@@ -313,6 +314,7 @@ fn core_parts(
     identity: Identity,
     clock: Clock,
     bus: Arc<dyn BallotBus>,
+    metrics: &Metrics,
 ) -> CoreParts {
     let (herald, keeper) = (Arc::clone(herald), Arc::clone(&disk.keeper));
     CoreParts {
@@ -323,6 +325,7 @@ fn core_parts(
         bus,
         durable: disk.store.watch(),
         announce: Box::new(move |events| herald.tell(events)),
+        metrics: Arc::clone(&metrics.control),
         persist: Box::new(move |memory| keeper.save(memory)),
     }
 }

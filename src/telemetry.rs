@@ -3,10 +3,12 @@
 //! Names: `wayshift_<noun>_<unit|total>`. Labels only from sets that the configuration bounds, never a client or a
 //! queried name.
 
+pub mod control;
 pub mod dns;
 pub mod http;
 pub mod log;
 pub mod probe;
+mod process;
 
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ use prometheus_client::registry::Registry;
 /// Every metric of the program; rooms get their part.
 #[derive(Debug, Clone)]
 pub struct Metrics {
+    /// Of deciding.
+    pub control: Arc<control::ControlMetrics>,
     /// Of the DNS doors.
     pub dns: Arc<dns::DnsMetrics>,
     /// Of the probes.
@@ -27,11 +31,14 @@ impl Metrics {
     /// All metrics at zero, and the registry that shows them.
     #[must_use]
     pub fn new() -> (Self, Registry) {
-        let mut registry = Registry::with_prefix("wayshift");
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(process::Process));
+        let own = registry.sub_registry_with_prefix("wayshift");
         let metrics = Self {
-            dns: dns::DnsMetrics::register(&mut registry),
-            probe: Arc::new(probe::ProbeMetrics::register(&mut registry)),
-            http: Arc::new(http::HttpMetrics::register(&mut registry)),
+            control: Arc::new(control::ControlMetrics::register(own)),
+            dns: dns::DnsMetrics::register(own),
+            probe: Arc::new(probe::ProbeMetrics::register(own)),
+            http: Arc::new(http::HttpMetrics::register(own)),
         };
         (metrics, registry)
     }

@@ -15,11 +15,11 @@ use axum::{
 };
 use subtle::{Choice, ConstantTimeEq as _};
 
-pub use self::token::{FirstToken, TokenFileError, ensure_admin_token, hash_token, new_token};
+pub use self::token::{FirstToken, TokenFileError, ensure_admin_token};
 use super::problem::Problem;
 use crate::{
     config::{AdminToken, Role},
-    model::{Fleet, Selector, Wall},
+    model::{Fleet, Selector, Wall, hash_token, is_token},
 };
 
 /// The tokens in force; replaced whole by a reload, so that a revoked token ends at once.
@@ -43,7 +43,7 @@ impl Keys {
     /// # Errors
     /// Why it is nobody's, for the metric; the client is not told.
     fn find(&self, presented: &str, now: Wall) -> Result<AdminToken, Refused> {
-        if !token::well_formed(presented) {
+        if !is_token(presented) {
             return Err(Refused::Malformed);
         }
         let hash = hash_token(presented);
@@ -189,11 +189,12 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::model::new_token;
 
     const HOME: Peer = Peer::Tcp(IpAddr::V4(Ipv4Addr::LOCALHOST));
 
     fn keys() -> (Keys, String) {
-        let text = new_token("oncall");
+        let text = new_token("oncall", &[7; 32]).unwrap();
         let token = AdminToken {
             name: "web-oncall".into(),
             role: Role::Operator,

@@ -109,7 +109,7 @@ impl Edge {
     fn admit(&self, request: &mut Request, origin: Option<&HeaderValue>) -> Result<Admitted, Problem> {
         let now = self.clock.mono();
         // Without the listener's word a request is from nowhere: nothing without a token.
-        let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::Tcp([0, 0, 0, 0].into()));
+        let peer = request.extensions().get::<Peer>().copied().unwrap_or_else(|| Peer::Tcp([0, 0, 0, 0].into()));
         let source = Source::from(peer);
         let path = request.uri().path();
         if matches!(path, "/livez" | "/readyz") {

@@ -10,7 +10,7 @@ use crate::{
 
 /// Everything a selector takes in, as selectors of single things; empty when it matches nothing.
 pub(super) fn matches(fleet: &Fleet, target: &Selector) -> Vec<String> {
-    match target {
+    let mut found: Vec<String> = match target {
         Selector::Pool(glob) => {
             let pools = fleet.pools.iter().filter(|pool| glob.fits(pool.id.as_str()));
             pools.map(|pool| format!("pool:{}", pool.id)).collect()
@@ -22,7 +22,9 @@ pub(super) fn matches(fleet: &Fleet, target: &Selector) -> Vec<String> {
         Selector::Endpoint(_) | Selector::Label(..) | Selector::Region(_) | Selector::Provider(_) | Selector::All => {
             endpoints(fleet, target).map(|ix| format!("endpoint:{}", fleet.endpoint(ix).id)).collect()
         }
-    }
+    };
+    found.sort_unstable();
+    found
 }
 
 /// The endpoints an endpoint-wide selector takes in.

@@ -15,7 +15,10 @@ const TARGETS_MAX: usize = 40_000;
 
 /// In memory only: history that must last is the store's.
 #[derive(Debug, Default)]
-pub struct Recent(RwLock<HashMap<EndpointId, HashMap<Target, VecDeque<Arc<Observation>>>>>);
+pub struct Recent(RwLock<HashMap<EndpointId, OfTargets>>);
+
+/// The results of one endpoint, oldest first.
+type OfTargets = HashMap<Target, VecDeque<Arc<Observation>>>;
 
 impl Recent {
     /// Nothing yet.

@@ -8,11 +8,7 @@ mod stream;
 mod strict;
 mod wire;
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
 use http_body_util::BodyExt as _;
@@ -28,14 +24,14 @@ use tower::ServiceExt as _;
 
 use super::{
     Condition, Handles, ProbeRequest, Recent, ReloadRequest,
-    auth::{Keys, Peer, hash_token, new_token},
+    auth::{Keys, Peer},
     routes,
 };
 use crate::{
     clock::Clock,
     config::{AdminToken, Role, load_text},
     control::{Controller, Identity, Input},
-    model::{LastGood, Memory, Observation, Outcome, Phases, Wall},
+    model::{LastGood, Memory, Observation, Outcome, Phases, Wall, hash_token, new_token},
     steer::{Live, compile},
     store::{ControlStore, journal::Journal, sqlite::Embedded},
     telemetry::Metrics,
@@ -155,7 +151,7 @@ impl House {
             .targets()
             .map(|(ix, target)| Observation {
                 revision: fleet.check(fleet.subject(ix).check.unwrap()).revision,
-                address: (IpAddr::V4(Ipv4Addr::LOCALHOST), 80).into(),
+                address: (fleet.endpoint(fleet.subject(ix).endpoint).addresses.of(target.family).unwrap(), 80).into(),
                 at: clock.now(),
                 outcome: Outcome::Pass,
                 phases: Phases { total: Duration::from_micros(1500), ..Phases::default() },
@@ -183,8 +179,10 @@ impl House {
                     snapshot_in.send_replace(snapshot);
                 }
                 history.append(step.events);
-                if durable.changed().await.is_err() {
-                    return;
+                let wake = step.wake_at.map_or(Duration::from_secs(3600), |at| at.since(clock.mono()));
+                tokio::select! {
+                    changed = durable.changed() => if changed.is_err() { return },
+                    () = tokio::time::sleep(wake) => {}
                 }
             }
         });
@@ -192,9 +190,13 @@ impl House {
         let known = |snapshot: &Arc<crate::model::Snapshot>| {
             snapshot.verdicts.iter().flatten().all(|verdict| verdict.health.works())
         };
-        seen.wait_for(known).await.unwrap();
+        let all_up = tokio::time::timeout(Duration::from_secs(20), seen.wait_for(known));
+        let all_up = all_up.await.is_ok();
+        assert!(all_up, "{:?} {:?}", tasks.try_join_next(), snapshot.borrow().verdicts);
 
-        let tokens = ["viewer", "operator", "admin", "aws"].map(new_token);
+        let tokens = ["viewer", "operator", "admin", "aws"].map(|name| {
+            new_token(name, &getrandom::u64().unwrap().to_be_bytes().repeat(4).try_into().unwrap()).unwrap()
+        });
         let roles = [Role::Viewer, Role::Operator, Role::Admin, Role::Operator];
         let known = tokens.iter().zip(roles).map(|(token, role)| AdminToken {
             name: token.split('_').nth(1).unwrap().to_owned(),

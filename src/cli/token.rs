@@ -1,19 +1,15 @@
 //! `token hash`: makes a token, or hashes one, for `[[admin.token]]`. Offline; the token is shown once and kept nowhere.
 
-use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
+use data_encoding::HEXLOWER;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 use super::{
     args::{Format, operate::HashArgs},
     ending::{Exit, Failure},
     screen::{Screen, table::Table},
 };
-use crate::model::ID_LENGTH_MAX;
+use crate::model::{ID_LENGTH_MAX, TOKEN_SECRET_OCTETS, hash_token, is_token, new_token};
 
-/// Octets of chance in a token; 43 characters of base64url.
-const SECRET_OCTETS: usize = 32;
-const SECRET_CHARACTERS: usize = 43;
 /// Longest input that is looked at, in octets; a longer one is no token.
 const INPUT_MAX: u64 = 4096;
 
@@ -27,15 +23,13 @@ pub(super) fn run(args: &HashArgs, screen: &mut Screen) -> Result<Exit, Failure>
         return show(None, &hash(&token), args, screen);
     }
     let name = args.name.as_deref().unwrap_or("token");
-    let id: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(ID_LENGTH_MAX).collect();
-    if id.is_empty() || id != name {
-        return Err(Failure::usage(format!("`{name}` is no name of a token"))
-            .hint(format!("a name has 1 to {ID_LENGTH_MAX} of a-z, A-Z, 0-9 and `-`")));
-    }
-    let mut secret = [0; SECRET_OCTETS];
+    let mut secret = [0; TOKEN_SECRET_OCTETS];
     getrandom::fill(&mut secret)
         .map_err(|error| Failure::new(Exit::Failed, format!("the system gives no random octets: {error}")))?;
-    let token = format!("ws_{id}_{}", BASE64URL_NOPAD.encode(&secret));
+    let Some(token) = new_token(name, &secret) else {
+        return Err(Failure::usage(format!("`{name}` is no name of a token"))
+            .hint(format!("a name has 1 to {ID_LENGTH_MAX} of a-z, A-Z, 0-9 and `-`")));
+    };
     show(Some(&token), &hash(&token), args, screen)
 }
 
@@ -44,25 +38,16 @@ fn read(screen: &mut Screen) -> Result<String, Failure> {
         .input(INPUT_MAX)
         .map_err(|error| Failure::new(Exit::Failed, format!("could not read the token: {error}")))?;
     let token = text.trim();
-    if well_formed(token) {
+    if is_token(token) {
         return Ok(token.to_owned());
     }
     Err(Failure::usage("that is no token: a token is ws_<name>_<43 characters>")
         .hint("`wayshift token hash --new --name grafana` makes one"))
 }
 
-/// The form a node asks for; anything else it does not even hash.
-fn well_formed(token: &str) -> bool {
-    let Some((id, secret)) = token.strip_prefix("ws_").and_then(|rest| rest.split_once('_')) else { return false };
-    (1..=ID_LENGTH_MAX).contains(&id.len())
-        && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-        && secret.len() == SECRET_CHARACTERS
-        && secret.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-}
-
 /// What stands in the configuration: of the whole token.
 fn hash(token: &str) -> String {
-    format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(token.as_bytes())))
+    format!("sha256:{}", HEXLOWER.encode(&hash_token(token)))
 }
 
 fn show(token: Option<&str>, hash: &str, args: &HashArgs, screen: &mut Screen) -> Result<Exit, Failure> {
@@ -105,7 +90,7 @@ mod tests {
         let (mut screen, out, messages) = doubles::screen(Format::Table, None);
         run(&args(Some("grafana")), &mut screen).unwrap();
         let token = out.text().trim().to_owned();
-        assert!(well_formed(&token) && token.starts_with("ws_grafana_"), "{token}");
+        assert!(is_token(&token) && token.starts_with("ws_grafana_"), "{token}");
         assert!(
             messages.text().contains(&format!("name = \"grafana\"\nrole = \"viewer\"\nhash = \"{}\"", hash(&token)))
         );
@@ -131,7 +116,7 @@ mod tests {
             assert_eq!(run(&args(Some(name)), &mut screen).unwrap_err().exit, Exit::Usage, "{name:?}");
         }
         for token in ["", "abc", "ws__x", "ws_a_short", &format!("ws_a_{}", "x".repeat(44))] {
-            assert!(!well_formed(token), "{token}");
+            assert!(!is_token(token), "{token}");
         }
     }
 }

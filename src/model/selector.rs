@@ -44,6 +44,59 @@ impl Glob {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether everything that fits `narrow` fits this one. Sound, not complete: `narrow` is read as a text of its own,
+    /// and its `*` must then fall under a `*`.
+    #[must_use]
+    pub fn contains(&self, narrow: &Self) -> bool {
+        self == narrow || (self.fits(&narrow.0) && !(narrow.0.contains('*') && self.0.contains('?')))
+    }
+}
+
+impl Selector {
+    /// Whether `target` equals this selector or lies inside it. Judged on the selectors and not on what they take in
+    /// today: `provider:aws` does not lie inside `region:us-east` because today all of it stands there, or tomorrow's
+    /// configuration would widen what was allowed.
+    ///
+    /// Two things are known only to who knows the fleet: `in_group`, whether the one endpoint of this id or alias is in
+    /// this group (label, region, provider), and `only_users`, whether the one pool of this id has users and all of
+    /// them fit these services.
+    #[must_use]
+    pub fn contains(
+        &self,
+        target: &Self,
+        in_group: impl FnOnce(&str) -> bool,
+        only_users: impl FnOnce(&Glob, &str) -> bool,
+    ) -> bool {
+        match (self, target) {
+            (Self::All, _) => true,
+            (Self::Endpoint(wide), Self::Endpoint(narrow))
+            | (Self::Pool(wide), Self::Pool(narrow))
+            | (Self::Service(wide), Self::Service(narrow))
+            | (Self::Region(wide), Self::Region(narrow))
+            | (Self::Provider(wide), Self::Provider(narrow)) => wide.contains(narrow),
+            (Self::Label(key, wide), Self::Label(other, narrow)) => key == other && wide.contains(narrow),
+            (Self::Label(..) | Self::Region(_) | Self::Provider(_), Self::Endpoint(one)) => {
+                one.is_exact() && in_group(one.as_str())
+            }
+            (Self::Service(services), Self::Pool(one)) => one.is_exact() && only_users(services, one.as_str()),
+            (
+                Self::Endpoint(_)
+                | Self::Pool(_)
+                | Self::Service(_)
+                | Self::Label(..)
+                | Self::Region(_)
+                | Self::Provider(_),
+                Self::Endpoint(_)
+                | Self::Pool(_)
+                | Self::Service(_)
+                | Self::Label(..)
+                | Self::Region(_)
+                | Self::Provider(_)
+                | Self::All,
+            ) => false,
+        }
+    }
 }
 
 impl From<&str> for Glob {
@@ -152,5 +205,40 @@ mod tests {
             assert!(text.parse::<Selector>().is_err(), "{text}");
         }
         assert!(Glob::from("eu-*").fits("eu-west") && !Glob::from("eu-*").fits("us-east"));
+    }
+    #[test]
+    fn a_glob_contains_what_it_fits_and_no_more() {
+        for (wide, narrow, expected) in [
+            ("eu-*", "eu-west", true),
+            ("eu-*", "eu-w*", true),
+            ("eu-*", "eu-*", true),
+            ("eu-*", "*", false),
+            ("eu-*", "e*", false),
+            ("eu-?", "eu-*", false),
+            ("eu-?", "eu-1", true),
+            ("*", "anything", true),
+            ("eu", "eu-*", false),
+        ] {
+            assert_eq!(Glob::from(wide).contains(&Glob::from(narrow)), expected, "{narrow} in {wide}");
+        }
+    }
+
+    #[test]
+    fn a_selector_contains_its_like_and_what_the_fleet_vouches_for() {
+        let check = |wide: &str, target: &str, vouched: bool, expected: bool| {
+            let (wide, target): (Selector, Selector) = (wide.parse().unwrap(), target.parse().unwrap());
+            assert_eq!(wide.contains(&target, |_| vouched, |_, _| vouched), expected, "{target} in {wide}");
+        };
+        check("all", "all", false, true);
+        check("all", "provider:aws", false, true);
+        check("provider:aws", "all", true, false);
+        check("provider:a*", "provider:aws", false, true);
+        check("provider:aws", "region:eu", true, false);
+        check("provider:aws", "endpoint:e1", true, true);
+        check("provider:aws", "endpoint:e1", false, false);
+        check("provider:aws", "endpoint:e*", true, false);
+        check("service:www", "pool:eu", true, true);
+        check("service:www", "pool:eu", false, false);
+        check("pool:eu", "service:www", true, false);
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     model::{Ballot, EndpointId, Event, Fleet, Happening, LastGood, Memory, Mono, NodeId, PoolId, Snapshot, Tempi},
     steer::{AnswerChange, AnswerSet, AnswerTable, Live},
     store::{BallotBus, Durable},
+    telemetry::control::ControlMetrics,
 };
 
 /// Most inputs of one step; the rest waits for the next, which follows at once.
@@ -48,6 +49,8 @@ pub(super) struct CoreParts {
     pub(super) durable: watch::Receiver<Arc<Durable>>,
     /// Called with what happened, in order.
     pub(super) announce: Box<dyn FnMut(Vec<Event>) + Send>,
+    /// Counts verdicts and how long failovers take.
+    pub(super) metrics: Arc<ControlMetrics>,
     /// Writes the snapshot file. Called before overrides of a newer store generation are announced, so that "applied"
     /// means: survives a restart with the database gone.
     pub(super) persist: Box<dyn FnMut(&Memory) + Send>,
@@ -79,6 +82,7 @@ pub(super) struct Core {
     durable: watch::Receiver<Arc<Durable>>,
     announce: Box<dyn FnMut(Vec<Event>) + Send>,
     persist: Box<dyn FnMut(&Memory) + Send>,
+    metrics: Arc<ControlMetrics>,
     inbox: mpsc::Receiver<Input>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     live: Live,
@@ -93,7 +97,7 @@ pub(super) struct Core {
 impl Core {
     /// Decides and compiles for the first time.
     pub(super) fn new(parts: CoreParts) -> (Self, CoreHandle) {
-        let CoreParts { identity, fleet, memory, clock, bus, durable, mut announce, mut persist } = parts;
+        let CoreParts { identity, fleet, memory, clock, bus, durable, mut announce, mut persist, metrics } = parts;
         let (inbox_in, inbox) = mpsc::channel(INBOX_MAX);
         let now = clock.now();
         let (mut controller, mut step) = Controller::new(identity.clone(), Arc::clone(&fleet), &memory, now);
@@ -128,6 +132,7 @@ impl Core {
             durable,
             announce,
             persist,
+            metrics,
             inbox,
             snapshot,
             live,
@@ -227,6 +232,11 @@ impl Core {
         if let Some(snapshot) = snapshot {
             self.swap(snapshot, &mut events);
         }
+        for event in &events {
+            if let Happening::Verdict { to, took_ms, .. } = &event.what {
+                self.metrics.verdict(*to, took_ms.map(Duration::from_millis));
+            }
+        }
         if !events.is_empty() {
             (self.announce)(events);
         }
@@ -250,6 +260,7 @@ impl Core {
             tokio::task::block_in_place(|| (self.persist)(&remembered));
         }
         self.live.swap(table);
+        self.metrics.applied(self.clock.mono().since(snapshot.at.mono));
         self.memory.send_replace(Arc::new(remembered));
         self.snapshot.send_replace(snapshot);
     }

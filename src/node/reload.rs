@@ -12,6 +12,7 @@ use crate::{
     model::{Event, Fleet, Happening, Snapshot, Wall},
     node::{boot::Env, herald::Herald},
     store::accepted::AcceptedFolder,
+    telemetry::control::ControlMetrics,
 };
 
 /// Reloads that may wait; a reload asked for while others wait adds nothing.
@@ -42,8 +43,6 @@ pub(super) struct Done {
     pub(super) before: Arc<Loaded>,
     /// What serves now.
     pub(super) after: Arc<Loaded>,
-    /// The generation of the first snapshot that has it.
-    pub(super) generation: u64,
     /// Settings that differ and take effect at the next start only.
     pub(super) needs_restart: Vec<&'static str>,
 }
@@ -70,6 +69,8 @@ pub(super) struct Desk {
     pub(super) accepted: AcceptedFolder,
     /// Where events go.
     pub(super) herald: Arc<Herald>,
+    /// Counts reloads.
+    pub(super) metrics: Arc<ControlMetrics>,
 }
 
 impl Desk {
@@ -103,6 +104,7 @@ impl Desk {
     }
 
     fn refuse(&self, problems: Problems) -> Arc<Problems> {
+        self.metrics.reload(false);
         let count = problems.errors().count();
         tracing::error!(file = %self.file.display(), problems = count, "reload refused, nothing changed\n{problems}");
         self.happened(Happening::ReloadRefused { problems: u32::try_from(count).unwrap_or(u32::MAX) });
@@ -125,13 +127,14 @@ impl Desk {
             (Ok(()), Ok(snapshot)) => snapshot.generation,
             (Err(_), _) | (_, Err(_)) => 0,
         };
+        self.metrics.reload(true);
         let needs_restart = needs_restart(&before, &loaded);
         tracing::info!(file = %self.file.display(), %digest, changed, generation, "configuration reloaded");
         if !needs_restart.is_empty() {
             tracing::warn!(settings = ?needs_restart, "these take effect at the next start");
         }
         self.happened(Happening::Reloaded { digest });
-        Done { before, after: loaded, generation, needs_restart }
+        Done { before, after: loaded, needs_restart }
     }
 
     fn happened(&self, what: Happening) {

@@ -37,6 +37,7 @@ impl Vantage {
         let (clock, stop, mut tasks) = (Clock::start(), CancellationToken::new(), JoinSet::new());
         let (durable, durable_seen) = watch::channel(Arc::default());
         let name = identity.node.clone();
+        let (metrics, _) = Metrics::new();
         let (core, handle) = Core::new(CoreParts {
             identity,
             fleet: Arc::clone(&fleet),
@@ -45,15 +46,15 @@ impl Vantage {
             bus,
             durable: durable_seen,
             announce: Box::new(|_| ()),
+            metrics: metrics.control,
             persist: Box::new(|_| ()),
         });
         let (fleet, fleet_seen) = watch::channel(fleet);
         let (observed_in, observed) = mpsc::channel(INBOX_MAX);
         let (_, asks) = mpsc::channel(1);
-        let metrics = Metrics::new().0.probe;
         bridge::observations(&mut tasks, observed, handle.inbox, Arc::new(Recent::new()), fleet_seen.clone());
         let settings = probe::Settings::new(name);
-        let runner = probe::Runner::new(settings, fleet_seen, handle.tempi, observed_in, asks, clock, metrics);
+        let runner = probe::Runner::new(settings, fleet_seen, handle.tempi, observed_in, asks, clock, metrics.probe);
         let until = stop.child_token();
         tasks.spawn(async move {
             runner.run(until).await;

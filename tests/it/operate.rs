@@ -16,17 +16,11 @@ fn two_clouds(aws: &Endpoint, gcp: &Endpoint) -> String {
     )
 }
 
-fn up(node: &Node) {
-    eventually("both endpoints up", || {
-        (node.ok(&["status", "-o", "json"]).matches("\"unknown\"").count() == 0).then_some(())
-    });
-}
-
 #[test]
 fn a_drained_provider_moves_every_service_at_once_and_the_order_survives_kill_9() {
     let (aws, gcp) = (Endpoint::start("127.0.0.1"), Endpoint::start("127.0.0.1"));
     let node = Node::start(&two_clouds(&aws, &gcp));
-    up(&node);
+    node.all_up();
     let names = ["www.gslb.example.com", "api.gslb.example.com"];
     assert!(names.iter().all(|name| node.short(name, "A") == ["203.0.113.1"]));
 
@@ -70,7 +64,7 @@ fn five_mistakes_are_five_problems_and_change_nothing() {
     let (aws, gcp) = (Endpoint::start("127.0.0.1"), Endpoint::start("127.0.0.1"));
     let good = two_clouds(&aws, &gcp);
     let mut node = Node::start(&good);
-    up(&node);
+    node.all_up();
     node.write(MISTAKES);
     let text = fs::read_to_string(node.config()).unwrap();
     let line = |needle: &str| text.lines().position(|l| l.contains(needle)).unwrap() + 1;

@@ -2,6 +2,7 @@
 //! with a bound at this outer edge only.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::disallowed_methods, reason = "waiting at the outer edge is by the machine's clock")]
 
 use std::{
     fs,
@@ -230,6 +231,14 @@ impl Node {
         let mut all = arguments.to_vec();
         all.extend(["-o", "json"]);
         serde_json::from_str(&self.ok(&all)).unwrap()
+    }
+
+    /// Waits until every endpoint is up.
+    pub(crate) fn all_up(&self) {
+        eventually("every endpoint up", || {
+            let endpoints = &self.json(&["status"])["counts"]["endpoints"];
+            (endpoints["up"] == endpoints["total"]).then_some(())
+        });
     }
 
     pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {

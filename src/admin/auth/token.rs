@@ -7,42 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use data_encoding::BASE64URL_NOPAD;
-use sha2::{Digest as _, Sha256};
-
-use crate::config::{AdminToken, Role};
-
-/// Octets of chance in a token; 43 characters of base64url.
-const SECRET_OCTETS: usize = 32;
-const SECRET_CHARACTERS: usize = 43;
-/// Longest id inside a token, in characters.
-const TOKEN_ID_MAX: usize = 63;
-
-/// What is kept of a token: the SHA-256 of the whole of it.
-#[must_use]
-pub fn hash_token(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
-}
-
-/// A fresh token with this id in it; shown once.
-///
-/// # Panics
-/// When the system has no randomness: going on would make guessable tokens.
-#[must_use]
-pub fn new_token(id: &str) -> String {
-    let mut secret = [0_u8; SECRET_OCTETS];
-    getrandom::fill(&mut secret).expect("the system gives randomness");
-    format!("ws_{id}_{}", BASE64URL_NOPAD.encode(&secret))
-}
-
-/// Whether a text has a token's form; anything else is not even hashed.
-pub(super) fn well_formed(text: &str) -> bool {
-    let Some((id, secret)) = text.strip_prefix("ws_").and_then(|rest| rest.split_once('_')) else { return false };
-    (1..=TOKEN_ID_MAX).contains(&id.len())
-        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        && secret.len() == SECRET_CHARACTERS
-        && secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-}
+use crate::{
+    config::{AdminToken, Role},
+    model::{TOKEN_SECRET_OCTETS, hash_token, is_token, new_token},
+};
 
 /// The token of the first admin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,13 +77,13 @@ pub fn ensure_admin_token(folder: &Path) -> Result<FirstToken, TokenFileError> {
             let mut text = String::new();
             file.take(4096).read_to_string(&mut text).map_err(failed)?;
             let token = text.trim();
-            if !well_formed(token) {
+            if !is_token(token) {
                 return Err(TokenFileError::Content { path });
             }
             Ok(FirstToken { hash: hash_token(token), path, fresh: false })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let token = new_token("admin");
+            let token = fresh();
             let half = folder.join(".admin.token.new");
             match fs::remove_file(&half) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
@@ -135,14 +103,22 @@ pub fn ensure_admin_token(folder: &Path) -> Result<FirstToken, TokenFileError> {
     }
 }
 
+/// # Panics
+/// When the system has no randomness: going on would make guessable tokens.
+fn fresh() -> String {
+    let mut secret = [0; TOKEN_SECRET_OCTETS];
+    getrandom::fill(&mut secret).expect("the system gives randomness");
+    new_token("admin", &secret).expect("`admin` is a token's name")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn tokens_have_their_form_and_differ() {
-        let (one, two) = (new_token("admin"), new_token("admin"));
-        assert!(well_formed(&one) && well_formed(&two) && one != two, "{one} {two}");
+        let (one, two) = (fresh(), fresh());
+        assert!(is_token(&one) && is_token(&two) && one != two, "{one} {two}");
     }
 
     #[test]

@@ -168,9 +168,10 @@ pub(super) async fn live(
         None => journal.follow(journal.newest()),
     };
     let following = Following {
-        waiting: missed.events.into(),
         gap: missed.gap && last.is_some(),
-        sent: last.unwrap_or(0),
+        // A number this journal never gave says nothing about what comes.
+        sent: if missed.gap { 0 } else { last.unwrap_or(0) },
+        waiting: missed.events.into(),
         coming,
         kinds,
         journal,

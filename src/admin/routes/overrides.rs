@@ -4,6 +4,7 @@
 //! answers follow it.
 
 mod change;
+mod effect;
 mod list;
 
 pub(super) use self::{

@@ -114,7 +114,7 @@ async fn the_same_key_is_the_same_change() {
     assert_eq!(post("inc-123", &other, As::Operator).await.expect(422).json()["code"], "idempotency.other_request");
     post("inc-123", &drain_aws(), As::Admin).await.expect(201);
     assert_eq!(house.generation().await, 2, "another principal's key is another key");
-    for bad in ["", &"k".repeat(256), "a\u{7f}b"] {
+    for bad in ["", &"k".repeat(256)] {
         post(bad, &drain_aws(), As::Operator).await.expect(400);
     }
     let id = first.json()["id"].as_str().unwrap().to_owned();

@@ -206,10 +206,7 @@ impl StepView {
                 json!({ "pool": pool, "endpoint": endpoint, "address": address })
             }).collect::<Vec<_>>(),
         });
-        let ground = match pick.basis {
-            Basis::Healthy => String::new(),
-            other => format!(" ({})", other.word()),
-        };
+        let ground = if pick.basis == Basis::Healthy { String::new() } else { format!(" ({})", pick.basis.word()) };
         Self::new("pick", format!("{how}{drawn}{ground}"), result, data)
     }
 }

@@ -117,7 +117,7 @@ impl ServiceView {
                 _ if !healthy => Health::Down,
                 // Something else serves, or nothing would be healthy.
                 Health::Down => Health::Degraded,
-                verdict => verdict,
+                verdict @ (Health::Up | Health::Degraded | Health::Unknown) => verdict,
             },
             steer: service.steer,
             ttl: Span(Duration::from_secs(service.ttl.into())),

@@ -38,18 +38,24 @@ pub(in crate::cli) struct Surroundings {
     pub(in crate::cli) url: Option<String>,
     /// `XDG_RUNTIME_DIR`.
     pub(in crate::cli) runtime_dir: Option<PathBuf>,
+    /// The socket of a node that runs as a system service; none in tests, which must not meet one.
+    pub(in crate::cli) system_socket: Option<PathBuf>,
 }
 
 impl Surroundings {
     /// Of this process.
     pub(in crate::cli) fn of_process() -> Self {
         let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        Self { url: text("WAYSHIFT_NODE_URL"), runtime_dir: text("XDG_RUNTIME_DIR").map(PathBuf::from) }
+        Self {
+            url: text("WAYSHIFT_NODE_URL"),
+            runtime_dir: text("XDG_RUNTIME_DIR").map(PathBuf::from),
+            system_socket: Some(SYSTEM_SOCKET.into()),
+        }
     }
 
     fn sockets(&self) -> Vec<PathBuf> {
         let own = self.runtime_dir.as_ref().map(|folder| folder.join("wayshift/admin.sock"));
-        std::iter::once(PathBuf::from(SYSTEM_SOCKET)).chain(own).collect()
+        self.system_socket.iter().cloned().chain(own).collect()
     }
 }
 

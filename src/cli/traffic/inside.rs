@@ -1,8 +1,6 @@
 //! Which overrides lie inside a selector, and which wider ones reach into it.
 //!
-//! Judged on the selectors and not on what they take in today, as the node judges an operator's scope: `provider:aws`
-//! does not lie inside `region:us-east` because today all of it stands there. Only a named endpoint lies in its groups,
-//! and a named pool in the service that alone uses it.
+//! The same rule as a node's for an operator's scope, on what the API tells of the fleet.
 
 use std::collections::BTreeMap;
 
@@ -39,41 +37,16 @@ pub(super) struct Inventory {
 }
 
 impl Inventory {
-    /// Whether `target` equals `wide` or lies inside it.
+    /// Whether `target` equals `wide` or lies inside it, see [`Selector::contains`].
     pub(super) fn inside(&self, wide: &Selector, target: &Selector) -> bool {
-        match (wide, target) {
-            (Selector::All, _) => true,
-            (Selector::Endpoint(wide), Selector::Endpoint(narrow))
-            | (Selector::Pool(wide), Selector::Pool(narrow))
-            | (Selector::Service(wide), Selector::Service(narrow))
-            | (Selector::Region(wide), Selector::Region(narrow))
-            | (Selector::Provider(wide), Selector::Provider(narrow)) => wider(wide, narrow),
-            (Selector::Label(key, wide), Selector::Label(other, narrow)) => key == other && wider(wide, narrow),
-            (Selector::Label(..) | Selector::Region(_) | Selector::Provider(_), Selector::Endpoint(one)) => {
-                let mut called = self.endpoints.iter().filter(|known| named(known, one)).peekable();
-                one.is_exact() && called.peek().is_some() && called.all(|known| touches(wide, known))
-            }
-            (Selector::Service(services), Selector::Pool(one)) => {
-                let users =
-                    self.pools.iter().find(|pool| one.is_exact() && one.fits(&pool.id)).map(|pool| &pool.services);
-                users.is_some_and(|users| !users.is_empty() && users.iter().all(|user| services.fits(user)))
-            }
-            (
-                Selector::Endpoint(_)
-                | Selector::Pool(_)
-                | Selector::Service(_)
-                | Selector::Label(..)
-                | Selector::Region(_)
-                | Selector::Provider(_),
-                Selector::Endpoint(_)
-                | Selector::Pool(_)
-                | Selector::Service(_)
-                | Selector::Label(..)
-                | Selector::Region(_)
-                | Selector::Provider(_)
-                | Selector::All,
-            ) => false,
-        }
+        let in_group = |id: &str| {
+            let mut called = self.endpoints.iter().filter(|known| named(known, &Glob::from(id))).peekable();
+            called.peek().is_some() && called.all(|known| touches(wide, known))
+        };
+        wide.contains(target, in_group, |services, pool| {
+            let users = self.pools.iter().find(|known| known.id == pool).map(|pool| &pool.services);
+            users.is_some_and(|users| !users.is_empty() && users.iter().all(|user| services.fits(user)))
+        })
     }
 
     /// Whether some endpoint is in the reach of both.
@@ -97,12 +70,6 @@ fn touches(selector: &Selector, known: &Known) -> bool {
 
 fn named(known: &Known, glob: &Glob) -> bool {
     glob.fits(&known.id) || known.alias.as_deref().is_some_and(|alias| glob.fits(alias))
-}
-
-/// Whether everything that fits `narrow` fits `wide`. Sound, not complete: `narrow` is read as a text of its own, and
-/// its `*` must then fall under a `*`.
-fn wider(wide: &Glob, narrow: &Glob) -> bool {
-    wide == narrow || (wide.fits(narrow.as_str()) && !(narrow.as_str().contains('*') && wide.as_str().contains('?')))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Changing overrides.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{FromRef, State},
@@ -10,7 +10,10 @@ use axum::{
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use super::super::audit::Auditor;
+use super::{
+    super::audit::Auditor,
+    effect::{preview, told, unchanged_effect},
+};
 use crate::{
     admin::{
         ask::{Asked, Body, Named},
@@ -23,15 +26,12 @@ use crate::{
         reach, refusal,
         seen::Seen,
         tell::Told,
-        views::{
-            BlockedView, EFFECT_MAX, EffectView, ExtendOverride, MATCHES_MAX, NewOverride, OverrideView, SafetyView,
-            tag_of,
-        },
+        views::{EFFECT_MAX, EffectView, ExtendOverride, MATCHES_MAX, NewOverride, OverrideView, tag_of},
     },
     clock::Clock,
     config::Role,
     judge::safety::{Effect, Refusal, weigh},
-    model::{Action, Fleet, Override, OverrideId, PoolAnswer, Snapshot, Span, Wall},
+    model::{Fleet, Override, OverrideId, Snapshot, Wall},
     store::{AuditDraft, Change, Committed, ControlStore, Durable, Seen as Fence, StoreError},
 };
 
@@ -48,9 +48,9 @@ pub(in crate::admin::routes) struct Dry {
 /// What changing needs.
 #[derive(Clone)]
 pub(in crate::admin::routes) struct Desk {
-    store: Arc<dyn ControlStore>,
+    pub(super) store: Arc<dyn ControlStore>,
     snapshot: watch::Receiver<Arc<Snapshot>>,
-    seen: Seen,
+    pub(super) seen: Seen,
 }
 
 impl FromRef<Handles> for Desk {
@@ -65,7 +65,7 @@ pub(super) fn collection_tag(generation: u64) -> String {
 }
 
 /// Whether `If-Match` lets a change through (RFC 9110 section 13.1.1); without one everything passes.
-fn fence(headers: &HeaderMap, tag: &str) -> bool {
+pub(super) fn fence(headers: &HeaderMap, tag: &str) -> bool {
     let mut fields = headers.get_all(header::IF_MATCH).iter().peekable();
     fields.peek().is_none()
         || fields.filter_map(|field| field.to_str().ok()).flat_map(|field| field.split(',')).any(|one| {
@@ -74,7 +74,7 @@ fn fence(headers: &HeaderMap, tag: &str) -> bool {
         })
 }
 
-fn stale(tag: &str, current: impl serde::Serialize) -> Problem {
+pub(super) fn stale(tag: &str, current: impl serde::Serialize) -> Problem {
     Problem::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", "it has changed since you looked")
         .hint("look at what it is now, and decide again")
         .header(header::ETAG, tag)
@@ -102,13 +102,12 @@ pub(in crate::admin::routes) async fn create(
     if dry_run {
         return preview(&desk, &headers, &order, now).await;
     }
-    let mut effect = Effect::default();
     let committed = commit(&desk, key.as_ref(), &who, |durable| {
         let tag = collection_tag(durable.generation);
         if !fence(&headers, &tag) {
             return Err(stale(&tag, serde_json::json!({ "etag": tag })));
         }
-        effect = weigh(fleet, &desk.seen.snapshot.verdicts, &durable.overrides, &order, now);
+        let effect = weigh(fleet, &desk.seen.snapshot.verdicts, &durable.overrides, &order, now);
         if !order.forced
             && let Some(problem) = refused(fleet, &order, &effect)
         {
@@ -126,7 +125,7 @@ pub(in crate::admin::routes) async fn create(
     };
     let order = committed.entity;
     let snapshot = desk.followed(|snapshot| reach::shows(snapshot, &order)).await;
-    let view = told(&desk, &snapshot, &order, &effect);
+    let view = told(&desk, &snapshot, &order);
     Ok(created(&view))
 }
 
@@ -334,7 +333,7 @@ fn refused(fleet: &Fleet, order: &Override, effect: &Effect) -> Option<Problem> 
 }
 
 /// What stands in the way, as a selector or a rule's name.
-fn blocker(fleet: &Fleet, refusal: &Refusal) -> String {
+pub(super) fn blocker(fleet: &Fleet, refusal: &Refusal) -> String {
     match refusal {
         Refusal::EmptiesService { service, .. } => format!("service:{}", fleet.service(*service).id),
         Refusal::Keep { rule, .. } => format!("rule:{rule}"),
@@ -390,130 +389,4 @@ impl Desk {
 /// The override as audit entries hold it.
 fn as_json(snapshot: &Snapshot, order: &Override) -> String {
     serde_json::to_string(&OverrideView::of(snapshot, order).bare()).unwrap_or_default()
-}
-
-/// A created override with all there is to say about it.
-fn told(desk: &Desk, snapshot: &Snapshot, order: &Override, effect: &Effect) -> OverrideView {
-    let mut view = OverrideView::of(snapshot, order).among(snapshot, &desk.seen.good, order);
-    let fleet = &snapshot.fleet;
-    view.kept = effect.kept.iter().map(|ix| fleet.endpoint(*ix).id.clone()).collect();
-    view.warnings = warnings(&desk.seen, snapshot, order, &view.kept, &view.shadowed_by);
-    view.safe_to_stop_at = matches!(order.action, Action::Drain | Action::Down).then(|| {
-        let services: BTreeSet<_> = reach::memberships(fleet, &order.target).into_iter().map(|(of, _, _)| of).collect();
-        let longest = services.iter().map(|ix| fleet.service(*ix).ttl).max().unwrap_or(0);
-        order.from.max(Clock::wall()).plus(Duration::from_secs(longest.into()))
-    });
-    view
-}
-
-fn warnings(
-    seen: &Seen,
-    after: &Snapshot,
-    order: &Override,
-    kept: &[crate::model::EndpointId],
-    shadowed_by: &[OverrideId],
-) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let listed = |list: Vec<String>| list.join(", ");
-    if !kept.is_empty() {
-        let kept = listed(kept.iter().take(10).map(ToString::to_string).collect());
-        warnings.push(format!("goes on serving, because a service has nothing else that is healthy: {kept}"));
-    }
-    if !shadowed_by.is_empty() {
-        let by = listed(shadowed_by.iter().take(10).map(ToString::to_string).collect());
-        warnings.push(format!("where both apply, it yields to {by}"));
-    }
-    let picture = crate::admin::picture::Picture::of(after, &seen.good);
-    let fleet = picture.fleet();
-    let memberships = reach::memberships(fleet, &order.target);
-    let arms: BTreeSet<_> = memberships.iter().map(|(service, pool, _)| (*service, *pool)).collect();
-    let services: BTreeSet<_> = arms.iter().map(|(service, _)| *service).collect();
-    for service in services {
-        let decision = picture.decision(service);
-        let id = &fleet.service(service).id;
-        if let Some(pin) = &decision.pin
-            && pin.order == order.id
-            && pin.void
-        {
-            warnings.push(format!("service {id}: the pool has no servable endpoint, so the pin does nothing now"));
-        }
-        for pool in decision.pools.iter().filter(|pool| arms.contains(&(service, pool.pool)) && !pool.last_resort) {
-            let about = fleet.pool(pool.pool);
-            let left = match (&order.action, pool.serving) {
-                (Action::Drain | Action::Down, 0) => "no endpoint left",
-                (Action::Drain | Action::Down, 1) if 1 < pool.members.len() => "one endpoint left",
-                (Action::Weight(_), _) if about.answer != PoolAnswer::Weighted => "does not answer by weight",
-                _ => continue,
-            };
-            let warning = format!("pool {}: {left}", about.id);
-            if !warnings.contains(&warning) {
-                warnings.push(warning);
-            }
-        }
-        if WARNINGS_MAX <= warnings.len() {
-            warnings.push("and more".to_owned());
-            break;
-        }
-    }
-    warnings
-}
-
-/// Warnings of one answer; what is beyond is summed up.
-const WARNINGS_MAX: usize = 50;
-
-/// A dry run whose answers stay as they are.
-fn unchanged_effect(desk: &Desk, durable: &Durable, order: &Override, now: Wall) -> EffectView {
-    let mut matches = reach::matches(&desk.seen.snapshot.fleet, &order.target);
-    let matches_total = matches.len();
-    matches.truncate(MATCHES_MAX);
-    EffectView {
-        dry_run: true,
-        matches,
-        matches_total,
-        safety: SafetyView { ok: true, refused: Vec::new() },
-        effect: Vec::new(),
-        effect_total: 0,
-        kept: Vec::new(),
-        shadows: Vec::new(),
-        shadowed_by: Vec::new(),
-        warnings: Vec::new(),
-        from: order.from,
-        expires: order.expires,
-        lasts: Span(order.expires.since(order.from.max(now))),
-        etag: collection_tag(durable.generation),
-    }
-}
-
-/// What creating an override would do; nothing is changed.
-async fn preview(desk: &Desk, headers: &HeaderMap, order: &Override, now: Wall) -> Result<Response, Problem> {
-    let durable = desk.store.load().await.map_err(|error| refusal::of_store(&error))?;
-    let tag = collection_tag(durable.generation);
-    if !fence(headers, &tag) {
-        return Err(stale(&tag, serde_json::json!({ "etag": tag })));
-    }
-    let snapshot = &desk.seen.snapshot;
-    let fleet = &snapshot.fleet;
-    let weighed = weigh(fleet, &snapshot.verdicts, &durable.overrides, order, now);
-    let after = hypothesis::with(snapshot, order);
-    let (effect, effect_total) = hypothesis::effect(snapshot, &after, &desk.seen.good, EFFECT_MAX);
-    let blocked = |refusal: &Refusal| BlockedView {
-        code: refusal.code().to_owned(),
-        blocking: blocker(fleet, refusal),
-        detail: refusal.explain(fleet),
-    };
-    let refused: Vec<BlockedView> = weighed.refusals.iter().map(blocked).collect();
-    let rivals = reach::rivals(fleet, order, durable.overrides.iter());
-    let kept: Vec<_> = weighed.kept.iter().map(|ix| fleet.endpoint(*ix).id.clone()).collect();
-    let warnings = warnings(&desk.seen, &after, order, &kept, &rivals.beat_it);
-    let view = EffectView {
-        safety: SafetyView { ok: refused.is_empty(), refused },
-        effect,
-        effect_total,
-        kept,
-        shadows: rivals.beaten,
-        shadowed_by: rivals.beat_it,
-        warnings,
-        ..unchanged_effect(desk, &durable, order, now)
-    };
-    Ok(Told::tagged(view, tag).into_response())
 }
