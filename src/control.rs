@@ -17,7 +17,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use self::{publish::Publisher, self_test::Proof, slots::Slots, tenure::Tenures, voters::Voters};
 use crate::model::{
     Availability, Ballot, Digest, Event, Fleet, Happening, LastGood, Memory, Mono, NodeId, Now, Observation, Override,
-    ProviderId, RegionId, Remembered, SelfTest, Snapshot, Tempi,
+    ProviderId, RegionId, SelfTest, Snapshot, Tempi,
 };
 
 /// Who this node is.
@@ -160,21 +160,22 @@ impl Controller {
     /// snapshot and every few minutes: verdicts of a memory older than ten minutes are not believed.
     #[must_use]
     pub fn memory(&self, now: Now, last_good: LastGood) -> Memory {
-        let remembered = self.slots.list.iter().flatten().filter_map(|slot| {
-            let target = slot.probed.as_ref()?.target.clone();
-            let (measured, health, since) = (slot.verdict.measured, slot.verdict.health, slot.verdict.since);
-            Some((target, Remembered { measured, health, since }))
-        });
+        Memory { verdicts: self.snapshot.remembered(), last_good, ..self.outline(now) }
+    }
+
+    /// The part of [`Controller::memory`] that is not in the snapshot and its answer table: small, and so cheap enough
+    /// to be kept at each of them.
+    #[must_use]
+    pub fn outline(&self, now: Now) -> Memory {
         Memory {
             at: now.wall,
             generation: self.generation,
             epoch: self.shared.0.clone(),
             store_generation: self.shared.1,
             overrides: self.tenures.active().iter().chain(self.tenures.planned().iter()).cloned().collect(),
-            verdicts: remembered.collect(),
             ended: self.tenures.ended().clone(),
             known: self.voters.known(),
-            last_good,
+            ..Memory::default()
         }
     }
 

@@ -10,6 +10,7 @@ mod core;
 mod disk;
 mod herald;
 mod map;
+mod recall;
 mod reload;
 mod rooms;
 mod serve;
@@ -301,7 +302,7 @@ impl Node {
         if tokio::time::timeout(service::DRAIN_MAX, drained).await.is_err() {
             tracing::warn!("not everything ended in time");
         }
-        let memory = Arc::clone(&self.handle.memory.borrow());
+        let memory = self.handle.memory.borrow().whole();
         self.keeper.save(&memory);
         drop(self.admin_room);
         exit
@@ -335,7 +336,7 @@ fn core_parts(
 fn remember(
     tasks: &mut JoinSet<&'static str>,
     keeper: Arc<disk::Keeper>,
-    mut memory: watch::Receiver<Arc<Memory>>,
+    mut memory: watch::Receiver<Arc<recall::Recall>>,
     until: CancellationToken,
 ) {
     tasks.spawn(async move {
@@ -350,10 +351,10 @@ fn remember(
                 }
                 () = tokio::time::sleep(REMEMBER_EVERY) => {}
             }
-            let newest = Memory { at: Clock::wall(), ..Memory::clone(&memory.borrow_and_update()) };
-            let keeper = Arc::clone(&keeper);
+            let (newest, keeper) = (Arc::clone(&memory.borrow_and_update()), Arc::clone(&keeper));
+            let save = move || keeper.save(&Memory { at: Clock::wall(), ..newest.whole() });
             // A panic in there is the keeper's; the next change tries again.
-            let _ = tokio::task::spawn_blocking(move || keeper.save(&newest)).await;
+            let _ = tokio::task::spawn_blocking(save).await;
         }
     });
 }

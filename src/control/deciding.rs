@@ -7,7 +7,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Controller, Step, events, voters::Recount};
+use super::{Controller, Step, events, slots::Slot, voters::Recount};
 use crate::{
     judge::{Orders, quorum},
     model::{
@@ -49,7 +49,9 @@ impl Work {
 impl Controller {
     pub(super) fn observe(&mut self, now: Now, seen: &Observation, work: &mut Work) {
         let Some(place) = self.slots.place(seen) else { return };
-        let urgent = self.slots.urgent(place);
+        // Only what is down can recover, and asking costs a walk over the endpoint's services.
+        let is_down = |slot: &Slot| slot.probed.as_ref().is_some_and(|p| p.standing.health() == Health::Down);
+        let urgent = self.slots.list[place].as_ref().is_some_and(is_down) && self.slots.urgent(place);
         let fleet = Arc::clone(&self.slots.fleet);
         let Some(slot) = &mut self.slots.list[place] else { return };
         let Some(probed) = &mut slot.probed else { return };
@@ -174,7 +176,7 @@ impl Controller {
                 continue;
             }
             for other in self.slots.companions(place) {
-                let recovers = |slot: &super::slots::Slot| slot.probed.as_ref().is_some_and(|p| p.standing.recovers());
+                let recovers = |slot: &Slot| slot.probed.as_ref().is_some_and(|p| p.standing.recovers());
                 if self.slots.list[other].as_ref().is_some_and(recovers) && self.slots.urgent(other) {
                     hurried |= self.turn_up_ripe(other, now.mono, true, work);
                 }

@@ -1,8 +1,8 @@
 //! Snapshots: fleet, verdicts and overrides at one instant.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use super::{Family, Fleet, NodeId, Now, Override, SubjectIx, Target, Tempo, Verdict};
+use super::{Family, Fleet, NodeId, Now, Override, Remembered, SubjectIx, Target, Tempo, Verdict};
 
 /// What answers are compiled from, and what every view shows. Immutable; replaced whole.
 #[derive(Debug, Clone)]
@@ -36,6 +36,16 @@ impl Snapshot {
     #[must_use]
     pub fn verdict(&self, subject: SubjectIx, family: Family) -> Option<&Verdict> {
         self.verdicts.get(Self::slot(subject, family))?.as_ref()
+    }
+
+    /// Its verdicts on what is probed, as a node keeps them for its next start.
+    #[must_use]
+    pub fn remembered(&self) -> BTreeMap<Target, Remembered> {
+        let held = self.fleet.targets().filter_map(|(subject, target)| {
+            let Verdict { measured, health, since, .. } = self.verdict(subject, target.family)?;
+            Some((target, Remembered { measured: *measured, health: *health, since: *since }))
+        });
+        held.collect()
     }
 }
 

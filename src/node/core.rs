@@ -14,6 +14,7 @@ use std::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::recall::Recall;
 use crate::{
     clock::Clock,
     control::{Controller, Identity, Input, Step},
@@ -68,7 +69,7 @@ pub(super) struct CoreHandle {
     /// How soon targets are probed again.
     pub(super) tempi: watch::Receiver<Arc<Tempi>>,
     /// What to write into the snapshot file.
-    pub(super) memory: watch::Receiver<Arc<Memory>>,
+    pub(super) memory: watch::Receiver<Arc<Recall>>,
     /// Beats with every turn of the loop.
     pub(super) beat: watch::Receiver<Mono>,
 }
@@ -87,7 +88,7 @@ pub(super) struct Core {
     snapshot: watch::Sender<Arc<Snapshot>>,
     live: Live,
     tempi: watch::Sender<Arc<Tempi>>,
-    memory: watch::Sender<Arc<Memory>>,
+    memory: watch::Sender<Arc<Recall>>,
     beat: watch::Sender<Mono>,
     heard: BTreeMap<NodeId, u64>,
     wake_at: Option<Mono>,
@@ -107,9 +108,9 @@ impl Core {
         let snapshot = with_store.snapshot.or(first).expect("a controller decides when it is made");
         step.events.extend(with_store.events);
         let table = crate::steer::compile(&snapshot, None, &memory.last_good);
-        let remembered = controller.memory(now, table.last_good());
         let live = Live::new(table);
-        persist(&remembered);
+        let remembered = Recall { outline: controller.outline(now), table: live.load() };
+        persist(&remembered.whole());
         announce(std::mem::take(&mut step.events));
         let tempi = with_store.tempi.or(step.tempi).unwrap_or_default();
         let (snapshot, snapshots) = watch::channel(snapshot);
@@ -197,6 +198,7 @@ impl Core {
         };
         batch.clear();
         self.apply(step);
+        self.live.sweep();
         self.beat.send_replace(now.mono);
     }
 
@@ -205,7 +207,8 @@ impl Core {
     fn begin_anew(&mut self) -> Step {
         tracing::error!("deciding panicked; the answers stay, and deciding begins anew from what is remembered");
         let now = self.clock.now();
-        let memory = Arc::clone(&self.memory.borrow());
+        let recall = Arc::clone(&self.memory.borrow());
+        let memory = recall.whole();
         let (controller, mut step) = Controller::new(self.identity.clone(), Arc::clone(&self.fleet), &memory, now);
         self.controller = controller;
         step.events.push(Event {
@@ -250,17 +253,18 @@ impl Core {
             tracing::error!(generation = snapshot.generation, "compiling panicked; the last table stays");
             return;
         };
-        events.extend(answer_events(&before, &table));
-        let remembered = self.controller.memory(self.clock.now(), table.last_good());
+        // First of all: whoever asks must not wait for what is told and written.
+        let table = self.live.swap(table);
+        self.metrics.applied(self.clock.mono().since(snapshot.at.mono));
+        let remembered = Recall { outline: self.controller.outline(self.clock.now()), table: Arc::clone(&table) };
         let overrides_moved = {
-            let last = self.memory.borrow();
-            (&last.epoch, last.store_generation) != (&remembered.epoch, remembered.store_generation)
+            let (last, next) = (&self.memory.borrow().outline, &remembered.outline);
+            (&last.epoch, last.store_generation) != (&next.epoch, next.store_generation)
         };
         if overrides_moved {
-            tokio::task::block_in_place(|| (self.persist)(&remembered));
+            tokio::task::block_in_place(|| (self.persist)(&remembered.whole()));
         }
-        self.live.swap(table);
-        self.metrics.applied(self.clock.mono().since(snapshot.at.mono));
+        events.extend(answer_events(&before, &table));
         self.memory.send_replace(Arc::new(remembered));
         self.snapshot.send_replace(snapshot);
     }
@@ -275,7 +279,10 @@ fn answer_events(before: &AnswerTable, after: &AnswerTable) -> Vec<Event> {
     let snapshot = after.snapshot();
     let mut told = HashSet::new();
     // Of both families the first that changed speaks for the service.
-    let changes = after.changes_since(before).into_iter().filter(|change| told.insert(change.about().service.clone()));
+    let changes = after
+        .changes_since(before, ANSWER_EVENTS_MAX)
+        .into_iter()
+        .filter(|change| told.insert(change.about().service.clone()));
     let event = |change: AnswerChange| Event {
         at: snapshot.at.wall,
         generation: snapshot.generation,

@@ -96,10 +96,14 @@ pub fn changes(before: &[AnswerSet], after: &[AnswerSet]) -> Vec<AnswerChange> {
 }
 
 impl AnswerTable {
-    /// The answer sets that differ from those of the table before it. Costs what changed, unless the fleet did.
+    /// The answer sets that differ from those of the table before it. Of one fleet no more than `services_max` services
+    /// are looked at, and it costs what changed; another fleet is looked at whole.
     #[must_use]
-    pub fn changes_since(&self, before: &Self) -> Vec<AnswerChange> {
-        let services: Option<Vec<ServiceIx>> = self.differing(before);
+    pub fn changes_since(&self, before: &Self, services_max: usize) -> Vec<AnswerChange> {
+        let mut services: Option<Vec<ServiceIx>> = self.differing(before);
+        if let Some(services) = &mut services {
+            services.truncate(services_max);
+        }
         changes(&before.answers(services.as_deref()), &self.answers(services.as_deref()))
     }
 

@@ -5,7 +5,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use arc_swap::{ArcSwap, cache::Cache};
@@ -41,14 +41,24 @@ impl Live {
     pub fn swap(&self, table: AnswerTable) -> Arc<AnswerTable> {
         let table = Arc::new(table);
         let old = self.table.swap(Arc::clone(&table));
-        // A panic while it was locked left nothing half done: tables are only pushed and dropped.
-        let mut retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut retired = self.retired();
         retired.push_back(old);
         retired.retain(|table| 1 < Arc::strong_count(table));
         if RETIRED_MAX < retired.len() {
             retired.pop_front();
         }
         table
+    }
+
+    /// Frees the old tables that no reader holds any more. The swapper calls it now and then: after a reload the old
+    /// table is the whole fleet of before, and the next swap may be days away.
+    pub fn sweep(&self) {
+        self.retired().retain(|table| 1 < Arc::strong_count(table));
+    }
+
+    /// A panic while it was locked left nothing half done: tables are only pushed and dropped.
+    fn retired(&self) -> MutexGuard<'_, VecDeque<Arc<AnswerTable>>> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A reader for one thread.
@@ -86,7 +96,7 @@ mod tests {
         live.swap(table(1));
         assert_eq!((live.load().generation, reader.table().generation), (1, 1));
         assert!(old.upgrade().is_some(), "the reader let go of it, and it is still there for the swapper to free");
-        live.swap(table(2));
+        live.sweep();
         assert!(old.upgrade().is_none());
         let sleepers: Vec<Reader> = (3..200)
             .map(|generation| {
