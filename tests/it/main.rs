@@ -9,6 +9,7 @@ mod dns_world;
 mod failover;
 mod journal;
 mod operate;
+mod pages;
 mod sim;
 mod store_contract;
 mod store_files;
