@@ -41,6 +41,9 @@ pub fn run(args: &DemoArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("the demo ends: {error:#}");
+            if format!("{error:#}").contains("is taken") {
+                eprintln!("hint: --dns 127.0.0.1:0 --admin 127.0.0.1:0 takes free ports");
+            }
             ExitCode::FAILURE
         }
     }

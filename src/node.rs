@@ -296,6 +296,7 @@ impl Node {
         if let Exit::Broken(name) = &exit {
             tracing::error!(task = name, "ended by itself; the node stops");
         }
+        tracing::info!("stopping: open doors are drained first");
         service::stopping();
         self.stop.cancel();
         let drained = async { while self.tasks.join_next().await.is_some() {} };

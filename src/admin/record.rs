@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::{
     model::{DnsName, kind},
-    steer::{AnswerTable, Lookup},
+    steer::{AnswerTable, Lookup, Rrset},
 };
 
 /// Types that have a name here; any other is `TYPE123` (RFC 3597 section 5).
@@ -47,8 +47,14 @@ pub(super) fn word_of(kind: u16) -> String {
 
 /// Fixed records of a type at a name, in presentation form, with their TTL.
 pub(super) fn fixed(table: &AnswerTable, name: &DnsName, kind: u16) -> (Vec<String>, Option<u32>) {
-    let Lookup::Found { sets, .. } = table.lookup(name.wire(), kind) else { return (Vec::new(), None) };
-    let wanted = |of: u16| of == kind || of == kind::CNAME;
+    let Lookup::Found { sets, steering, .. } = table.lookup(name.wire(), kind) else { return (Vec::new(), None) };
+    // ANY gets one small set (RFC 8482 section 4.1), as the doors give it; CNAME stands for every other type.
+    let size = |set: &&Rrset| set.rdata.iter().map(|rdata| rdata.len()).sum::<usize>();
+    let small = sets.iter().min_by_key(size).map(|set| set.kind);
+    let wanted = |of: u16| of == kind || of == kind::CNAME || (kind == kind::ANY && Some(of) == small);
+    if kind == kind::ANY && steering.is_some() {
+        return (vec!["HINFO \"RFC8482\" \"\"".to_owned()], None);
+    }
     let sets = sets.iter().filter(|set| wanted(set.kind));
     let mut ttl = None;
     let mut shown = Vec::new();
@@ -80,8 +86,31 @@ fn present(of: u16, data: &[u8]) -> String {
             None => unknown(),
         },
         kind::TXT => texts(data).unwrap_or_else(unknown),
+        kind::SOA => soa(data).unwrap_or_else(unknown),
         _ => unknown(),
     }
+}
+
+/// Two names and five numbers (RFC 1035 section 3.3.13).
+fn soa(data: &[u8]) -> Option<String> {
+    let (mname, rest) = first_name(data)?;
+    let (rname, numbers) = first_name(rest)?;
+    if numbers.len() != 20 {
+        return None;
+    }
+    let numbers =
+        numbers.chunks_exact(4).filter_map(|four| Some(u32::from_be_bytes(four.try_into().ok()?).to_string()));
+    Some(format!("{mname} {rname} {}", numbers.collect::<Vec<_>>().join(" ")))
+}
+
+/// The name that data begins with, and what follows it. Stored data is never compressed.
+fn first_name(data: &[u8]) -> Option<(DnsName, &[u8])> {
+    let mut at = 0;
+    while let length @ 1.. = usize::from(*data.get(at)?) {
+        at += 1 + length;
+    }
+    let (name, rest) = data.split_at_checked(at + 1)?;
+    Some((DnsName::from_wire(name).ok()?, rest))
 }
 
 /// Character strings in quotes (RFC 1035 section 5.1).
@@ -116,6 +145,8 @@ mod tests {
             (kind::TXT, &[3, b'a', b'"', 7, 1, b'b'], "\"a\\\"\\007\" \"b\""),
             (kind::TXT, &[9, b'a'], "\\# 2 0961"),
             (257, &[0], "\\# 1 00"),
+            (kind::SOA, b"\x01n\0\x01h\0\0\0\0\x07\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0\0\x04", "n. h. 7 1 2 3 4"),
+            (kind::SOA, b"\x01n\0\x09h", "\\# 5 016e000968"),
         ] {
             assert_eq!(present(of, data), shown);
         }

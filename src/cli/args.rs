@@ -93,7 +93,7 @@ pub(super) struct At {
     pub(super) socket: Option<PathBuf>,
     /// A file with the token; not needed on a socket
     #[arg(long, value_name = "FILE", env = "WAYSHIFT_TOKEN_FILE", hide_env_values = true)]
-    pub(super) token_file: Option<PathBuf>,
+    pub(super) token_file: Option<std::ffi::OsString>,
     /// How long to wait for the node
     #[arg(long, value_name = "DURATION", default_value = "30s")]
     pub(super) timeout: Span,

@@ -41,7 +41,9 @@ fn table(results: &[Probed]) -> Table {
         let status = result.status.map(|status| format!("status {status}"));
         let cert = result.cert_left.map(|left| format!("certificate ends in {}", super::times::short(left.0)));
         let why = [result.detail.clone().or_else(|| result.reason.clone()), status, cert];
-        let why: Vec<String> = why.into_iter().flatten().collect();
+        let mut why: Vec<String> = why.into_iter().flatten().collect();
+        // An unexpected status is the detail too.
+        why.dedup();
         table.row([
             result.check.as_str().into(),
             result.address.as_str().into(),
@@ -73,7 +75,9 @@ mod tests {
               {"endpoint":"a","check":"web","family":"v4","address":"203.0.113.10:443","at":"2026-11-23T10:41:58Z","outcome":"pass",
                "phases":{"connect_ms":1.25,"tls_ms":4.0,"first_byte_ms":10.06,"total_ms":16.5},"status":200,"cert_left":"30d"},
               {"endpoint":"a","check":"web","family":"v6","address":"[2001:db8::10]:443","at":"2026-11-23T10:41:58Z","outcome":"fail",
-               "reason":"timeout","detail":"connect timeout","phases":{"total_ms":2000.0}}]}"#,
+               "reason":"timeout","detail":"connect timeout","phases":{"total_ms":2000.0}},
+              {"endpoint":"a","check":"web","family":"v4","address":"203.0.113.10:443","at":"2026-11-23T10:41:58Z","outcome":"fail",
+               "reason":"status","detail":"status 503","phases":{},"status":503}]}"#,
         )
         .unwrap();
         assert_eq!(
@@ -82,6 +86,7 @@ mod tests {
 CHECK  ADDRESS             RESULT  CONNECT  TLS     FIRST BYTE  TOTAL      WHY
 web    203.0.113.10:443    ● up    1.2 ms   4.0 ms  10.1 ms     16.5 ms    status 200, certificate ends in 30d
 web    [2001:db8::10]:443  ✖ down  -        -       -           2000.0 ms  connect timeout
+web    203.0.113.10:443    ✖ down  -        -       -           -          status 503
 "
         );
     }

@@ -201,7 +201,7 @@ fn reason(target: &super::wire::Address) -> String {
     let cast = target.votes.up + target.votes.down;
     let last = target.last.as_ref().and_then(|last| last.detail.as_deref().or(last.reason.as_deref()));
     match (cast, last) {
-        (0, None) => target.cause.clone(),
+        (0, None) => target.cause.replace('-', " "),
         (0, Some(last)) => last.to_owned(),
         (cast, last) => {
             let against = if target.verdict == "down" { target.votes.down } else { target.votes.up };

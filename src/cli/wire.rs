@@ -234,8 +234,18 @@ pub(super) struct Explain {
 pub(super) struct Step {
     pub(super) step: String,
     pub(super) subject: String,
+    pub(super) found: Option<String>,
     pub(super) result: Option<String>,
     pub(super) lines: Vec<String>,
+    pub(super) data: StepData,
+}
+
+/// Of a step's data, what decides how it is shown.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct StepData {
+    /// Of a pool: the answer comes from it.
+    pub(super) used: Option<bool>,
 }
 
 /// An override.

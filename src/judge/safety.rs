@@ -293,8 +293,8 @@ pub enum LifeError {
     /// Its end has passed or lies before its beginning.
     #[error("it would end before it begins")]
     Over,
-    /// It ends later than [`Safety::override_max`] from now.
-    #[error("an override lasts at most {} from now", crate::model::Span(*.0))]
+    /// It ends, or even begins, later than [`Safety::override_max`] from now.
+    #[error("an override ends at most {} from now", crate::model::Span(*.0))]
     TooLong(Duration),
 }
 
@@ -323,10 +323,11 @@ pub fn end(
 /// # Errors
 /// [`LifeError`] where it is not possible.
 pub fn bounded(safety: &Safety, now: Wall, from: Wall, end: Wall) -> Result<Wall, LifeError> {
-    if end <= from.max(now) {
+    let latest = now.plus(safety.override_max);
+    if from < latest && end <= from.max(now) {
         return Err(LifeError::Over);
     }
-    if end > now.plus(safety.override_max) {
+    if latest <= from || latest < end {
         return Err(LifeError::TooLong(safety.override_max));
     }
     Ok(end)

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::field::display;
+
 use crate::{
     model::{Event, Happening, Health},
     store::journal::Journal,
@@ -43,7 +45,8 @@ fn log(event: &Event) {
             tracing::error!(%service, ?from, ?to, generation, "nothing is healthy, answering by when_none_healthy");
         }
         Happening::Answers { service, from, to, pool_from, pool_to, none_healthy: false } => {
-            tracing::info!(%service, ?from, ?to, ?pool_from, ?pool_to, generation, "answers changed");
+            let (pool_from, pool_to) = (pool_from.as_ref().map(display), pool_to.as_ref().map(display));
+            tracing::info!(%service, ?from, ?to, pool_from, pool_to, generation, "answers changed");
         }
         Happening::OverrideBegan { id, action, target, author, reason, expires } => {
             tracing::warn!(%id, action, target, author, reason, %expires, generation, "override holds");

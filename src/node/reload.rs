@@ -133,7 +133,11 @@ impl Desk {
         if !needs_restart.is_empty() {
             tracing::warn!(settings = ?needs_restart, "these take effect at the next start");
         }
-        self.happened(Happening::Reloaded { digest });
+        // Reading the same again is in the log and the audit; nothing happened that others must see.
+        let texts = |of: &Loaded| of.files.iter().map(|file| file.text.clone()).collect::<Vec<_>>();
+        if changed || texts(&before) != texts(&loaded) {
+            self.happened(Happening::Reloaded { digest });
+        }
         Done { before, after: loaded, needs_restart }
     }
 

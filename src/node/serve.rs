@@ -41,7 +41,10 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
         Err(error) => Err(StartError::Threads(error)),
     };
     match exit {
-        Ok(Exit::Asked) => ExitCode::SUCCESS,
+        Ok(Exit::Asked) => {
+            tracing::info!("stopped, as asked");
+            ExitCode::SUCCESS
+        }
         Ok(Exit::Broken(_)) => ExitCode::FAILURE,
         Err(error) => {
             tracing::error!(error = %with_source(&error), "the node did not start");

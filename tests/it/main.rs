@@ -10,6 +10,7 @@ mod durable;
 mod failover;
 mod journal;
 mod operate;
+mod pages;
 mod sim;
 mod store_adopt;
 mod store_contract;

@@ -54,5 +54,5 @@ pub(super) async fn explain(
     let draw = Draw { word: fastrand::u64(..), turn: fastrand::u32(..) };
     let trace = table.explain(&name, kind, draw);
     let fixed = record::fixed(&table, &name, kind);
-    Ok(Told::of(ExplainView::of(&trace, fixed)))
+    Ok(Told::of(ExplainView::of(&trace, fixed, &table.snapshot().overrides)))
 }

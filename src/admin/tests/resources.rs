@@ -129,9 +129,9 @@ async fn an_explanation_names_each_step() {
     );
     let steps: Vec<_> =
         explain["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();
-    assert_eq!(steps, ["name", "override", "pool", "pool", "kept", "pick"]);
-    assert_eq!(explain["steps"][1]["subject"], id);
-    assert_eq!(explain["steps"][2]["data"]["state"], "closed");
+    assert_eq!(steps, ["name", "rule", "override", "pool", "pool", "kept", "pick"]);
+    assert_eq!(explain["steps"][2]["subject"], id);
+    assert_eq!(explain["steps"][3]["data"]["state"], "closed");
     assert!(["203.0.113.20", "198.51.100.20"].contains(&explain["answer"][0].as_str().unwrap()));
     for (query, rcode, answers) in [
         ("name=nope.gslb.example.com", "NXDOMAIN", 0),

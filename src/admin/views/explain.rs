@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::{OrderView, TallyView};
 use crate::{
     admin::record,
-    model::{Cause, Health, MinUp, OverrideId, PoolAnswer, ServiceId},
+    judge::brakes::{AUTO_SHARE, SMALL_POOL_MAX},
+    model::{Cause, Health, MinUp, Override, OverrideId, PoolAnswer, ServiceId, Steer},
     steer::{
         Outcome, Trace,
         decide::Basis,
@@ -50,6 +51,9 @@ pub struct StepView {
     pub step: String,
     /// What was looked at: `www.gslb.example.com`, `pool eu`.
     pub subject: String,
+    /// What was found there: `3 of 3 up (needs 50%)`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub found: Option<String>,
     /// What followed: `service www`, `open`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub result: Option<String>,
@@ -63,7 +67,7 @@ pub struct StepView {
 
 impl ExplainView {
     /// `fixed` are the records that stand at the name beside any service, with their TTL.
-    pub(in crate::admin) fn of(trace: &Trace, fixed: (Vec<String>, Option<u32>)) -> Self {
+    pub(in crate::admin) fn of(trace: &Trace, fixed: (Vec<String>, Option<u32>), orders: &[Override]) -> Self {
         let mut view = Self {
             name: trace.name.to_string(),
             kind: record::word_of(trace.kind),
@@ -84,25 +88,36 @@ impl ExplainView {
         }
         if let Some(steering) = &trace.steering {
             view.service = Some(steering.service.clone());
-            view.add_steering(steering);
+            view.add_steering(steering, orders);
         }
         view
     }
 
-    fn add_steering(&mut self, steering: &SteeringTrace) {
-        self.steps.push(StepView::of_overrides(&steering.overrides));
+    fn add_steering(&mut self, steering: &SteeringTrace, orders: &[Override]) {
+        self.steps.push(StepView::of_rule(steering));
+        self.steps.push(StepView::of_overrides(&steering.overrides, orders));
         if let Some((pool, order, void)) = &steering.pin {
             let result = if *void { "void: the pool has no servable endpoint" } else { "in force" };
             let data = json!({ "pool": pool, "override": order, "void": void });
             self.steps.push(StepView::new("pin", format!("pool {pool} by {order}"), result.to_owned(), data));
         }
-        self.steps.extend(steering.pools.iter().map(StepView::of_pool));
+        let used = |pool: &PoolTrace| {
+            steering.pick.iter().flat_map(|pick| &pick.picked).any(|(picked, ..)| *picked == pool.pool)
+        };
+        self.steps.extend(steering.pools.iter().map(|pool| StepView::of_pool(pool, used(pool))));
         if !steering.kept.is_empty() {
             let data = json!({ "endpoints": steering.kept });
             let result = "drained, and serving because nothing else is healthy".to_owned();
             self.steps.push(StepView::new("kept", joined(&steering.kept), result, data));
         }
-        let Some(pick) = &steering.pick else { return };
+        let Some(pick) = &steering.pick else {
+            if self.answer.is_empty() {
+                let data = json!({ "steer": steering.steer.word(), "picked": [] });
+                let result = "a service answers A and AAAA alone".to_owned();
+                self.steps.push(StepView::new("pick", "nothing".to_owned(), result, data));
+            }
+            return;
+        };
         self.steps.push(StepView::of_pick(steering, pick));
         match pick.outcome {
             Outcome::Addresses => {
@@ -128,7 +143,7 @@ fn joined<T: ToString>(list: &[T]) -> String {
 
 impl StepView {
     fn new(step: &str, subject: String, result: String, data: Value) -> Self {
-        Self { step: step.to_owned(), subject, result: Some(result), lines: Vec::new(), data }
+        Self { step: step.to_owned(), subject, found: None, result: Some(result), lines: Vec::new(), data }
     }
 
     fn of_name(trace: &Trace) -> Self {
@@ -165,15 +180,36 @@ impl StepView {
         Self::new("name", name, result, data)
     }
 
-    fn of_overrides(orders: &[OverrideId]) -> Self {
-        let subject = if orders.is_empty() { "none matches".to_owned() } else { joined(orders) };
-        let data = json!({ "overrides": orders });
-        Self { step: "override".to_owned(), subject, result: None, lines: Vec::new(), data }
+    /// How the service chooses among which pools, and in which order.
+    fn of_rule(steering: &SteeringTrace) -> Self {
+        let pools = steering.pools.iter().filter(|pool| !pool.last_resort);
+        let pools: Vec<String> = pools
+            .map(|pool| match steering.steer {
+                Steer::Weighted => format!("{} {}", pool.pool, pool.weight.0),
+                Steer::Failover | Steer::RoundRobin | Steer::Random | Steer::All => pool.pool.to_string(),
+            })
+            .collect();
+        let steer = steering.steer.word();
+        let data = json!({ "steer": steer, "pools": steering.pools.iter().map(|pool| &pool.pool).collect::<Vec<_>>() });
+        Self::new("rule", "any client".to_owned(), format!("pools {} ({steer})", pools.join(", ")), data)
     }
 
-    fn of_pool(pool: &PoolTrace) -> Self {
+    /// One id alone stands in the subject; each order has a line with who and why.
+    fn of_overrides(ids: &[OverrideId], orders: &[Override]) -> Self {
+        let subject = if ids.is_empty() { "none matches".to_owned() } else { joined(ids) };
+        let of = |id: &OverrideId| orders.iter().find(|order| order.id == *id);
+        let lines = ids.iter().filter_map(of).map(|order| {
+            let Override { action, target, author, reason, expires, id, .. } = order;
+            format!("{} {target}  by {author}  \"{reason}\"  until {expires}  {id}", action.word())
+        });
+        let (lines, data) = (lines.collect(), json!({ "overrides": ids }));
+        Self { step: "override".to_owned(), subject, found: None, result: None, lines, data }
+    }
+
+    fn of_pool(pool: &PoolTrace, used: bool) -> Self {
         let needs = match pool.min_up {
-            MinUp::Auto => "auto".to_owned(),
+            MinUp::Auto if pool.members.len() <= SMALL_POOL_MAX => "1".to_owned(),
+            MinUp::Auto => format!("{AUTO_SHARE}%"),
             MinUp::Count(count) => count.to_string(),
             MinUp::Share(share) => format!("{share}%"),
         };
@@ -181,12 +217,13 @@ impl StepView {
         let of = pool.members.len();
         let data = json!({
             "pool": pool.pool, "state": pool.state.word(), "up": pool.serving, "of": of, "needs": needs,
-            "weight": pool.weight, "last_resort": pool.last_resort,
+            "weight": pool.weight, "last_resort": pool.last_resort, "used": used,
             "members": pool.members.iter().map(member).collect::<Vec<_>>(),
         });
         let subject = format!("pool {}", pool.pool);
-        let result = format!("{}{resort}: {} of {of} up (needs {needs})", pool.state.word(), pool.serving);
-        Self { lines: pool.members.iter().map(line).collect(), ..Self::new("pool", subject, result, data) }
+        let result = format!("{}{resort}", pool.state.word());
+        let found = Some(format!("{} of {of} up (needs {needs})", pool.serving));
+        Self { found, lines: pool.members.iter().map(line).collect(), ..Self::new("pool", subject, result, data) }
     }
 
     fn of_pick(steering: &SteeringTrace, pick: &PickTrace) -> Self {
@@ -228,20 +265,20 @@ fn line(member: &MemberTrace) -> String {
         (Some(health), Some(cause @ (Cause::Voted | Cause::Disputed))) => {
             let tally = member.tally.unwrap_or_default();
             let agree = if member.measured == Some(Health::Down) { tally.down } else { tally.up };
-            line.push_str(&format!("  {health}  votes {agree}/{}", tally.cast()));
+            line.push_str(&format!("  {health}"));
+            // The votes are for what was measured, which an order may have overruled.
+            if let Some(measured) = member.measured.filter(|measured| *measured != health) {
+                line.push_str(&format!("  measured {measured}"));
+            }
+            line.push_str(&format!("  votes {agree}/{}", tally.cast()));
             if *cause == Cause::Disputed {
                 line.push_str(" disputed");
             }
         }
         (Some(health), cause) => {
             line.push_str(&format!("  {health}"));
-            cause.iter().for_each(|cause| line.push_str(&format!("  {}", cause.word())));
+            cause.iter().for_each(|cause| line.push_str(&format!("  {}", cause.word().replace('-', " "))));
         }
-    }
-    if let (Some(health), Some(measured)) = (member.health, member.measured)
-        && health != measured
-    {
-        line.push_str(&format!("  measured {measured}"));
     }
     line.push_str(&format!("  weight {}", member.weight.0));
     if let Some(order) = &member.weighted_by {

@@ -62,7 +62,9 @@ impl Surroundings {
 impl Door {
     /// The first that is named, or the first socket on which somebody listens.
     pub(in crate::cli) fn find(at: &At, around: &Surroundings) -> Result<Self, Failure> {
-        let token = || at.token_file.as_deref().map(token).transpose();
+        // An empty variable is one that is not set.
+        let file = at.token_file.as_deref().filter(|file| !file.is_empty());
+        let token = || file.map(|file| token(file.as_ref())).transpose();
         if let Some(path) = &at.socket {
             return Ok(Self::at_socket(path.clone(), token()?));
         }
@@ -235,7 +237,7 @@ mod tests {
         let path = folder.path().join("token");
         let find = || {
             Door::find(
-                &At { token_file: Some(path.clone()), ..at(Some("http://ops.example.com")) },
+                &At { token_file: Some(path.clone().into()), ..at(Some("http://ops.example.com")) },
                 &Surroundings::default(),
             )
         };

@@ -74,7 +74,11 @@ impl Reply {
         if let Some(id) = problem.request_id {
             failure = failure.detail(format!("request {id}"));
         }
-        failure.hint = problem.hint.or_else(|| match self.status {
+        // The API's own words for passing a rule name a field of its body; here the same is a flag.
+        let refused = failure.exit == Exit::Refused;
+        let flags = "--force passes the rule (an admin may, and it is audited), --skip-unsafe leaves that part out";
+        let hint = problem.hint.map(|hint| if refused && hint.contains("\"force\"") { flags.to_owned() } else { hint });
+        failure.hint = hint.or_else(|| match self.status {
             401 => Some("a token is needed: --token-file, WAYSHIFT_TOKEN_FILE; or use the node's Unix socket".into()),
             300..=399 => Some("redirects are not followed; name the node itself with --node".into()),
             _ => None,

@@ -48,7 +48,7 @@ fn the_page_tells_what_is_up_what_answers_and_what_is_overridden() {
     let expected = "\
 ! the configuration on disk has errors; the accepted one of 09:00 serves
 mail        ✖ down      dc 0/1 ✖  sorry 0/0 (last resort)  answering: dc (dc-fra), nothing is healthy: serve-all
-            dc/dc-fra          ✖ down 1d   no-votes   since 2026-11-22 10:41:58Z
+            dc/dc-fra          ✖ down 1d   no votes   since 2026-11-22 10:41:58Z
 www         ▲ degraded  us 1/2 ▲  ap 0/1 ✖                 answering: us (gcp-use)
             us/aws-use         ✖ down 4m11s   3 of 3 regions say down: connect timeout (2.0 s)\\u{1b}[2J   since 10:41:58Z
             ap/aws-aps         ◐ drained 22m10s   by ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6   since 10:24:00Z

@@ -154,7 +154,7 @@ fn page(action: &str, target: &str, effect: &Effect) -> String {
         }
     };
     line("wins over", &effect.shadows);
-    line("warning", &effect.warnings);
+    effect.warnings.iter().for_each(|warning| line("warning", std::slice::from_ref(warning)));
     let refused = effect.safety.refused.iter().map(|blocked| safe::cell(&blocked.detail)).collect::<Vec<_>>();
     text.push_str(&match (effect.safety.ok, refused.as_slice()) {
         (true, _) => "safety: nothing refuses it\n".to_owned(),
@@ -187,7 +187,7 @@ mod tests {
             "safety":{"ok":true},"effect":[
               {"name":"www.gslb.example.com.","type":"A","service":"www","from":["aws-use","gcp-use"],"to":["gcp-use"]},
               {"name":"www.gslb.example.com.","type":"AAAA","service":"www","from":["aws-use"],"to":[],"note":"pool us -> eu"}],
-            "effect_total":30,"kept":["aws-aps"],"shadows":["ov_1"],"warnings":["pool us: one endpoint\u001b[2J left"],
+            "effect_total":30,"kept":["aws-aps"],"shadows":["ov_1"],"warnings":["goes on serving: aws-aps, gcp-aps","pool us: one endpoint\u001b[2J left"],
             "from":"2026-11-23T10:46:02Z","expires":"2026-11-23T12:46:02Z","lasts":"2h","etag":"\"ov-9913\""}"#,
         )
         .unwrap();
@@ -200,6 +200,7 @@ drain provider:aws for 2h takes in 2 things: endpoint:aws-use endpoint:aws-euw
  www.gslb.example.com  AAAA  aws-use           nothing  pool us -> eu
  and 10 more
 wins over: ov_1
+warning: goes on serving: aws-aps, gcp-aps
 warning: pool us: one endpoint\\u{1b}[2J left
 safety: nothing refuses it
 "

@@ -144,6 +144,6 @@ fn lives_are_bounded_from_now() {
     check(60, None, at(72));
     check(70, Some(hours(2)), at(72));
     check(70, Some(hours(3)), Err(LifeError::TooLong(hours(72))));
-    check(72, None, Err(LifeError::Over));
+    check(72, None, Err(LifeError::TooLong(hours(72))));
     check(0, Some(Duration::ZERO), Err(LifeError::Over));
 }

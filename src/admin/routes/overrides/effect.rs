@@ -32,7 +32,9 @@ pub(super) fn told(desk: &Desk, snapshot: &Snapshot, order: &Override) -> Overri
     let then = hypothesis::with(snapshot, order);
     view.kept = reach::kept(&Picture::of(&then, &desk.seen.good), order);
     view.warnings = warnings(&desk.seen, &then, order, &view.kept, &view.shadowed_by);
-    view.safe_to_stop_at = matches!(order.action, Action::Drain | Action::Down).then(|| {
+    // What goes on serving may not be stopped at any time.
+    let leaves = view.kept.is_empty() && matches!(order.action, Action::Drain | Action::Down);
+    view.safe_to_stop_at = leaves.then(|| {
         let services: BTreeSet<_> = reach::memberships(fleet, &order.target).into_iter().map(|(of, _, _)| of).collect();
         let longest = services.iter().map(|ix| fleet.service(*ix).ttl).max().unwrap_or(0);
         order.from.max(Clock::wall()).plus(Duration::from_secs(longest.into()))
