@@ -126,7 +126,7 @@ impl Door {
                     let guest = self.guests.admit(client.ip());
                     connections.spawn(Arc::clone(&self).connection(stream, client, guest));
                     accepted_so_far += 1;
-                    if accepted_so_far % ACCEPTS_IN_ROW_MAX == 0 {
+                    if accepted_so_far.is_multiple_of(ACCEPTS_IN_ROW_MAX) {
                         // Those who came are heard before the next ones may drive them out.
                         yield_now().await;
                     }

@@ -7,6 +7,7 @@ mod dns_doors;
 mod dns_handler;
 mod dns_world;
 mod failover;
+mod hostile;
 mod journal;
 mod operate;
 mod sim;
