@@ -2,11 +2,15 @@
 
 use std::{process::ExitCode, sync::Arc};
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
 use super::{Exit, Node, StartError, boot, map, service, with_source};
 use crate::{cli::ServeArgs, config, store::bus::InProcessBus, telemetry::log};
 
 /// The configuration was never right (sysexits.h EX_CONFIG): restarting does not mend it.
 const EXIT_CONFIG: u8 = 78;
+/// Open files beside DNS connections: those of the admin API, probes, stores and listeners, with room to spare.
+const FILES_BESIDE: u64 = 4096;
 /// Threads of the control loop, the probes and everything beside the doors and the admin API.
 const THREADS_MIN: usize = 2;
 
@@ -34,6 +38,7 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
         ),
         None => boot.loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
     }
+    raise_files(&boot.loaded);
     let threads = std::thread::available_parallelism().map_or(THREADS_MIN, |n| n.get().max(THREADS_MIN));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let exit = match runtime {
@@ -50,6 +55,20 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
             tracing::error!(error = %with_source(&error), "the node did not start");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Lifts the soft limit of open files to what full doors need: shells start programs with 1024, which is less than the
+/// connections that [`config::TcpSettings`] lets in. Where the hard limit is lower, idle connections make room earlier.
+fn raise_files(loaded: &config::Loaded) {
+    let needed = u64::from(loaded.settings.dns.tcp.connections).saturating_add(FILES_BESIDE);
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+    let wanted = needed.clamp(soft, hard.max(soft));
+    if let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, wanted, hard) {
+        tracing::warn!(%error, soft, wanted, "the limit of open files stays as it is");
+    }
+    if hard < needed {
+        tracing::warn!(hard, needed, "fewer files may be open (ulimit -Hn) than connections are let in");
     }
 }
 

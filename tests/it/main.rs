@@ -8,6 +8,7 @@ mod dns_handler;
 mod dns_world;
 mod durable;
 mod failover;
+mod hostile;
 mod journal;
 mod operate;
 mod pages;
