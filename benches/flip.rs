@@ -31,7 +31,7 @@ fn main() -> anyhow::Result<()> {
     let fleet = fleet?;
     println!("load the configuration  {load:?}");
     let mut node = Node::start(&fleet);
-    let all: Vec<usize> = (0..fleet.endpoints.len()).collect();
+    let all: Vec<usize> = (0..node.targets.len()).collect();
     node.tell("first results of all", &all, &Outcome::Pass);
     node.tell("the same once more", &all, &Outcome::Pass);
     node.one_by_one();
@@ -54,7 +54,8 @@ fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
 /// A controller with its table, as the control loop holds them.
 struct Node {
     controller: Controller,
-    targets: Vec<Target>,
+    /// What is probed, with its endpoint's place; endpoints that no service uses are not.
+    targets: Vec<(usize, Target)>,
     live: Live,
     now: Now,
 }
@@ -91,15 +92,15 @@ impl Node {
         let mut targets: Vec<(usize, Target)> =
             fleet.targets().map(|(ix, target)| (fleet.subject(ix).endpoint.index(), target)).collect();
         targets.sort();
-        let targets = targets.into_iter().map(|(_, target)| target).collect();
         Self { controller, targets, live: Live::new(table), now }
     }
 
-    fn result(&self, endpoint: usize, outcome: &Outcome) -> Input {
+    fn result(&self, target: usize, outcome: &Outcome) -> Input {
         let fleet = &self.controller.snapshot().fleet;
-        let address = fleet.endpoints[endpoint].addresses.v4().expect("every endpoint here has one");
+        let (endpoint, target) = &self.targets[target];
+        let address = fleet.endpoints[*endpoint].addresses.v4().expect("every endpoint here has one");
         Input::Observed(Observation {
-            target: self.targets[endpoint].clone(),
+            target: target.clone(),
             revision: fleet.checks[0].revision,
             address: (address, 80).into(),
             at: self.now,
