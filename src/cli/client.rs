@@ -24,7 +24,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 const REPEAT_AFTER: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1600)];
 /// Longest answer that is read, in octets; a longer one is a failure.
-const BODY_MAX: usize = 256 * 1024 * 1024;
+const BODY_MAX: usize = 64 * 1024 * 1024;
 
 /// One request.
 pub(super) struct Ask<'a> {

@@ -33,6 +33,20 @@ fn problems(text: &str) -> Vec<String> {
     problems.iter().map(|problem| format!("{} {} {}", line(problem), problem.code, problem.message)).collect()
 }
 
+#[test]
+fn a_tcp_check_needs_a_port_and_no_host() {
+    for (url, port) in [("tcp://:443", 443), ("tcp://www.example.com:25", 25)] {
+        let text = format!("[zone.\"example.com\"]\nns = {{ ns1 = \"192.0.2.53\" }}\n[check.a]\nurl = \"{url}\"\n");
+        let loaded = loaded(&text);
+        assert_eq!(loaded.fleet.checks[0].kind, crate::model::CheckKind::Tcp { port });
+        assert_eq!(
+            loaded.effective()["check"]["a"]["url"],
+            format!("tcp://:{port}"),
+            "and is shown as it may be written"
+        );
+    }
+}
+
 /// Thousands of names and endpoints, as a generator would write them.
 #[test]
 fn large_configurations_load() {

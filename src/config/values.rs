@@ -136,6 +136,11 @@ impl Asked {
         if LATER.contains(&scheme) {
             return Err(Wrong::new(format!("checks of `{scheme}://` are not in this version"), "http, https or tcp"));
         }
+        // The connection goes to each endpoint, so a host says nothing and may be left out.
+        if let Some(port) = text.strip_prefix("tcp://:") {
+            let port = port.parse().ok().filter(|port| *port != 0);
+            return port.map(|port| Self::Tcp { port }).ok_or_else(|| wrong("a port is needed, as in tcp://:443"));
+        }
         let url = reqwest::Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(wrong("a credential does not stand in a URL; use `auth`"));
@@ -149,7 +154,7 @@ impl Asked {
             },
             "tcp" => match url.port() {
                 Some(port) if port != 0 => Ok(Self::Tcp { port }),
-                _ => Err(wrong("a port is needed, as in tcp://www.example.com:443")),
+                _ => Err(wrong("a port is needed, as in tcp://:443")),
             },
             _ => Err(wrong("http, https or tcp")),
         }

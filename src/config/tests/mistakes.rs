@@ -105,6 +105,7 @@ fn single_values_are_judged() {
         ("[safety]\npanic_below = \"half\"", "4 E033 `half` is not a percentage: whole percents from 0% to 100%"),
         ("[safety]\npanic_below = 50", "4 E033 a percentage needs a unit"),
         ("[region.eu]\nat = [91, 0]", "4 E008 a place on earth is latitude (-90 to 90) and longitude (-180 to 180)"),
+        ("[check.a]\nurl = \"tcp://:0\"", "4 E025 `tcp://:0` is not a URL of a check"),
         ("[check.a]\nurl = \"tcp://x\"", "4 E025 `tcp://x` is not a URL of a check"),
         ("[check.a]\nurl = \"icmp://x\"", "4 E025 checks of `icmp://` are not in this version"),
         ("[check.a]\nmethod = \"GET\"", "3 E006 check `a` has no `url`"),
