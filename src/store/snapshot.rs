@@ -138,10 +138,23 @@ impl SnapshotFile {
         written?;
         if self.held.is_some() {
             // A current file that is not known to be whole must not push out a previous one that may be.
-            fs::rename(&self.path, self.beside("prev")).or_else(absent)?;
+            self.keep_previous()?;
         }
         fs::rename(&fresh, &self.path)?;
         sync_folder(parent)
+    }
+
+    /// Gives the current file a second name instead of another one, so that there is a current file at every moment a
+    /// process may be killed.
+    fn keep_previous(&self) -> io::Result<()> {
+        let (second, previous) = (self.beside("link"), self.beside("prev"));
+        fs::remove_file(&second).or_else(absent)?;
+        match fs::hard_link(&self.path, &second) {
+            Ok(()) => fs::rename(second, previous),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            // A file system without links: for a moment the previous one alone has a name.
+            Err(_) => fs::rename(&self.path, previous).or_else(absent),
+        }
     }
 
     fn beside(&self, ending: &str) -> PathBuf {
