@@ -50,7 +50,7 @@ impl Handler {
 
 #[async_trait::async_trait]
 impl RequestHandler for Handler {
-    /// Replies leave as we wrote them when the other side is [`Slot`], and through hickory's encoder otherwise.
+    /// Replies leave as we wrote them when the other side is a `Slot` of ours, and through hickory's encoder otherwise.
     async fn handle_request<R: ResponseHandler, T: Time>(
         &self,
         request: &Request,

@@ -63,7 +63,7 @@ pub enum Rcode {
 }
 
 impl Rcode {
-    /// All of them, in the order of [`Self::index`].
+    /// All of them, in the order of their places in counters.
     pub const ALL: [Self; 9] = [
         Self::NoError,
         Self::FormErr,

@@ -67,7 +67,7 @@ pub(super) async fn hangups(reload: mpsc::Sender<super::reload::Ask>, until: Can
     }
 }
 
-/// Resolves at SIGTERM or SIGINT. The drain that follows has an end of its own ([`DRAIN_MAX`]).
+/// Resolves at SIGTERM or SIGINT. The drain that follows has an end of its own (`DRAIN_MAX`).
 pub async fn asked_to_stop() {
     let terminate = signal(SignalKind::terminate());
     let interrupt = signal(SignalKind::interrupt());
