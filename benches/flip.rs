@@ -98,7 +98,8 @@ impl Node {
     fn result(&self, target: usize, outcome: &Outcome) -> Input {
         let fleet = &self.controller.snapshot().fleet;
         let (endpoint, target) = &self.targets[target];
-        let address = fleet.endpoints[*endpoint].addresses.v4().expect("every endpoint here has one");
+        let address =
+            fleet.endpoints[*endpoint].address(wayshift::model::Family::V4).expect("every endpoint here has one");
         Input::Observed(Observation {
             target: target.clone(),
             revision: fleet.checks[0].revision,
@@ -175,6 +176,7 @@ impl Node {
             expires: Wall(self.now.wall.0 + 3_600_000),
             generation: 1,
             forced: false,
+            over: None,
         };
         for (generation, what, list) in
             [(1, "drain half the fleet", vec![order]), (2, "and take that back", Vec::new())]

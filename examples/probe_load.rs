@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use wayshift::{
     clock::Clock,
     model::{
-        Addresses, Check, CheckIx, CheckKind, Endpoint, Expect, Fleet, HttpCheck, Outcome, Parts, Tempi, Thresholds,
-        Weight,
+        Addresses, Check, CheckIx, CheckKind, Endpoint, Expect, Fleet, HttpCheck, Outcome, Parts, Resume, Serves,
+        Tempi, Thresholds, Weight,
     },
     probe::{Runner, Settings},
     telemetry::Metrics,
@@ -127,12 +127,14 @@ fn endpoint(n: u32) -> anyhow::Result<Endpoint> {
         id: format!("e{n}").parse()?,
         provider: "load".parse()?,
         region: "here".parse()?,
-        addresses: Addresses::V4(Ipv4Addr::from_bits(0x7f01_0001 + n)),
+        serves: Serves::Addresses(Addresses::V4(Ipv4Addr::from_bits(0x7f01_0001 + n))),
         weight: Weight::default(),
         capacity: None,
         labels: BTreeMap::new(),
         check_at: None,
         check: Some(CheckIx::new(0)),
         alias: None,
+        load: None,
+        resume: Resume::Auto,
     })
 }

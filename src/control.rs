@@ -16,8 +16,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use self::{publish::Publisher, self_test::Proof, slots::Slots, tenure::Tenures, voters::Voters};
 use crate::model::{
-    Availability, Ballot, Digest, Event, Fleet, Happening, LastGood, Memory, Mono, NodeId, Now, Observation, Override,
-    ProviderId, RegionId, SelfTest, Snapshot, Tempi,
+    Availability, Ballot, Digest, DnsName, EndpointId, Event, Fleet, Happening, LastGood, Load, Memory, Mono, NodeId,
+    Now, Observation, Override, ProviderId, RegionId, Resolved, SelfTest, Snapshot, Tempi,
 };
 
 /// Who this node is.
@@ -50,6 +50,22 @@ pub enum Input {
     },
     /// The configuration was replaced.
     Reloaded(Arc<Fleet>),
+    /// An endpoint told its load, by a poll of ours or a push.
+    Load {
+        /// Which.
+        endpoint: EndpointId,
+        /// How busy it is, in the unit of its capacity.
+        load: Load,
+        /// When it was read.
+        at: Mono,
+    },
+    /// A target was resolved.
+    Resolved {
+        /// The name.
+        target: DnsName,
+        /// What came of it.
+        found: Resolved,
+    },
 }
 
 /// What follows.
@@ -110,6 +126,8 @@ impl Controller {
             verdicts: Box::default(),
             overrides: Arc::default(),
             planned: Arc::default(),
+            ended: Arc::default(),
+            feeds: Arc::default(),
         };
         let mut controller = Self {
             voters: Voters::new(me.clone(), &memory.known, now),
@@ -151,6 +169,7 @@ impl Controller {
                     self.share(now, epoch, generation, &overrides, &mut work);
                 }
                 Input::Reloaded(fleet) => self.reload(now, fleet, &mut work),
+                Input::Load { .. } | Input::Resolved { .. } => {}
             }
         }
         self.conclude(now, &mut work)

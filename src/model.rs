@@ -23,11 +23,14 @@
 //! Nothing in here does I/O, reads a clock or draws by chance.
 
 mod ballot;
+mod case;
 mod check;
 pub mod digest;
 mod endpoint;
 mod event;
+mod feeds;
 mod fleet;
+mod geo;
 mod id;
 mod memory;
 mod name;
@@ -46,24 +49,32 @@ mod zone;
 pub(crate) use self::service::words;
 pub use self::{
     ballot::{Ballot, SelfTest, Vote},
+    case::{CASES_MAX, Case, CaseQuestion, Whence, WhenceError},
     check::{
         BODY_READ_MAX, CertLimit, Check, CheckKind, Expect, HttpCheck, INTERVAL_MIN, LatencyLimit, Secret, Thresholds,
         TlsCheck, Window,
     },
-    endpoint::{Addresses, CheckAt, Endpoint, Family, Provider, Region, Weight},
+    endpoint::{Addresses, CheckAt, Endpoint, Family, LoadFeed, OUTAGE_AT, Provider, Region, Resume, Serves, Weight},
     event::{Event, Happening},
+    feeds::{Ended, Feeds, Load, Resolved},
     fleet::{CheckIx, EndpointIx, Fleet, FleetError, Parts, PoolIx, ServiceIx, Subject, SubjectIx},
+    geo::{Continent, GeoCode, GeoCodeError, Locality, Point},
     id::{CheckId, EndpointId, ID_LENGTH_MAX, IdError, NodeId, PoolId, ProviderId, RegionId, ServiceId},
     memory::{Known, LastGood, Memory, Remembered},
     name::{DnsName, LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameError, labels},
     observation::{Complaint, Failure, Observation, Outcome, OwnFault, Phases, SubjectId, Target, Tempo},
     overrides::{Action, Lane, OVERRIDES_MAX, Override, OverrideId, OverrideIdError, REASON_LENGTH_MAX},
-    policy::{KeepRule, Lives, PanicBelow, Quorum, Safety, Startup, VerdictPolicy},
+    policy::{
+        FlapHold, KeepRule, Lives, PanicBelow, Quorum, ReloadGuard, RemovalBudget, Safety, Startup, VerdictPolicy,
+    },
     selector::{Glob, SELECTOR_LENGTH_MAX, Selector, SelectorError},
-    service::{ANSWER_ENDPOINTS_MAX, Arm, Member, MinUp, POOL_MEMBERS_MAX, Pool, PoolAnswer, Service, Steer, WhenNone},
+    service::{
+        ANSWER_ENDPOINTS_MAX, Arm, Degraded, Https, Member, MinUp, POOL_MEMBERS_MAX, Pool, PoolAnswer, Rule, Service,
+        Steer, Sticky, TRICKLE_WHOLE, Tuning, When, WhenNone,
+    },
     snapshot::{Digest, Snapshot, Tempi},
     time::{Mono, Now, Span, SpanError, Wall, WallError, ms},
     token::{TOKEN_SECRET_OCTETS, hash_token, is_token, new_token},
-    verdict::{Availability, Cause, Health, Tally, Verdict},
+    verdict::{Availability, Cause, Health, Hold, Tally, Verdict},
     zone::{RecordSet, Zone, kind},
 };

@@ -9,6 +9,7 @@ mod answers;
 pub mod decide;
 pub mod explain;
 mod live;
+mod locate;
 mod names;
 mod pick;
 #[cfg(test)]
@@ -24,8 +25,9 @@ pub use self::{
     answers::{AnswerChange, AnswerSet, PoolShare, answers, changes},
     explain::Trace,
     live::{Live, Reader},
+    locate::{Client, Locator},
     names::{Lookup, Rrset, ZoneTable},
-    pick::{Draw, Outcome, Picks, Seat},
+    pick::{Draw, Outcome, Picks, Seat, Seated},
     steering::Steering,
     table::{AnswerTable, compile},
 };

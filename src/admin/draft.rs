@@ -54,6 +54,7 @@ pub(super) fn read(fleet: &Fleet, asking: &Asking<'_>, body: &NewOverride) -> Re
         from,
         expires,
         forced: body.force,
+        over: None,
         generation: 0,
     })
 }

@@ -151,7 +151,7 @@ impl House {
             .targets()
             .map(|(ix, target)| Observation {
                 revision: fleet.check(fleet.subject(ix).check.unwrap()).revision,
-                address: (fleet.endpoint(fleet.subject(ix).endpoint).addresses.of(target.family).unwrap(), 80).into(),
+                address: (fleet.endpoint(fleet.subject(ix).endpoint).address(target.family).unwrap(), 80).into(),
                 at: clock.now(),
                 outcome: Outcome::Pass,
                 phases: Phases { total: Duration::from_micros(1500), ..Phases::default() },

@@ -260,6 +260,7 @@ fn verdict(table: &Table) -> VerdictPolicy {
             Some("unknown") => Startup::Unknown,
             _ => default.startup,
         },
+        flap: default.flap,
     }
 }
 
@@ -285,6 +286,9 @@ fn safety(table: &Table) -> Safety {
         override_max: span(table, "override_max").unwrap_or(default.override_max),
         require_reason: table.bool("require_reason").unwrap_or(default.require_reason),
         rules: rules.collect(),
+        removal_budget: default.removal_budget,
+        max_drained: default.max_drained,
+        reload_guard: default.reload_guard,
     }
 }
 

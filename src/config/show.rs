@@ -163,7 +163,7 @@ fn check_id(fleet: &Fleet, check: Option<CheckIx>) -> Option<&str> {
 }
 
 fn endpoint(fleet: &Fleet, endpoint: &Endpoint) -> Value {
-    let addresses: Vec<String> = endpoint.addresses.iter().map(|(_, address)| address.to_string()).collect();
+    let addresses: Vec<String> = endpoint.addresses().map(|(_, address)| address.to_string()).collect();
     let check_at = endpoint.check_at.map(|at| match at {
         CheckAt::Address(address) => address.to_string(),
         CheckAt::Socket(socket) => socket.to_string(),
@@ -182,7 +182,12 @@ fn pool(fleet: &Fleet, pool: &Pool) -> Value {
         PoolAnswer::Weighted => {
             (0..pool.members.len()).map(|at| (id(at), json!(pool.members[at].weight.0))).collect::<Map<_, _>>().into()
         }
-        PoolAnswer::All | PoolAnswer::First | PoolAnswer::RoundRobin | PoolAnswer::Random => {
+        PoolAnswer::All
+        | PoolAnswer::First
+        | PoolAnswer::RoundRobin
+        | PoolAnswer::Random
+        | PoolAnswer::LeastConnections
+        | PoolAnswer::Hash => {
             json!((0..pool.members.len()).map(id).collect::<Vec<_>>())
         }
     };
@@ -201,7 +206,13 @@ fn service(fleet: &Fleet, service: &Service) -> Value {
     let id = |arm: &Arm| fleet.pool(arm.pool).id.to_string();
     let pools = match service.steer {
         Steer::Weighted => service.arms.iter().map(|arm| (id(arm), json!(arm.weight.0))).collect::<Map<_, _>>().into(),
-        Steer::Failover | Steer::RoundRobin | Steer::Random | Steer::All => {
+        Steer::Failover
+        | Steer::Nearest
+        | Steer::Fastest
+        | Steer::RoundRobin
+        | Steer::Random
+        | Steer::LeastConnections
+        | Steer::All => {
             json!(service.arms.iter().map(id).collect::<Vec<_>>())
         }
     };

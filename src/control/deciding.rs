@@ -366,6 +366,8 @@ impl Controller {
             verdicts: self.slots.list.iter().map(|slot| slot.as_ref().map(|slot| slot.verdict.clone())).collect(),
             overrides: Arc::clone(self.tenures.active()),
             planned: Arc::clone(self.tenures.planned()),
+            ended: Arc::default(),
+            feeds: Arc::default(),
         });
         Arc::clone(&self.snapshot)
     }

@@ -72,6 +72,7 @@ impl Publisher {
             sequence: self.sequence,
             self_test: self.self_test,
             votes: self.votes.clone(),
+            paths: BTreeMap::new(),
         })
     }
 

@@ -8,8 +8,8 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     judge::Standing,
     model::{
-        Addresses, Cause, CheckAt, CheckIx, EndpointIx, Family, Fleet, Health, Memory, Mono, Now, Observation,
-        ServiceIx, Snapshot, Startup, SubjectIx, Tally, Target, Verdict, Vote, Wall,
+        Cause, CheckAt, CheckIx, EndpointIx, Family, Fleet, Health, Memory, Mono, Now, Observation, Serves, ServiceIx,
+        Snapshot, Startup, SubjectIx, Tally, Target, Verdict, Vote, Wall,
     },
 };
 
@@ -76,8 +76,8 @@ impl Slots {
         for (place, subject) in fleet.subjects.iter().enumerate() {
             let ids = fleet.subject_id(SubjectIx::new(place));
             for family in Family::ALL {
-                let address = fleet.endpoint(subject.endpoint).addresses.of(family);
-                list.push(address.map(|_| {
+                let is_judged = fleet.endpoint(subject.endpoint).is_judged(family);
+                list.push(is_judged.then(|| {
                     let probed = ids.clone().zip(subject.check).map(|(ids, check)| Probed {
                         target: Target { subject: ids, family },
                         check,
@@ -137,7 +137,9 @@ impl Slots {
         let address = match endpoint.check_at {
             Some(CheckAt::Address(address)) => address,
             Some(CheckAt::Socket(socket)) => socket.ip(),
-            None => endpoint.addresses.of(observation.target.family)?,
+            // A target has no address of its own: where it was probed is what it was resolved to.
+            None if endpoint.target().is_some() => observation.address.ip(),
+            None => endpoint.address(observation.target.family)?,
         };
         (check.revision == observation.revision && address == observation.address.ip()).then_some(place)
     }
@@ -182,6 +184,9 @@ fn fresh(endpoint: EndpointIx, probed: Option<Probed>, now: Now) -> Slot {
         tally: Tally::default(),
         since: Wall(now.wall.0),
         since_mono: Some(now.mono),
+        hold: None,
+        returned: None,
+        flips_at: None,
     };
     Slot { endpoint, probed, base: health, verdict, told: health }
 }
@@ -192,7 +197,7 @@ fn identity(fleet: &Fleet, slot: &Slot, place: usize) -> (String, Option<Target>
 }
 
 /// Where probes of an endpoint go.
-fn asked(fleet: &Fleet, endpoint: EndpointIx) -> (Addresses, Option<CheckAt>) {
+fn asked(fleet: &Fleet, endpoint: EndpointIx) -> (&Serves, Option<CheckAt>) {
     let endpoint = fleet.endpoint(endpoint);
-    (endpoint.addresses, endpoint.check_at)
+    (&endpoint.serves, endpoint.check_at)
 }

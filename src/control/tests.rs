@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     judge::sample::{check, fleet, order, parts},
-    model::{Action, Cause, EndpointIx, Failure, Health, Outcome, Override, Phases, Target, Tempo, Wall},
+    model::{Action, Cause, EndpointIx, Failure, Family, Health, Outcome, Override, Phases, Target, Tempo, Wall},
 };
 
 pub(super) struct Node {
@@ -76,7 +76,7 @@ pub(super) fn target(fleet: &Fleet, endpoint: usize) -> Target {
 }
 
 pub(super) fn observation(fleet: &Fleet, endpoint: usize, now: Now, outcome: Outcome) -> Observation {
-    let address = fleet.endpoints[endpoint].addresses.v4().unwrap();
+    let address = fleet.endpoints[endpoint].address(Family::V4).unwrap();
     Observation {
         target: target(fleet, endpoint),
         revision: fleet.checks[0].revision,

@@ -102,7 +102,7 @@ impl Voters {
 
     /// Takes in a peer's ballot; an older one than is held changes nothing.
     pub(super) fn hear(&mut self, now: Now, ballot: Ballot, fleet: &Fleet, recount: &mut Recount) {
-        let Ballot { node, region, provider, sequence, self_test, votes } = ballot;
+        let Ballot { node, region, provider, sequence, self_test, votes, paths: _ } = ballot;
         if node == self.me.node || (!self.peers.contains_key(&node) && self.peers.len() >= PEERS_MAX) {
             return;
         }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     model::{DnsName, Family, kind},
-    steer::{AnswerTable, Draw, Lookup, Outcome, Picks, Rrset, Steering, ZoneTable},
+    steer::{AnswerTable, Client, Draw, Lookup, Outcome, Picks, Rrset, Steering, ZoneTable},
 };
 
 /// TTL of the HINFO that stands for "do not ask ANY" (RFC 8482 section 4.2 leaves it to us): one hour.
@@ -225,17 +225,18 @@ fn steered<'t>(
     draws: &mut impl Draws,
 ) {
     let draw = draws.draw(steering.slot(family));
-    match steering.pick(family, draw, &mut answer.picks) {
+    match steering.pick(family, &mut Client::nobody(), draw, &mut answer.picks) {
         Outcome::Addresses => {
             let kind = match family {
                 Family::V4 => kind::A,
                 Family::V6 => kind::AAAA,
             };
-            let (ttl, class) = (steering.ttl(), meta::CLASS_IN);
+            let (ttl, class) = (answer.picks.ttl(), meta::CLASS_IN);
             answer.steering = Some(steering);
             answer.answer.push(Records { owner: Owner::Asked, kind, class, ttl, data: Data::Picked });
         }
-        Outcome::NoData => answer.authority = Some(Records::negative(zone)),
+        // No configuration makes targets yet.
+        Outcome::NoData | Outcome::Target => answer.authority = Some(Records::negative(zone)),
         Outcome::ServFail => {
             answer.authoritative = false;
             answer.rcode = Rcode::ServFail;

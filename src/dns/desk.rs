@@ -10,7 +10,7 @@ use super::{
     write::{self, Own, Room, Written},
 };
 use crate::{
-    model::{Digest, PoolIx, ServiceIx},
+    model::{Digest, Mono, PoolIx, ServiceIx},
     steer::{AnswerTable, Draw, Reader},
     telemetry::dns::{DnsShard, DropReason, Proto, Share},
 };
@@ -182,6 +182,6 @@ impl Draws for Chance {
         }
         let turn = self.turns[slot];
         self.turns[slot] = turn.wrapping_add(1);
-        Draw { word: self.random.u64(..), turn }
+        Draw { word: self.random.u64(..), turn, now: Mono(0) }
     }
 }

@@ -24,6 +24,8 @@ pub(super) fn general() -> General {
         verdicts: Box::default(),
         overrides: Arc::new([]),
         planned: Arc::new([]),
+        ended: Arc::new([]),
+        feeds: Arc::default(),
     };
     let live = Live::new(compile(&Arc::new(snapshot), None, &LastGood::default()));
     General::new(Desk::new(live.reader(), Arc::new(FACE), 1, DnsMetrics::default().shard()))

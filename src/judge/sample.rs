@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::model::{
-    Action, Addresses, Arm, Check, CheckIx, CheckKind, DnsName, Endpoint, EndpointIx, Fleet, Member, MinUp, Override,
-    OverrideId, Parts, Pool, PoolAnswer, PoolIx, Service, Steer, Thresholds, Wall, Weight, WhenNone, Zone,
+    Action, Addresses, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx, Fleet, Member, MinUp,
+    Override, OverrideId, Parts, Pool, PoolAnswer, PoolIx, Resume, Serves, Service, Steer, Thresholds, Tuning, Wall,
+    Weight, WhenNone, Zone,
 };
 
 /// Endpoints `e0`..; `e<i>` stands at provider `p<i % 2>` in region `r<i % 3>` and is labelled `tier=t<i % 2>`. Pool
@@ -16,13 +17,15 @@ pub(crate) fn parts(endpoints: usize) -> Parts {
             id: format!("e{i}").parse().unwrap(),
             provider: format!("p{}", i % 2).parse().unwrap(),
             region: format!("r{}", i % 3).parse().unwrap(),
-            addresses: Addresses::V4([192, 0, (i >> 8) as u8, i as u8].into()),
+            serves: Serves::Addresses(Addresses::V4([192, 0, (i >> 8) as u8, i as u8].into())),
             weight: Weight(1),
             capacity: None,
             labels: BTreeMap::from([("tier".into(), format!("t{}", i % 2))]),
             check_at: None,
             check: None,
             alias: Some(format!("alias-{i}")),
+            load: None,
+            resume: Resume::Auto,
         })
         .collect();
     let pool = |name: &str, taken: &dyn Fn(usize) -> bool| Pool {
@@ -36,6 +39,8 @@ pub(crate) fn parts(endpoints: usize) -> Parts {
         min_up: MinUp::Auto,
         check: None,
         implicit: false,
+        degraded: Degraded::Same,
+        ramp: None,
     };
     let arm = |pool: usize| Arm { pool: PoolIx::new(pool), weight: Weight(1), subjects: Box::default() };
     let service = |name: &str, arms: &[usize]| Service {
@@ -49,6 +54,8 @@ pub(crate) fn parts(endpoints: usize) -> Parts {
         check: None,
         owner: None,
         runbook: None,
+        rules: Box::default(),
+        tuning: Tuning::default(),
     };
     Parts {
         zones: vec![Zone { apex: "example".parse().unwrap(), negative_ttl: 30, nodes: BTreeMap::new() }],
@@ -91,6 +98,7 @@ pub(crate) fn order(n: u128, action: Action, target: &str) -> Override {
         from: Wall(0),
         expires: Wall(u64::MAX),
         forced: false,
+        over: None,
         generation: 0,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{NodeId, OwnFault, ProviderId, RegionId, Target};
+use super::{EndpointId, NodeId, OwnFault, ProviderId, RegionId, Target};
 
 /// Whole and self-contained: a lost one heals with the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Ballot {
     pub self_test: SelfTest,
     /// By id and not by position: configurations may differ for a while. A target without an entry has no vote.
     pub votes: BTreeMap<Target, Vote>,
+    /// How long a probe takes from here until the first byte (or the connection) stands, smoothed, in microseconds.
+    pub paths: BTreeMap<EndpointId, u32>,
 }
 
 /// What a node knows of its own network.

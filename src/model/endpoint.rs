@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use super::{CheckIx, EndpointId, ProviderId, RegionId};
+use super::{CheckIx, DnsName, EndpointId, Point, ProviderId, RegionId};
 
 /// An address family; A and AAAA are answered from one decision, but stand and fall apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -114,7 +114,7 @@ pub struct Endpoint {
     /// Where it is.
     pub region: RegionId,
     /// What is answered.
-    pub addresses: Addresses,
+    pub serves: Serves,
     /// Its weight where a pool gives none.
     pub weight: Weight,
     /// What it can carry, in the operator's own unit.
@@ -127,7 +127,96 @@ pub struct Endpoint {
     pub check: Option<CheckIx>,
     /// The names it is also known by: `203.0.113.10` for an inline address.
     pub alias: Option<String>,
+    /// Where its load is read; without it nothing is known of its load.
+    pub load: Option<LoadFeed>,
+    /// How it comes back after it was down.
+    pub resume: Resume,
 }
+
+/// What an endpoint is answered as.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Serves {
+    /// Addresses: A and AAAA.
+    Addresses(Addresses),
+    /// Another name: CNAME, or its addresses where a CNAME may not stand. It is judged once, in the slot of IPv4,
+    /// whatever families the name has.
+    Target(DnsName),
+}
+
+impl Endpoint {
+    /// The address of a family that is answered and probed, if the endpoint is one of addresses and has it.
+    #[must_use]
+    pub fn address(&self, family: Family) -> Option<IpAddr> {
+        match &self.serves {
+            Serves::Addresses(addresses) => addresses.of(family),
+            Serves::Target(_) => None,
+        }
+    }
+
+    /// Its addresses with their family; none for a target.
+    pub fn addresses(&self) -> impl Iterator<Item = (Family, IpAddr)> + '_ {
+        Family::ALL.into_iter().filter_map(|family| Some((family, self.address(family)?)))
+    }
+
+    /// The name it is answered as, if it is a target.
+    #[must_use]
+    pub fn target(&self) -> Option<&DnsName> {
+        match &self.serves {
+            Serves::Addresses(_) => None,
+            Serves::Target(name) => Some(name),
+        }
+    }
+
+    /// Whether it has something to answer in a family. A target answers in both.
+    #[must_use]
+    pub fn answers(&self, family: Family) -> bool {
+        self.judged_as(family).is_some()
+    }
+
+    /// In which family's slot the verdict on its answers of a family stands; `None` if it has none of that family.
+    #[must_use]
+    pub fn judged_as(&self, family: Family) -> Option<Family> {
+        match &self.serves {
+            Serves::Addresses(addresses) => addresses.of(family).map(|_| family),
+            Serves::Target(_) => Some(Family::V4),
+        }
+    }
+
+    /// Whether it is judged in the slot of this family.
+    #[must_use]
+    pub fn is_judged(&self, family: Family) -> bool {
+        self.judged_as(family) == Some(family)
+    }
+}
+
+/// Where an endpoint's load comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadFeed {
+    /// Polled with the probe; `{address}` in the URL stands for the endpoint's address.
+    Poll {
+        /// Of an HTTP resource.
+        url: String,
+        /// The field of a JSON object, with dots for inner objects, or the name of a Prometheus metric.
+        field: String,
+    },
+    /// Pushed through the API.
+    Push {
+        /// A load not renewed for this long is not known any more.
+        stale_after: std::time::Duration,
+    },
+}
+
+/// How an endpoint comes back after it was down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Resume {
+    /// By itself.
+    #[default]
+    Auto,
+    /// When a person restores it.
+    Manual,
+}
+
+super::service::words!(Resume { Auto = "auto", Manual = "manual" });
 
 /// Another place to probe than the answered address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -145,7 +234,12 @@ pub struct Provider {
     pub id: ProviderId,
     /// For people.
     pub title: Option<String>,
+    /// This share of its endpoints down, in percent, is one outage of the provider.
+    pub outage_at: u8,
 }
+
+/// Where nothing else is said, this share of a group's endpoints down, in percent, is one outage of the group.
+pub const OUTAGE_AT: u8 = 60;
 
 /// Where endpoints are; a group that shares a fate.
 #[derive(Debug, Clone, PartialEq)]
@@ -156,4 +250,12 @@ pub struct Region {
     pub title: Option<String>,
     /// Latitude and longitude in degrees.
     pub at: Option<(f64, f64)>,
+}
+
+impl Region {
+    /// Its place on the globe, if it has one.
+    #[must_use]
+    pub fn point(&self) -> Option<Point> {
+        self.at.map(|(latitude, longitude)| Point::new(latitude, longitude))
+    }
 }

@@ -89,6 +89,48 @@ pub enum Happening {
         /// Now.
         to: Option<Availability>,
     },
+    /// Most endpoints of a provider or region failed together: one outage, one decision.
+    Outage {
+        /// `provider` or `region`.
+        group: String,
+        /// Which.
+        id: String,
+        /// It holds now, or it ended.
+        active: bool,
+        /// Endpoints down.
+        down: u32,
+        /// Endpoints there are.
+        of: u32,
+    },
+    /// More than half of a service's endpoints failed together.
+    Correlated {
+        /// Which service.
+        service: ServiceId,
+        /// Endpoints that failed together.
+        down: u32,
+        /// Endpoints it has.
+        of: u32,
+    },
+    /// A brake holds verdicts away from what was measured, or lets go of them.
+    Held {
+        /// The brake's word: `flap`, `resume`, `budget`, `auto-freeze`.
+        brake: String,
+        /// The endpoint, where it is one.
+        endpoint: Option<EndpointId>,
+        /// It holds now, or it ended.
+        active: bool,
+        /// In words, with figures.
+        detail: String,
+    },
+    /// What is left of a service could not carry what its endpoints carried together.
+    Overload {
+        /// Which service.
+        service: ServiceId,
+        /// It holds now, or it ended.
+        active: bool,
+        /// The capacity that serves, in percent of all.
+        serving: u8,
+    },
     /// An override ends soon.
     OverrideExpiring {
         /// Which.
@@ -127,6 +169,10 @@ impl Happening {
             Self::OverrideBegan { .. } => "override.began",
             Self::OverrideEnded { .. } => "override.ended",
             Self::Ordered { .. } => "ordered",
+            Self::Outage { .. } => "outage",
+            Self::Correlated { .. } => "service.correlated",
+            Self::Held { .. } => "held",
+            Self::Overload { .. } => "service.overload",
             Self::OverrideExpiring { .. } => "override.expiring",
             Self::Reloaded { .. } => "config.reloaded",
             Self::ReloadRefused { .. } => "config.refused",

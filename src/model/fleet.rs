@@ -187,7 +187,10 @@ impl Fleet {
         let mut names: HashMap<DnsName, ServiceId> = HashMap::new();
         for service in &mut services {
             let owner = || format!("service {}", service.id);
-            if service.arms.is_empty() || service.names.is_empty() {
+            if service.arms.is_empty()
+                || service.names.is_empty()
+                || service.rules.iter().any(|rule| rule.arms.is_empty())
+            {
                 return Err(FleetError::Empty(owner()));
             }
             for name in &service.names {
@@ -198,7 +201,8 @@ impl Fleet {
                     return Err(FleetError::NameTwice(name.clone(), other, service.id.clone()));
                 }
             }
-            for arm in service.arms.iter_mut().chain(&mut service.last_resort) {
+            let of_rules = service.rules.iter_mut().flat_map(|rule| rule.arms.iter_mut());
+            for arm in service.arms.iter_mut().chain(of_rules).chain(&mut service.last_resort) {
                 let Some(pool) = pools.get(arm.pool.index()) else {
                     return Err(FleetError::Dangling { owner: format!("service {}", service.id), kind: "pool" });
                 };
@@ -330,11 +334,11 @@ impl Fleet {
     /// All that is probed: each address of each subject that has a check.
     pub fn targets(&self) -> impl Iterator<Item = (SubjectIx, Target)> + '_ {
         (0..self.subjects.len()).map(SubjectIx::new).flat_map(move |ix| {
-            let addresses = self.endpoint(self.subject(ix).endpoint).addresses;
+            let endpoint = self.endpoint(self.subject(ix).endpoint);
             let subject = self.subject_id(ix);
             Family::ALL
                 .into_iter()
-                .filter(move |family| addresses.of(*family).is_some())
+                .filter(move |family| endpoint.is_judged(*family))
                 .filter_map(move |family| Some((ix, Target { subject: subject.clone()?, family })))
         })
     }
@@ -344,9 +348,9 @@ impl Fleet {
         self.services.iter().enumerate().map(|(place, service)| (ServiceIx::new(place), service))
     }
 
-    /// A service's arms and behind them its last resort.
+    /// A service's arms, those of its rules behind them, and its last resort. A pool may stand there more than once.
     pub fn arms<'f>(&'f self, service: &'f Service) -> impl Iterator<Item = &'f Arm> {
-        service.arms.iter().chain(&service.last_resort)
+        service.arms.iter().chain(service.rules.iter().flat_map(|rule| &rule.arms)).chain(&service.last_resort)
     }
 
     /// Whether a selector of an endpoint-wide scope (endpoint, label, region, provider, all) takes in an endpoint.

@@ -1,6 +1,6 @@
 //! Overrides: a person's temporary order. It hides nothing and undoing it is forgetting it.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use super::{PoolId, Selector, Wall, Weight};
 
@@ -75,6 +75,8 @@ pub struct Override {
     pub expires: Wall,
     /// Made against a safety rule.
     pub forced: bool,
+    /// Of a drain: over this time from its beginning the share shrinks in steps; only then is it out.
+    pub over: Option<Duration>,
     /// The store's generation when it was last written; its ETag.
     pub generation: u64,
 }

@@ -15,6 +15,28 @@ pub struct VerdictPolicy {
     pub stale_after: Duration,
     /// Starting standings.
     pub startup: Startup,
+    /// What changes too often is held down.
+    pub flap: Option<FlapHold>,
+}
+
+/// An endpoint that changes too often is held down for a while, longer each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlapHold {
+    /// So many changes of the measured value ...
+    pub changes: u16,
+    /// ... within this time ...
+    pub within: Duration,
+    /// ... hold it down for this long; doubled each time ...
+    pub hold: Duration,
+    /// ... up to this.
+    pub max: Duration,
+}
+
+impl Default for FlapHold {
+    fn default() -> Self {
+        let minutes = |n: u64| Duration::from_secs(n * 60);
+        Self { changes: 6, within: minutes(10), hold: minutes(5), max: minutes(30) }
+    }
 }
 
 impl Default for VerdictPolicy {
@@ -24,6 +46,7 @@ impl Default for VerdictPolicy {
             min_vantages: 2,
             stale_after: Duration::from_secs(10),
             startup: Startup::LastKnown,
+            flap: Some(FlapHold::default()),
         }
     }
 }
@@ -63,6 +86,48 @@ pub struct Safety {
     pub require_reason: bool,
     /// What must be left.
     pub rules: Vec<KeepRule>,
+    /// How much of the fleet automation may take out at once.
+    pub removal_budget: RemovalBudget,
+    /// How much of the fleet overrides may take out, in percent of its endpoints.
+    pub max_drained: u8,
+    /// How much a reload may change without being looked at.
+    pub reload_guard: ReloadGuard,
+}
+
+/// How much of the fleet automation takes out at once; the excess waits for confirmation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RemovalBudget {
+    /// Of the fleet's endpoints, in percent; 1 to 100.
+    pub share: u8,
+    /// Within this time.
+    pub per: Duration,
+    /// So many are always allowed: small fleets are never slowed.
+    pub at_least: u32,
+    /// The excess leaves when two thirds of the votes agree for this long.
+    pub confirm: Duration,
+}
+
+impl Default for RemovalBudget {
+    fn default() -> Self {
+        Self { share: 34, per: Duration::from_secs(60), at_least: 10, confirm: Duration::from_secs(30) }
+    }
+}
+
+/// A reload beyond these is refused until somebody has seen its plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReloadGuard {
+    /// Removed endpoints or names, in percent.
+    pub removed: u8,
+    /// Names whose current answer changes, in percent.
+    pub answers: u8,
+    /// Fewer than so many of either are never held up.
+    pub at_least: u32,
+}
+
+impl Default for ReloadGuard {
+    fn default() -> Self {
+        Self { removed: 30, answers: 50, at_least: 3 }
+    }
 }
 
 /// Default lives of overrides.
@@ -98,6 +163,9 @@ impl Default for Safety {
             override_max: hours(72),
             require_reason: true,
             rules: Vec::new(),
+            removal_budget: RemovalBudget::default(),
+            max_drained: 100,
+            reload_guard: ReloadGuard::default(),
         }
     }
 }

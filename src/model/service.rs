@@ -1,6 +1,10 @@
 //! Pools and services: which endpoints stand together, and how names choose among pools.
 
-use super::{CheckIx, DnsName, EndpointIx, PoolId, PoolIx, ServiceId, SubjectIx, Weight};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::{CheckIx, DnsName, EndpointIx, GeoCode, PoolId, PoolIx, ServiceId, SubjectIx, Weight};
 
 /// Most endpoints in one answer.
 pub const ANSWER_ENDPOINTS_MAX: u8 = 8;
@@ -24,6 +28,20 @@ pub struct Pool {
     pub check: Option<CheckIx>,
     /// Made from a service's `endpoints`.
     pub implicit: bool,
+    /// Where degraded members stand.
+    pub degraded: Degraded,
+    /// How long the share of a recovered member grows; the service's where the pool has none.
+    pub ramp: Option<Duration>,
+}
+
+/// Where members stand that work with a complaint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Degraded {
+    /// Among the others.
+    #[default]
+    Same,
+    /// Behind all that work without one.
+    Last,
 }
 
 /// An endpoint in a pool.
@@ -48,6 +66,10 @@ pub enum PoolAnswer {
     Random,
     /// By chance in proportion to weight.
     Weighted,
+    /// The less loaded of two drawn by weight.
+    LeastConnections,
+    /// By the client's network: the same client, the same endpoint, as long as it serves.
+    Hash,
 }
 
 /// Health a pool needs to be open.
@@ -84,6 +106,94 @@ pub struct Service {
     pub owner: Option<String>,
     /// What to read when it breaks.
     pub runbook: Option<String>,
+    /// First match wins; the service's own arms are the catch-all.
+    pub rules: Box<[Rule]>,
+    /// What else is set about its answers.
+    pub tuning: Tuning,
+}
+
+/// What is set about a service's answers beyond its pools. The default is a service that sets nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tuning {
+    /// The least TTL in seconds, which it shrinks to while an answer may soon change; at most the service's `ttl`.
+    pub ttl_min: u32,
+    /// The same client network is answered the same.
+    pub sticky: Option<Sticky>,
+    /// Of [`TRICKLE_WHOLE`] answers so many go to the next pool.
+    pub trickle: u16,
+    /// A recovered pool must stay up this long before it is taken again.
+    pub failback: Duration,
+    /// How long the share of a recovered pool or member grows from a tenth to the whole.
+    pub ramp: Duration,
+    /// An answer of several endpoints spans at least so many providers, where so many serve; 1 asks nothing.
+    pub spread: u8,
+    /// HTTPS records are answered from the same decision (RFC 9460).
+    pub https: Option<Https>,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            ttl_min: 5,
+            sticky: None,
+            trickle: 0,
+            failback: Duration::ZERO,
+            ramp: Duration::ZERO,
+            spread: 1,
+            https: None,
+        }
+    }
+}
+
+/// What [`Tuning::trickle`] is a part of.
+pub const TRICKLE_WHOLE: u16 = 10_000;
+
+/// How much of a client's address decides what it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sticky {
+    /// Bits of an IPv4 address; 1 to 32.
+    pub v4: u8,
+    /// Bits of an IPv6 address; 1 to 128.
+    pub v6: u8,
+}
+
+impl Default for Sticky {
+    fn default() -> Self {
+        Self { v4: 24, v6: 56 }
+    }
+}
+
+/// What HTTPS records of a service say beside its addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Https {
+    /// ALPN protocol ids in order of preference, never empty; each 1 to 255 octets.
+    pub alpn: Box<[String]>,
+}
+
+/// Other pools, or another order of them, for some clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// For whom.
+    pub when: When,
+    /// Never empty, in order of preference.
+    pub arms: Box<[Arm]>,
+    /// How one of the open pools is chosen.
+    pub steer: Steer,
+    /// Never leave these pools, even when all of them are down. Otherwise the service's own follow.
+    pub geofence: bool,
+    /// Where it stands, for people: `wayshift.toml:141`.
+    pub place: String,
+}
+
+/// Which clients a rule is for: each kind that is not empty must match; inside a kind one is enough. Not all are empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct When {
+    /// Networks.
+    pub subnets: Box<[IpNet]>,
+    /// Places.
+    pub geo: Box<[GeoCode]>,
+    /// Autonomous systems.
+    pub asn: Box<[u32]>,
 }
 
 /// A pool as one service sees it.
@@ -102,12 +212,18 @@ pub struct Arm {
 pub enum Steer {
     /// The first open one.
     Failover,
+    /// The one nearest to the client.
+    Nearest,
+    /// The one that answers fastest from where the client is.
+    Fastest,
     /// By chance in proportion to weight.
     Weighted,
     /// By turns.
     RoundRobin,
     /// Evenly by chance.
     Random,
+    /// The less loaded of two drawn by weight.
+    LeastConnections,
     /// The healthy endpoints of all of them together.
     All,
 }
@@ -149,8 +265,26 @@ macro_rules! words {
 }
 pub(crate) use words;
 
-words!(PoolAnswer { All = "all", First = "first", RoundRobin = "round-robin", Random = "random", Weighted = "weighted" });
-words!(Steer { Failover = "failover", Weighted = "weighted", RoundRobin = "round-robin", Random = "random", All = "all" });
+words!(PoolAnswer {
+    All = "all",
+    First = "first",
+    RoundRobin = "round-robin",
+    Random = "random",
+    Weighted = "weighted",
+    LeastConnections = "least-connections",
+    Hash = "hash",
+});
+words!(Steer {
+    Failover = "failover",
+    Nearest = "nearest",
+    Fastest = "fastest",
+    Weighted = "weighted",
+    RoundRobin = "round-robin",
+    Random = "random",
+    LeastConnections = "least-connections",
+    All = "all",
+});
+words!(Degraded { Same = "same", Last = "last" });
 words!(WhenNone {
     ServeAll = "serve-all",
     LastGood = "last-good",

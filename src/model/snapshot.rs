@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use super::{Family, Fleet, NodeId, Now, Override, Remembered, SubjectIx, Target, Tempo, Verdict};
+use super::{Ended, Family, Feeds, Fleet, NodeId, Now, Override, Remembered, SubjectIx, Target, Tempo, Verdict};
 
 /// What answers are compiled from, and what every view shows. Immutable; replaced whole.
 #[derive(Debug, Clone)]
@@ -23,6 +23,10 @@ pub struct Snapshot {
     pub overrides: Arc<[Override]>,
     /// Overrides that were accepted and begin later.
     pub planned: Arc<[Override]>,
+    /// Drains and downs that ended so lately that a failback or ramp may still reach what they covered.
+    pub ended: Arc<[Ended]>,
+    /// What is known beside health: loads, paths, addresses of targets. Not part of the digest.
+    pub feeds: Arc<Feeds>,
 }
 
 impl Snapshot {
@@ -30,6 +34,13 @@ impl Snapshot {
     #[must_use]
     pub fn slot(subject: SubjectIx, family: Family) -> usize {
         subject.index() * 2 + family.index()
+    }
+
+    /// The verdict that counts for a subject's answers of a family: a target is judged once for both.
+    #[must_use]
+    pub fn verdict_for(&self, subject: SubjectIx, family: Family) -> Option<&Verdict> {
+        let endpoint = self.fleet.endpoint(self.fleet.subject(subject).endpoint);
+        self.verdict(subject, endpoint.judged_as(family)?)
     }
 
     /// The verdict on one address of a subject.

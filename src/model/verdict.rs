@@ -58,6 +58,42 @@ pub struct Verdict {
     pub since: Wall,
     /// The same on the monotonic clock; `None` when that was before this process began.
     pub since_mono: Option<Mono>,
+    /// A brake holds `health` away from what was measured.
+    pub hold: Option<Hold>,
+    /// When it last came back: from down, or from an endpoint-wide drain or down. `None` if it never was away, or came
+    /// back so long ago that no failback or ramp of the fleet reaches it any more.
+    pub returned: Option<Mono>,
+    /// The earliest time at which it may become down, while a fresh vantage sees it waver. Answers of it live no longer.
+    pub flips_at: Option<Mono>,
+}
+
+/// Why `health` is not what was measured, beside orders and freezes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Held down: it changed too often.
+    Flap {
+        /// Until then.
+        until: Mono,
+    },
+    /// Held down until a person restores it (`resume = "manual"`).
+    Resume,
+    /// Held up: the removal budget is spent, and confirmation is awaited.
+    Budget,
+    /// Held up: nearly everything fails at once, and removals wait.
+    Freeze,
+}
+
+impl Hold {
+    /// A stable word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Flap { .. } => "flap",
+            Self::Resume => "resume",
+            Self::Budget => "budget",
+            Self::Freeze => "auto-freeze",
+        }
+    }
 }
 
 /// Why a verdict is what it is.

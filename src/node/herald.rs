@@ -54,6 +54,19 @@ fn log(event: &Event) {
         Happening::OverrideEnded { id, action, target, expired } => {
             tracing::info!(%id, action, target, expired, generation, "override ended");
         }
+        Happening::Outage { group, id, active, down, of } => {
+            tracing::error!(group, id, active, down, of, generation, "outage of a group");
+        }
+        Happening::Correlated { service, down, of } => {
+            tracing::error!(%service, down, of, generation, "endpoints of a service failed together");
+        }
+        Happening::Held { brake, endpoint, active, detail } => {
+            let endpoint = endpoint.as_ref().map(display);
+            tracing::warn!(brake, endpoint, active, detail, generation, "a brake holds verdicts");
+        }
+        Happening::Overload { service, active, serving } => {
+            tracing::error!(%service, active, serving, generation, "the capacity that is left may not suffice");
+        }
         Happening::OverrideExpiring { id, minutes } => tracing::warn!(%id, minutes, "override ends soon"),
         Happening::Ordered { endpoint, from, to } => {
             tracing::info!(%endpoint, ?from, ?to, generation, "endpoint ordered");

@@ -47,7 +47,7 @@ pub(super) fn jobs(fleet: &Fleet, settings: &Settings) -> Vec<Job> {
             let address = match endpoint.check_at {
                 Some(CheckAt::Socket(address)) => address,
                 Some(CheckAt::Address(ip)) => (ip, port).into(),
-                None => (endpoint.addresses.of(target.family)?, port).into(),
+                None => (endpoint.address(target.family)?, port).into(),
             };
             let rhythm = Rhythm::new(&settings.node, &target, check);
             let asker = Arc::clone(&askers[check_ix.index()]);

@@ -5,8 +5,8 @@ pub(crate) mod zoo;
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use crate::model::{
-    Addresses, Check, CheckAt, CheckIx, CheckKind, Endpoint, Expect, Family, Fleet, HttpCheck, Parts, SubjectId,
-    Target, Thresholds, TlsCheck, Weight,
+    Addresses, Check, CheckAt, CheckIx, CheckKind, Endpoint, Expect, Family, Fleet, HttpCheck, Parts, Resume, Serves,
+    SubjectId, Target, Thresholds, TlsCheck, Weight,
 };
 
 pub(crate) fn check(id: &str, kind: CheckKind) -> Check {
@@ -58,16 +58,18 @@ pub(crate) fn fleet(check: Check, endpoints: &[(&str, SocketAddr)]) -> std::sync
             id: id.parse().unwrap(),
             provider: "aws".parse().unwrap(),
             region: "eu-west".parse().unwrap(),
-            addresses: match at {
+            serves: Serves::Addresses(match at {
                 SocketAddr::V4(at) => Addresses::V4(*at.ip()),
                 SocketAddr::V6(at) => Addresses::V6(*at.ip()),
-            },
+            }),
             weight: Weight::default(),
             capacity: None,
             labels: BTreeMap::new(),
             check_at: Some(CheckAt::Socket(*at)),
             check: Some(CheckIx::new(0)),
             alias: None,
+            load: None,
+            resume: Resume::Auto,
         })
         .collect();
     Fleet::assemble(Parts { checks: vec![check], endpoints, ..Parts::default() }).unwrap()

@@ -151,9 +151,12 @@ impl PoolShare {
         let ids = |share: &Self| share.endpoints.iter().map(|(id, _)| id.clone()).collect::<Vec<_>>();
         let endpoints = match self.answer {
             PoolAnswer::Weighted => self.endpoints == other.endpoints,
-            PoolAnswer::All | PoolAnswer::First | PoolAnswer::RoundRobin | PoolAnswer::Random => {
-                ids(self) == ids(other)
-            }
+            PoolAnswer::All
+            | PoolAnswer::First
+            | PoolAnswer::RoundRobin
+            | PoolAnswer::Random
+            | PoolAnswer::LeastConnections
+            | PoolAnswer::Hash => ids(self) == ids(other),
         };
         endpoints && (&self.pool, self.weight, self.answer) == (&other.pool, other.weight, other.answer)
     }

@@ -285,7 +285,13 @@ impl Side {
         let choices = self.choices();
         match steer {
             Steer::Failover => &choices[..choices.len().min(1)],
-            Steer::Weighted | Steer::RoundRobin | Steer::Random | Steer::All => choices,
+            Steer::Nearest
+            | Steer::Fastest
+            | Steer::Weighted
+            | Steer::RoundRobin
+            | Steer::Random
+            | Steer::LeastConnections
+            | Steer::All => choices,
         }
     }
 }

@@ -2,22 +2,22 @@
 
 mod trace;
 
-pub use self::trace::{Drawn, MemberTrace, NameTrace, NextTrace, PickTrace, PoolTrace, SteeringTrace, Trace};
+pub use self::trace::{Answered, Drawn, MemberTrace, NameTrace, NextTrace, PickTrace, PoolTrace, SteeringTrace, Trace};
 
 use super::{
-    AnswerTable, Draw, Lookup, Picks, Steering,
+    AnswerTable, Client, Draw, Lookup, Picks, Seat, Seated, Steering,
     decide::{Choice, Decision, MemberView, PoolView, decide},
     steering,
 };
 use crate::{
     judge::Orders,
-    model::{DnsName, Family, OverrideId, Snapshot, kind},
+    model::{DnsName, Family, Fleet, OverrideId, Snapshot, kind},
 };
 
 impl AnswerTable {
     /// Explains the answer this table gives for a draw.
     #[must_use]
-    pub fn explain(&self, name: &DnsName, asked: u16, draw: Draw) -> Trace {
+    pub fn explain(&self, name: &DnsName, asked: u16, client: &mut Client<'_>, draw: Draw) -> Trace {
         let (at, steering) = match self.lookup(name.wire(), asked) {
             Lookup::NotOurs => (NameTrace::NotOurs, None),
             Lookup::NoName { zone } => (NameTrace::NoName { zone: zone.apex.clone() }, None),
@@ -37,7 +37,7 @@ impl AnswerTable {
             kind::AAAA => Some(Family::V6),
             _ => None,
         };
-        let steering = steering.map(|steering| Explaining::new(self.snapshot(), steering).trace(family, draw));
+        let steering = steering.map(|steering| Explaining::new(self.snapshot(), steering).trace(family, client, draw));
         let (node, generation) = (self.snapshot().node.clone(), self.generation);
         Trace { name: name.clone(), kind: asked, node, generation, at, steering }
     }
@@ -58,7 +58,7 @@ impl<'t> Explaining<'t> {
         Self { snapshot, steering, decision }
     }
 
-    fn trace(&self, family: Option<Family>, draw: Draw) -> SteeringTrace {
+    fn trace(&self, family: Option<Family>, client: &mut Client<'_>, draw: Draw) -> SteeringTrace {
         let fleet = &self.snapshot.fleet;
         let about = fleet.service(self.decision.service);
         let pin = self.decision.pin.as_ref();
@@ -70,7 +70,7 @@ impl<'t> Explaining<'t> {
             overrides: self.overrides(),
             pools: self.decision.pools.iter().map(|pool| self.pool(pool, family)).collect(),
             kept: self.decision.kept.iter().map(|ix| fleet.endpoint(*ix).id.clone()).collect(),
-            pick: family.map(|family| self.pick(family, draw)),
+            pick: family.map(|family| self.pick(family, client, draw)),
         }
     }
 
@@ -112,7 +112,7 @@ impl<'t> Explaining<'t> {
         let verdict = worst.and_then(|(_, family)| self.snapshot.verdict(member.subject, family));
         MemberTrace {
             endpoint: endpoint.id.clone(),
-            address: worst.and_then(|(_, family)| endpoint.addresses.of(family)),
+            address: worst.and_then(|(_, family)| endpoint.address(family)),
             health: worst.map(|(health, _)| health),
             measured: verdict.map(|verdict| verdict.measured),
             cause: verdict.map(|verdict| verdict.cause.clone()),
@@ -123,14 +123,16 @@ impl<'t> Explaining<'t> {
         }
     }
 
-    fn pick(&self, family: Family, draw: Draw) -> PickTrace {
+    fn pick(&self, family: Family, client: &mut Client<'_>, draw: Draw) -> PickTrace {
         let fleet = &self.snapshot.fleet;
         let about = fleet.service(self.decision.service);
         let mut picks = Picks::new();
-        let outcome = self.steering.pick(family, draw, &mut picks);
+        let outcome = self.steering.pick(family, client, draw, &mut picks);
         let picked: Vec<_> = picks
             .seats()
-            .map(|seat| (fleet.pool(seat.pool).id.clone(), fleet.endpoint(seat.endpoint).id.clone(), seat.address))
+            .map(|seat| {
+                (fleet.pool(seat.pool).id.clone(), fleet.endpoint(seat.endpoint).id.clone(), answered(fleet, seat))
+            })
             .collect();
         PickTrace {
             family,
@@ -166,6 +168,15 @@ impl<'t> Explaining<'t> {
             last_resort: true,
         });
         rest.chain(resort).collect()
+    }
+}
+
+fn answered(fleet: &Fleet, seat: &Seat) -> Answered {
+    match seat.answer {
+        Seated::Address(address) => Answered::Address(address),
+        Seated::Target => {
+            Answered::Target(fleet.endpoint(seat.endpoint).target().cloned().unwrap_or_else(DnsName::root))
+        }
     }
 }
 

@@ -4,23 +4,26 @@ use std::net::IpAddr;
 
 use super::{
     explain::Drawn,
+    locate::Client,
     steering::{Many, Row, Side, Steering},
     wheel::{scaled, word},
 };
-use crate::model::{ANSWER_ENDPOINTS_MAX, EndpointIx, Family, PoolAnswer, PoolIx, Steer};
+use crate::model::{ANSWER_ENDPOINTS_MAX, EndpointIx, Family, Mono, PoolAnswer, PoolIx, Steer};
 
 /// Most addresses in one answer.
 const PICKS_MAX: usize = ANSWER_ENDPOINTS_MAX as usize;
 /// Which of a draw's words chooses the pool; those before it choose inside the pool.
 const POOL_WORD: u64 = ANSWER_ENDPOINTS_MAX as u64;
 
-/// Chance and turn of one query.
+/// Chance, turn and time of one query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Draw {
     /// Uniform over all 64 bits.
     pub word: u64,
     /// Counts the answers of one (door thread, [`Steering::slot`]), from a phase of its own.
     pub turn: u32,
+    /// When: answers that may soon change live no longer than until then.
+    pub now: Mono,
 }
 
 /// What a pick came to.
@@ -28,6 +31,8 @@ pub struct Draw {
 pub enum Outcome {
     /// At least one address.
     Addresses,
+    /// One endpoint that is a target: answered as a CNAME, or with the target's addresses.
+    Target,
     /// The name exists, the family has nothing: NOERROR with SOA.
     NoData,
     /// The service is set to fail when nothing is healthy.
@@ -38,11 +43,31 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Seat {
     /// What is answered.
-    pub address: IpAddr,
+    pub answer: Seated,
     /// Whose it is.
     pub endpoint: EndpointIx,
     /// Of which pool.
     pub pool: PoolIx,
+}
+
+/// What a seat is answered as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Seated {
+    /// An address.
+    Address(IpAddr),
+    /// The target of its endpoint.
+    Target,
+}
+
+impl Seat {
+    /// Its address; `None` for a target.
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        match self.answer {
+            Seated::Address(address) => Some(address),
+            Seated::Target => None,
+        }
+    }
 }
 
 /// Room for the addresses of one answer; kept by the caller, so that a pick allocates nothing.
@@ -50,6 +75,7 @@ pub struct Seat {
 pub struct Picks {
     seats: [Option<Seat>; PICKS_MAX],
     count: usize,
+    ttl: u32,
 }
 
 impl Default for Picks {
@@ -62,7 +88,7 @@ impl Picks {
     /// Empty.
     #[must_use]
     pub fn new() -> Self {
-        Self { seats: [None; PICKS_MAX], count: 0 }
+        Self { seats: [None; PICKS_MAX], count: 0, ttl: 0 }
     }
 
     /// What was picked, in the order of the answer; no address twice.
@@ -71,8 +97,14 @@ impl Picks {
     }
 
     /// The addresses alone.
-    pub fn addresses(&self) -> impl ExactSizeIterator<Item = IpAddr> + '_ {
-        self.seats().map(|seat| seat.address)
+    pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.seats().filter_map(Seat::address)
+    }
+
+    /// How many seconds they may be remembered.
+    #[must_use]
+    pub fn ttl(&self) -> u32 {
+        self.ttl
     }
 
     /// How many there are; 1 to 8 after [`Outcome::Addresses`], else 0.
@@ -99,9 +131,11 @@ impl Picks {
 
 impl Steering {
     /// Draws the answer of a family into `out`, whose content before does not matter.
-    pub fn pick(&self, family: Family, draw: Draw, out: &mut Picks) -> Outcome {
+    pub fn pick(&self, family: Family, client: &mut Client<'_>, draw: Draw, out: &mut Picks) -> Outcome {
         out.clear();
-        match self.side(family) {
+        out.ttl = self.ttl();
+        let _ = client.scope();
+        let outcome = match self.side(family) {
             Side::NoData => Outcome::NoData,
             Side::ServFail => Outcome::ServFail,
             Side::One(row) => {
@@ -113,7 +147,13 @@ impl Steering {
                 row.pick(Draw { turn, ..draw }, out);
                 Outcome::Addresses
             }
+        };
+        if out.seats().next().is_some_and(|seat| seat.answer == Seated::Target) {
+            // A CNAME stands alone.
+            out.count = 1;
+            return Outcome::Target;
         }
+        outcome
     }
 
     /// Where the first draw inside the pool falls; `None` where chance does not decide there.
@@ -125,7 +165,8 @@ impl Steering {
         };
         let of = match (row.answer, &row.wheel) {
             (PoolAnswer::Weighted, Some(wheel)) => wheel.sum(),
-            (PoolAnswer::Weighted, None) | (PoolAnswer::Random, _) => row.seats.len() as u64,
+            (PoolAnswer::Weighted, None)
+            | (PoolAnswer::Random | PoolAnswer::LeastConnections | PoolAnswer::Hash, _) => row.seats.len() as u64,
             (PoolAnswer::All, _) if usize::from(row.count) < row.seats.len() => row.seats.len() as u64,
             (PoolAnswer::All | PoolAnswer::First | PoolAnswer::RoundRobin, _) => return None,
         };
@@ -139,10 +180,10 @@ impl Steering {
         let count = many.rows.len();
         let pools = u32::try_from(count).expect("a service has few pools");
         let (at, turn) = match (self.steer(), &many.wheel) {
-            (Steer::Failover | Steer::All, _) => (0, draw.turn),
+            (Steer::Failover | Steer::Nearest | Steer::Fastest | Steer::All, _) => (0, draw.turn),
             (Steer::RoundRobin, _) => ((draw.turn % pools) as usize, draw.turn / pools),
             (Steer::Weighted, Some(wheel)) => (wheel.at(scaled(chance, wheel.sum())), draw.turn),
-            (Steer::Weighted, None) | (Steer::Random, _) => (below(chance, count), draw.turn),
+            (Steer::Weighted, None) | (Steer::Random | Steer::LeastConnections, _) => (below(chance, count), draw.turn),
         };
         (&many.rows[at], turn)
     }
@@ -163,7 +204,7 @@ impl Row {
                 let from = draw.turn as usize % all;
                 (0..count).for_each(|nth| out.push(self.seats[(from + nth) % all]));
             }
-            PoolAnswer::Random => self.random(draw, count, out),
+            PoolAnswer::Random | PoolAnswer::LeastConnections | PoolAnswer::Hash => self.random(draw, count, out),
             PoolAnswer::Weighted => self.weighted(draw, count, out),
         }
     }

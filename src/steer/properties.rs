@@ -4,7 +4,7 @@ use fastrand::Rng;
 use proptest::prelude::*;
 
 use super::{
-    AnswerChange, AnswerSet, AnswerTable, Draw, Outcome, Picks, answers, changes, compile,
+    AnswerChange, AnswerSet, AnswerTable, Client, Draw, Outcome, Picks, answers, changes, compile,
     decide::{Basis, Decision, decide},
     explain::NameTrace,
     sample::World,
@@ -12,8 +12,8 @@ use super::{
 use crate::{
     judge::Orders,
     model::{
-        Action, Availability, DnsName, EndpointId, Family, Health, LastGood, MinUp, PanicBelow, PoolAnswer, ServiceIx,
-        Snapshot, Steer, Weight, WhenNone, kind,
+        Action, Availability, DnsName, EndpointId, Family, Health, LastGood, MinUp, Mono, PanicBelow, PoolAnswer,
+        ServiceIx, Snapshot, Steer, Weight, WhenNone, kind,
     },
 };
 
@@ -86,7 +86,7 @@ fn services(snapshot: &Snapshot) -> impl Iterator<Item = (ServiceIx, Family)> + 
 
 fn pick(table: &AnswerTable, service: ServiceIx, family: Family, draw: Draw) -> (Outcome, Picks) {
     let mut picks = Picks::new();
-    (table.steering(service).pick(family, draw, &mut picks), picks)
+    (table.steering(service).pick(family, &mut Client::nobody(), draw, &mut picks), picks)
 }
 
 /// What must hold of one answer.
@@ -101,7 +101,7 @@ fn answer_holds(table: &AnswerTable, decision: &Decision, family: Family, draw: 
         all.clone().count() > 0 && all.clone().all(|member| matches!(member.order, Some((Availability::Down, _))))
     };
     match outcome {
-        Outcome::Addresses => {}
+        Outcome::Addresses | Outcome::Target => {}
         Outcome::NoData => assert!(
             members().all(|member| member.health[family.index()].is_none())
                 || matches!(about.when_none, WhenNone::Nodata | WhenNone::Servfail),
@@ -128,7 +128,7 @@ fn answer_holds(table: &AnswerTable, decision: &Decision, family: Family, draw: 
             && member.health[family.index()].is_some_and(Health::works)
     });
     for seat in picks.seats() {
-        assert_eq!(fleet.endpoint(seat.endpoint).addresses.of(family), Some(seat.address));
+        assert_eq!(fleet.endpoint(seat.endpoint).address(family), seat.address());
         assert!(!ordered_down(&seat.endpoint), "ordered down and answered");
         let pool =
             decision.pools.iter().find(|pool| pool.pool == seat.pool).expect("answers come from the service's pools");
@@ -167,7 +167,7 @@ proptest! {
             for (service, family) in services(snapshot) {
                 let good = good.get(&snapshot.fleet.service(service).id).map(Vec::as_slice);
                 let decision = decide(snapshot, &orders, service, good);
-                let draw = Draw { word: chance.u64(..), turn: chance.u32(..) };
+                let draw = Draw { word: chance.u64(..), turn: chance.u32(..), now: Mono(0) };
                 answer_holds(&table, &decision, family, draw);
                 let (first, again) = (pick(&table, service, family, draw), pick(&table, service, family, draw));
                 prop_assert!(first.0 == again.0 && first.1.seats().eq(again.1.seats()), "equal draws, equal answers");
@@ -217,16 +217,16 @@ proptest! {
             prop_assert_eq!(table.changes_since(&previous, usize::MAX), changed.iter().filter(|one| compiled(one)).cloned().collect::<Vec<_>>());
             for (service, family) in services(table.snapshot()) {
                 let about = table.snapshot().fleet.service(service);
-                let draw = Draw { word: chance.u64(..), turn: chance.u32(..) };
+                let draw = Draw { word: chance.u64(..), turn: chance.u32(..), now: Mono(0) };
                 let (outcome, picks) = pick(&table, service, family, draw);
                 let asked = match family { Family::V4 => kind::A, Family::V6 => kind::AAAA };
                 let name: &DnsName = &about.names[0];
-                let trace = table.explain(name, asked, draw);
+                let trace = table.explain(name, asked, &mut Client::nobody(), draw);
                 let found = matches!(trace.at, NameTrace::Found { wildcard: false, .. });
                 prop_assert!(found);
                 let told = trace.steering.unwrap().pick.unwrap();
                 prop_assert_eq!(told.outcome, outcome);
-                prop_assert!(told.picked.iter().map(|(_, _, address)| *address).eq(picks.addresses()));
+                prop_assert!(told.picked.iter().map(|(_, _, what)| what.to_string()).eq(picks.addresses().map(|a| a.to_string())));
                 // Whoever is answered stands in the set, on the ground that the explanation names.
                 let set = after.iter().find(|set| set.service == about.id && set.family == family);
                 let told_by_set = set.map_or(Basis::NoFamily, |set| set.basis);

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     judge::Orders,
     model::{
-        Action, Addresses, Arm, Availability, Cause, DnsName, Endpoint, EndpointIx, Family, Fleet, Health, Member,
-        MinUp, Now, Override, OverrideId, Parts, Pool, PoolAnswer, PoolIx, RecordSet, Service, ServiceIx, Snapshot,
-        Steer, SubjectIx, Tally, Verdict, Wall, Weight, WhenNone, Zone, digest,
+        Action, Addresses, Arm, Availability, Cause, Degraded, DnsName, Ended, Endpoint, EndpointIx, Family, Feeds,
+        Fleet, Health, Member, MinUp, Mono, Now, Override, OverrideId, Parts, Pool, PoolAnswer, PoolIx, RecordSet,
+        Resume, Serves, Service, ServiceIx, Snapshot, Steer, SubjectIx, Tally, Tuning, Verdict, Wall, Weight, WhenNone,
+        Zone, digest,
     },
 };
 
@@ -18,6 +19,14 @@ pub(crate) struct World {
     pub(crate) health: BTreeMap<(EndpointIx, Family), Health>,
     pub(crate) overrides: Vec<Override>,
     pub(crate) generation: u64,
+    /// When the snapshot is taken.
+    pub(crate) at: Now,
+    /// When endpoints came back.
+    pub(crate) returned: BTreeMap<EndpointIx, Mono>,
+    /// When endpoints may become down.
+    pub(crate) flips: BTreeMap<EndpointIx, Mono>,
+    pub(crate) ended: Vec<Ended>,
+    pub(crate) feeds: Feeds,
 }
 
 impl World {
@@ -56,13 +65,15 @@ impl World {
             id: id.parse().unwrap(),
             provider: provider.parse().unwrap(),
             region: region.parse().unwrap(),
-            addresses,
+            serves: Serves::Addresses(addresses),
             weight: Weight(1),
             capacity: None,
             labels: BTreeMap::new(),
             check_at: None,
             check: None,
             alias: None,
+            load: None,
+            resume: Resume::Auto,
         });
         self
     }
@@ -83,6 +94,8 @@ impl World {
             min_up: MinUp::Auto,
             check: None,
             implicit: false,
+            degraded: Degraded::Same,
+            ramp: None,
         });
         self
     }
@@ -107,6 +120,8 @@ impl World {
             check: None,
             owner: None,
             runbook: None,
+            rules: Box::default(),
+            tuning: Tuning::default(),
         });
         self
     }
@@ -152,6 +167,7 @@ impl World {
             from: Wall(0),
             expires: Wall(u64::MAX),
             forced: false,
+            over: None,
             generation: 1,
         });
     }
@@ -175,7 +191,7 @@ impl World {
                 (availability, order.id.clone())
             });
             Family::ALL.map(move |family| {
-                fleet.endpoint(endpoint).addresses.of(family)?;
+                fleet.endpoint(endpoint).is_judged(family).then_some(())?;
                 let measured = self.health.get(&(endpoint, family)).copied().unwrap_or(Health::Up);
                 let health = match &order {
                     Some((Availability::Up, _)) => Health::Up,
@@ -191,6 +207,9 @@ impl World {
                     tally: Tally::default(),
                     since: Wall(0),
                     since_mono: None,
+                    hold: None,
+                    returned: self.returned.get(&endpoint).copied(),
+                    flips_at: self.flips.get(&endpoint).copied(),
                 })
             })
         });
@@ -198,11 +217,13 @@ impl World {
             node: "n".parse().unwrap(),
             generation: self.generation,
             digest: digest::of(&(fleet.digest, &self.health, &self.overrides)),
-            at: Now::default(),
+            at: self.at,
             fleet: Arc::clone(fleet),
             verdicts: verdicts.collect(),
             overrides: self.overrides.clone().into(),
             planned: Arc::default(),
+            ended: self.ended.clone().into(),
+            feeds: Arc::new(self.feeds.clone()),
         })
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     decide::{Answers, Choice, Decision, Side as Decided},
-    pick::Seat,
+    pick::{Seat, Seated},
     wheel::Wheel,
 };
 use crate::model::{
@@ -150,7 +150,13 @@ impl Steering {
 pub(super) fn answer(fleet: &Fleet, service: &Service, pool: PoolIx) -> PoolAnswer {
     match service.steer {
         Steer::All => fleet.pool(service.arms[0].pool).answer,
-        Steer::Failover | Steer::Weighted | Steer::RoundRobin | Steer::Random => fleet.pool(pool).answer,
+        Steer::Failover
+        | Steer::Nearest
+        | Steer::Fastest
+        | Steer::Weighted
+        | Steer::RoundRobin
+        | Steer::Random
+        | Steer::LeastConnections => fleet.pool(pool).answer,
     }
 }
 
@@ -170,7 +176,13 @@ impl Side {
                 let count = pools().map(|pool| pool.count).max().unwrap_or(1);
                 vec![rows.shared(Row::new(fleet, family, answer, count, choices))]
             }
-            Steer::Failover | Steer::Weighted | Steer::RoundRobin | Steer::Random => pools()
+            Steer::Failover
+            | Steer::Nearest
+            | Steer::Fastest
+            | Steer::Weighted
+            | Steer::RoundRobin
+            | Steer::Random
+            | Steer::LeastConnections => pools()
                 .zip(choices.chunks(1))
                 .map(|(pool, choice)| rows.shared(Row::new(fleet, family, pool.answer, pool.count, choice)))
                 .collect(),
@@ -189,13 +201,17 @@ impl Row {
         let members = choices.iter().flat_map(|choice| choice.members.iter().map(move |member| (choice.pool, member)));
         let mut seats: Vec<(Seat, u64)> = members
             .filter_map(|(pool, member)| {
-                let address = fleet.endpoint(member.endpoint).addresses.of(family)?;
-                Some((Seat { address, endpoint: member.endpoint, pool }, u64::from(member.weight.0)))
+                let endpoint = fleet.endpoint(member.endpoint);
+                let answer = match endpoint.target() {
+                    Some(_) => Seated::Target,
+                    None => Seated::Address(endpoint.address(family)?),
+                };
+                Some((Seat { answer, endpoint: member.endpoint, pool }, u64::from(member.weight.0)))
             })
             .collect();
         merge_equal(&mut seats);
         if answer == PoolAnswer::All && usize::from(count) < seats.len() {
-            seats.sort_by_key(|(seat, _)| seat.address);
+            seats.sort_by_key(|(seat, _)| seat.answer);
         }
         let wheel = (answer == PoolAnswer::Weighted).then(|| Wheel::new(seats.iter().map(|(_, weight)| *weight)));
         Self { answer, count, wheel: wheel.flatten(), seats: seats.into_iter().map(|(seat, _)| seat).collect() }
@@ -205,8 +221,10 @@ impl Row {
 /// Two endpoints behind one address have one seat, with the share of both, where the first of them stood.
 fn merge_equal(seats: &mut Vec<(Seat, u64)>) {
     let mut order: Vec<usize> = (0..seats.len()).collect();
-    order.sort_by_key(|at| seats[*at].0.address);
-    let same = |a: &usize, b: &usize, seats: &[(Seat, u64)]| seats[*a].0.address == seats[*b].0.address;
+    order.sort_by_key(|at| seats[*at].0.answer);
+    let same = |a: &usize, b: &usize, seats: &[(Seat, u64)]| {
+        seats[*a].0.answer == seats[*b].0.answer && seats[*a].0.address().is_some()
+    };
     if !order.windows(2).any(|pair| same(&pair[0], &pair[1], seats)) {
         return;
     }

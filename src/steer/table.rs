@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{
-    Lookup, Steering, ZoneTable,
+    Locator, Lookup, Steering, ZoneTable,
     decide::decide,
     names::Names,
     steering::Rows,
@@ -31,6 +31,8 @@ pub struct AnswerTable {
     steerings: Steerings,
     /// What it was compiled from, to see what the next one changes.
     snapshot: Arc<Snapshot>,
+    /// What clients are located with.
+    locator: Arc<Locator>,
 }
 
 /// What depends on the fleet alone.
@@ -93,6 +95,7 @@ pub fn compile(snapshot: &Arc<Snapshot>, previous: Option<&AnswerTable>, remembe
         fixed,
         steerings,
         snapshot: Arc::clone(snapshot),
+        locator: previous.map(|previous| Arc::clone(&previous.locator)).unwrap_or_default(),
     }
 }
 
@@ -137,6 +140,18 @@ impl Compiling<'_> {
 }
 
 impl AnswerTable {
+    /// The same with another locator: no decision depends on it, only where clients are when they ask.
+    #[must_use]
+    pub fn with_locator(self, locator: Arc<Locator>) -> Self {
+        Self { locator, ..self }
+    }
+
+    /// What clients are located with.
+    #[must_use]
+    pub fn locator(&self) -> &Arc<Locator> {
+        &self.locator
+    }
+
     /// What stands at a name, given as one uncompressed name in lower case with its root octet. The type asked matters
     /// only for DS, which belongs to the zone above a cut.
     #[must_use]

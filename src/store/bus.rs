@@ -48,6 +48,7 @@ mod tests {
             sequence,
             self_test: SelfTest::Passed,
             votes: BTreeMap::new(),
+            paths: BTreeMap::new(),
         };
         for (node, sequence) in [("eu-1", 1), ("us-1", 1), ("eu-1", 2)] {
             bus.publish(ballot(node, sequence));

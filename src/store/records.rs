@@ -81,6 +81,9 @@ pub struct OverrideRecord {
     from: Wall,
     expires: Wall,
     forced: bool,
+    /// Milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    over: Option<u64>,
     generation: u64,
 }
 
@@ -104,6 +107,7 @@ impl From<&Override> for OverrideRecord {
             from: order.from,
             expires: order.expires,
             forced: order.forced,
+            over: order.over.map(crate::model::ms),
             generation: order.generation,
         }
     }
@@ -131,6 +135,7 @@ impl TryFrom<OverrideRecord> for Override {
             from: record.from,
             expires: record.expires,
             forced: record.forced,
+            over: record.over.map(std::time::Duration::from_millis),
             generation: record.generation,
         })
     }

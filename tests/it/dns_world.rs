@@ -13,8 +13,9 @@ use hickory_proto::{
 use wayshift::{
     dns::{Answerer, Chaos, Client, Desk, Doors, Face, Handled, Settings, TcpLimits},
     model::{
-        Addresses, Arm, Cause, Digest, DnsName, Endpoint, EndpointIx, Family, Fleet, Health, Member, MinUp, Now, Parts,
-        Pool, PoolAnswer, PoolIx, RecordSet, Service, Snapshot, Steer, Tally, Verdict, Weight, WhenNone, Zone,
+        Addresses, Arm, Cause, Degraded, Digest, DnsName, Endpoint, EndpointIx, Family, Fleet, Health, Member, MinUp,
+        Now, Parts, Pool, PoolAnswer, PoolIx, RecordSet, Resume, Serves, Service, Snapshot, Steer, Tally, Tuning,
+        Verdict, Weight, WhenNone, Zone,
     },
     steer::{Live, compile},
     telemetry::dns::{DnsMetrics, Proto},
@@ -46,7 +47,7 @@ pub(crate) fn live_of(zones: &[(&str, &str)]) -> Live {
         .flat_map(|subject| {
             let endpoint = fleet.endpoint(subject.endpoint);
             let health = if endpoint.id.as_str().starts_with("dark") { Health::Down } else { Health::Up };
-            Family::ALL.map(|family| endpoint.addresses.of(family).map(|_| verdict(health)))
+            Family::ALL.map(|family| endpoint.is_judged(family).then(|| verdict(health)))
         })
         .collect();
     let snapshot = Snapshot {
@@ -58,6 +59,8 @@ pub(crate) fn live_of(zones: &[(&str, &str)]) -> Live {
         verdicts,
         overrides: Arc::new([]),
         planned: Arc::new([]),
+        ended: Arc::new([]),
+        feeds: Arc::default(),
     };
     Live::new(compile(&Arc::new(snapshot), None, &BTreeMap::default()))
 }
@@ -72,6 +75,9 @@ fn verdict(health: Health) -> Verdict {
         tally: Tally::default(),
         since: wayshift::model::Wall::default(),
         since_mono: None,
+        hold: None,
+        returned: None,
+        flips_at: None,
     }
 }
 
@@ -104,13 +110,15 @@ fn service(parts: &mut Parts, id: &str, names: &[&str], addresses: &[Addresses],
             id: format!("{id}-{nth}").parse().unwrap(),
             provider: "lab".parse().unwrap(),
             region: "lab".parse().unwrap(),
-            addresses: *addresses,
+            serves: Serves::Addresses(*addresses),
             weight: Weight(1),
             capacity: None,
             labels: BTreeMap::new(),
             check_at: None,
             check: None,
             alias: None,
+            load: None,
+            resume: Resume::Auto,
         });
         Member { endpoint: EndpointIx::new(parts.endpoints.len() - 1), weight: Weight(1) }
     });
@@ -124,6 +132,8 @@ fn service(parts: &mut Parts, id: &str, names: &[&str], addresses: &[Addresses],
         min_up: MinUp::Auto,
         check: None,
         implicit: true,
+        degraded: Degraded::Same,
+        ramp: None,
     });
     parts.services.push(Service {
         id: id.parse().unwrap(),
@@ -136,6 +146,8 @@ fn service(parts: &mut Parts, id: &str, names: &[&str], addresses: &[Addresses],
         check: None,
         owner: None,
         runbook: None,
+        rules: Box::default(),
+        tuning: Tuning::default(),
     });
 }
 

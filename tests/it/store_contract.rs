@@ -22,6 +22,7 @@ pub(crate) fn order(number: u64) -> Override {
         from: AT,
         expires: Wall(AT.0 + 7_200_000),
         forced: false,
+        over: None,
         generation: 0,
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::{
     admin::{ask::Asked, auth::Viewer, problem::Problem, record, tell::Told, views::ExplainView},
     model::DnsName,
-    steer::{Draw, Live},
+    steer::{Client, Draw, Live},
 };
 
 /// Longest name in presentation form: every octet escaped.
@@ -51,8 +51,8 @@ pub(super) async fn explain(
     let kind = record::kind_of(asked)
         .ok_or_else(|| Problem::bad("type", format!("`{asked:.20}` is no record type; A, AAAA or TYPE65 is")))?;
     let table = live.load();
-    let draw = Draw { word: fastrand::u64(..), turn: fastrand::u32(..) };
-    let trace = table.explain(&name, kind, draw);
+    let draw = Draw { word: fastrand::u64(..), turn: fastrand::u32(..), now: table.snapshot().at.mono };
+    let trace = table.explain(&name, kind, &mut Client::nobody(), draw);
     let fixed = record::fixed(&table, &name, kind);
     Ok(Told::of(ExplainView::of(&trace, fixed, &table.snapshot().overrides)))
 }

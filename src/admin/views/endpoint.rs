@@ -169,15 +169,14 @@ impl EndpointView {
         let uses = |service: &&Service| fleet.arms(service).any(|arm| places.contains(&arm.pool));
         let targets = picture.subjects_of(ix).iter().flat_map(|subject| {
             endpoint
-                .addresses
-                .iter()
+                .addresses()
                 .filter_map(|(family, address)| AddressView::of(picture, recent, *subject, family, address))
         });
         Self {
             id: endpoint.id.clone(),
             provider: endpoint.provider.clone(),
             region: endpoint.region.clone(),
-            addresses: endpoint.addresses.iter().map(|(_, address)| address).collect(),
+            addresses: endpoint.addresses().map(|(_, address)| address).collect(),
             weight: endpoint.weight,
             capacity: endpoint.capacity,
             labels: endpoint.labels.clone(),

@@ -141,6 +141,53 @@ pub enum HappeningView {
         /// How many errors.
         problems: u32,
     },
+    /// Most endpoints of a provider or region failed together.
+    #[serde(rename = "outage")]
+    Outage {
+        /// `provider` or `region`.
+        group: String,
+        /// Which.
+        id: String,
+        /// It holds now, or it ended.
+        active: bool,
+        /// Endpoints down.
+        down: u32,
+        /// Endpoints there are.
+        of: u32,
+    },
+    /// More than half of a service's endpoints failed together.
+    #[serde(rename = "service.correlated")]
+    Correlated {
+        /// Which service.
+        service: ServiceId,
+        /// Endpoints that failed together.
+        down: u32,
+        /// Endpoints it has.
+        of: u32,
+    },
+    /// A brake holds verdicts away from what was measured, or lets go.
+    #[serde(rename = "held")]
+    Held {
+        /// The brake's word.
+        brake: String,
+        /// The endpoint, where it is one.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        endpoint: Option<EndpointId>,
+        /// It holds now, or it ended.
+        active: bool,
+        /// In words.
+        detail: String,
+    },
+    /// What is left could not carry what all carried together.
+    #[serde(rename = "service.overload")]
+    Overload {
+        /// Which service.
+        service: ServiceId,
+        /// It holds now, or it ended.
+        active: bool,
+        /// The capacity that serves, in percent of all.
+        serving: u8,
+    },
     /// Something about the node itself.
     #[serde(rename = "node")]
     Node {
@@ -198,6 +245,10 @@ impl From<&Happening> for HappeningView {
             }
             Happening::Reloaded { digest } => Self::ConfigReloaded { digest: digest.to_string() },
             Happening::ReloadRefused { problems } => Self::ConfigRefused { problems },
+            Happening::Outage { group, id, active, down, of } => Self::Outage { group, id, active, down, of },
+            Happening::Correlated { service, down, of } => Self::Correlated { service, down, of },
+            Happening::Held { brake, endpoint, active, detail } => Self::Held { brake, endpoint, active, detail },
+            Happening::Overload { service, active, serving } => Self::Overload { service, active, serving },
             Happening::Node { condition, active, detail } => Self::Node { condition, active, detail },
         }
     }
@@ -242,6 +293,21 @@ fn text(what: &Happening) -> String {
         Happening::OverrideExpiring { id, minutes } => format!("{id} ends in {minutes} min"),
         Happening::Reloaded { digest } => format!("the configuration was replaced ({digest})"),
         Happening::ReloadRefused { problems } => format!("a reload was refused: {problems} problems; nothing changed"),
+        Happening::Outage { group, id, active, down, of } => match active {
+            true => format!("{group} {id} is out: {down} of {of} endpoints down"),
+            false => format!("{group} {id} is back: {down} of {of} endpoints down"),
+        },
+        Happening::Correlated { service, down, of } => {
+            format!("{service}: {down} of {of} endpoints failed together; look for what they share")
+        }
+        Happening::Held { brake, endpoint, active, detail } => {
+            let (ended, of) = (if *active { "" } else { " no more" }, endpoint.as_ref());
+            format!("{brake}{}{ended}: {detail}", of.map(|endpoint| format!(" {endpoint}")).unwrap_or_default())
+        }
+        Happening::Overload { service, active, serving } => match active {
+            true => format!("{service}: only {serving} % of its capacity serves; what is left may be overloaded"),
+            false => format!("{service}: {serving} % of its capacity serves, enough again"),
+        },
         Happening::Node { condition, active, detail } => {
             let ended = if *active { "" } else { " no more" };
             format!("{condition}{ended}: {detail}")

@@ -120,7 +120,7 @@ impl ExplainView {
         };
         self.steps.push(StepView::of_pick(steering, pick));
         match pick.outcome {
-            Outcome::Addresses => {
+            Outcome::Addresses | Outcome::Target => {
                 self.answer = pick.picked.iter().map(|(_, _, address)| address.to_string()).collect();
                 self.ttl = Some(steering.ttl);
             }
@@ -186,7 +186,13 @@ impl StepView {
         let pools: Vec<String> = pools
             .map(|pool| match steering.steer {
                 Steer::Weighted => format!("{} {}", pool.pool, pool.weight.0),
-                Steer::Failover | Steer::RoundRobin | Steer::Random | Steer::All => pool.pool.to_string(),
+                Steer::Failover
+                | Steer::Nearest
+                | Steer::Fastest
+                | Steer::RoundRobin
+                | Steer::Random
+                | Steer::LeastConnections
+                | Steer::All => pool.pool.to_string(),
             })
             .collect();
         let steer = steering.steer.word();
@@ -240,7 +246,7 @@ impl StepView {
             "steer": steering.steer.word(), "answer": pick.answer.map(PoolAnswer::word), "basis": pick.basis.word(),
             "drew": pick.drawn.map(|drawn| drawn.point), "of": pick.drawn.map(|drawn| drawn.of),
             "picked": pick.picked.iter().map(|(pool, endpoint, address)| {
-                json!({ "pool": pool, "endpoint": endpoint, "address": address })
+                json!({ "pool": pool, "endpoint": endpoint, "address": address.to_string() })
             }).collect::<Vec<_>>(),
         });
         let ground = if pick.basis == Basis::Healthy { String::new() } else { format!(" ({})", pick.basis.word()) };

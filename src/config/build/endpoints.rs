@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::{
-    Addresses, Endpoint, EndpointId, EndpointIx, ID_LENGTH_MAX, Provider, ProviderId, Region, RegionId, Weight,
+    Addresses, Endpoint, EndpointId, EndpointIx, ID_LENGTH_MAX, OUTAGE_AT, Provider, ProviderId, Region, RegionId,
+    Resume, Serves, Weight,
 };
 
 use super::{Build, addresses, endpoint_id};
@@ -23,7 +24,7 @@ impl Build<'_, '_> {
         for entry in &self.root.section("provider").entries {
             let Ok(id) = entry.key.parse() else { continue };
             let title = entry.node.table().and_then(|table| table.text("title")).map(Into::into);
-            self.parts.providers.push(Provider { id, title });
+            self.parts.providers.push(Provider { id, title, outage_at: OUTAGE_AT });
         }
         for entry in &self.root.section("region").entries {
             let Ok(id) = entry.key.parse() else { continue };
@@ -50,13 +51,15 @@ impl Build<'_, '_> {
             id: endpoint_id(&entry.key),
             provider,
             region,
-            addresses: self.addresses(table),
+            serves: Serves::Addresses(self.addresses(table)),
             weight: table.number("weight").map_or_else(Weight::default, Weight),
             capacity: table.number("capacity"),
             labels: labels.filter_map(|label| Some((label.key.clone(), label.node.text()?.to_owned()))).collect(),
             check_at: table.text("check_at").and_then(parse_check_at),
             check,
             alias: None,
+            load: None,
+            resume: Resume::Auto,
         }
     }
 
@@ -123,7 +126,7 @@ impl Build<'_, '_> {
     fn no_provider(&mut self) -> ProviderId {
         let id: ProviderId = DEFAULT.parse().expect("`default` is an id");
         if self.providers.by_id.insert(DEFAULT.into(), ()).is_none() {
-            self.parts.providers.push(Provider { id: id.clone(), title: None });
+            self.parts.providers.push(Provider { id: id.clone(), title: None, outage_at: OUTAGE_AT });
         }
         id
     }
@@ -156,16 +159,18 @@ impl Build<'_, '_> {
             id,
             provider,
             region,
-            addresses: match address {
+            serves: Serves::Addresses(match address {
                 IpAddr::V4(v4) => Addresses::V4(v4),
                 IpAddr::V6(v6) => Addresses::V6(v6),
-            },
+            }),
             weight: Weight::default(),
             capacity: None,
             labels: Default::default(),
             check_at: None,
             check: None,
             alias: Some(address.to_string()),
+            load: None,
+            resume: Resume::Auto,
         });
         ix
     }

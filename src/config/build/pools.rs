@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::{ANSWER_ENDPOINTS_MAX, EndpointIx, Member, MinUp, Pool, PoolAnswer, Weight};
+use crate::model::{ANSWER_ENDPOINTS_MAX, Degraded, EndpointIx, Member, MinUp, Pool, PoolAnswer, Weight};
 
 use super::{Build, word_of};
 use crate::config::{
@@ -59,7 +59,12 @@ impl Build<'_, '_> {
         let answer = table.text("answer").and_then(|word| word_of(PoolAnswer::WORDS, word)).unwrap_or(default);
         let count = table.number("count").unwrap_or(match answer {
             PoolAnswer::All => ANSWER_ENDPOINTS_MAX,
-            PoolAnswer::First | PoolAnswer::RoundRobin | PoolAnswer::Random | PoolAnswer::Weighted => 1,
+            PoolAnswer::First
+            | PoolAnswer::RoundRobin
+            | PoolAnswer::Random
+            | PoolAnswer::Weighted
+            | PoolAnswer::LeastConnections
+            | PoolAnswer::Hash => 1,
         });
         let min_up = self.min_up(table, written);
         let check = table.get("check").and_then(|node| self.check_of(node));
@@ -73,6 +78,8 @@ impl Build<'_, '_> {
             min_up,
             check,
             implicit: false,
+            degraded: Degraded::Same,
+            ramp: None,
         }
     }
 

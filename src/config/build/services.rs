@@ -1,6 +1,8 @@
 //! `[service]`: names, arms, and the implicit pool of the short form.
 
-use crate::model::{Arm, DnsName, EndpointIx, Pool, PoolAnswer, PoolIx, Service, Steer, Weight, WhenNone};
+use crate::model::{
+    Arm, Degraded, DnsName, EndpointIx, Pool, PoolAnswer, PoolIx, Service, Steer, Tuning, Weight, WhenNone,
+};
 
 use super::{
     Build,
@@ -44,6 +46,8 @@ impl Build<'_, '_> {
             check,
             owner: table.text("owner").map(Into::into),
             runbook: table.text("runbook").map(Into::into),
+            rules: Box::default(),
+            tuning: Tuning::default(),
         }
     }
 
@@ -136,6 +140,8 @@ impl Build<'_, '_> {
             min_up: crate::model::MinUp::Auto,
             check: None,
             implicit: true,
+            degraded: Degraded::Same,
+            ramp: None,
         });
         Box::new([arm(ix, Weight::default())])
     }

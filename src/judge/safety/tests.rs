@@ -30,6 +30,9 @@ fn verdicts(fleet: &Fleet, health: &[Health]) -> Vec<Option<Verdict>> {
         tally: Tally::default(),
         since: Wall(0),
         since_mono: None,
+        hold: None,
+        returned: None,
+        flips_at: None,
     };
     fleet.subjects.iter().flat_map(|subject| [Some(of(health[subject.endpoint.index()])), None]).collect()
 }

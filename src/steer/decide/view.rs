@@ -59,11 +59,8 @@ impl Lens<'_> {
             Some((weight, order)) => (weight, Some(order.id.clone())),
             None => (member.weight, None),
         };
-        let addresses = self.snapshot.fleet.endpoint(member.endpoint).addresses;
-        let health = Family::ALL.map(|family| {
-            addresses.of(family)?;
-            Some(self.health(subject, family, order.as_ref()))
-        });
+        let endpoint = self.snapshot.fleet.endpoint(member.endpoint);
+        let health = Family::ALL.map(|family| Some(self.health(subject, endpoint.judged_as(family)?, order.as_ref())));
         MemberView { endpoint: member.endpoint, subject, weight, weighted_by, health, order }
     }
 

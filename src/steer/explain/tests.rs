@@ -24,7 +24,7 @@ fn an_explanation_tells_every_step_of_the_answer() {
     world.order(Action::Pin("us".parse().unwrap()), "service:other");
     let table = compile(&world.snapshot(), None, &LastGood::new());
     let www: DnsName = "www.example".parse().unwrap();
-    let trace = table.explain(&www, kind::A, Draw { word: u64::MAX, turn: 0 });
+    let trace = table.explain(&www, kind::A, &mut Client::nobody(), Draw { word: u64::MAX, ..Draw::default() });
     assert!(matches!(&trace.at, NameTrace::Found { wildcard: false, kinds, .. } if kinds.is_empty()));
     let steering = trace.steering.unwrap();
     assert_eq!((steering.overrides.len(), steering.pin, steering.ttl), (1, None, 30));
@@ -41,10 +41,10 @@ fn an_explanation_tells_every_step_of_the_answer() {
     let next: Vec<_> =
         pick.next.iter().map(|next| (next.pool.as_str(), next.endpoints.len(), next.last_resort)).collect();
     assert_eq!(next, [("eu", 1, false), ("us", 1, false), ("sorry", 1, true)]);
-    let trace = table.explain(&www, kind::TXT, Draw::default());
+    let trace = table.explain(&www, kind::TXT, &mut Client::nobody(), Draw::default());
     assert!(trace.steering.unwrap().pick.is_none());
     for (name, expected) in [("nowhere.example", "NoName"), ("example.org", "NotOurs")] {
-        let trace = table.explain(&name.parse().unwrap(), kind::A, Draw::default());
+        let trace = table.explain(&name.parse().unwrap(), kind::A, &mut Client::nobody(), Draw::default());
         assert!(format!("{:?}", trace.at).starts_with(expected) && trace.steering.is_none());
     }
 }

@@ -141,10 +141,28 @@ pub struct PickTrace {
     pub drawn: Option<Drawn>,
     /// What came of it.
     pub outcome: Outcome,
-    /// Pool, endpoint and address, in the order of the answer.
-    pub picked: Vec<(PoolId, EndpointId, IpAddr)>,
+    /// Pool, endpoint and what is answered for it, in the order of the answer.
+    pub picked: Vec<(PoolId, EndpointId, Answered)>,
     /// Who would answer next.
     pub next: Vec<NextTrace>,
+}
+
+/// What is answered for an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    /// An address.
+    Address(IpAddr),
+    /// Another name.
+    Target(DnsName),
+}
+
+impl std::fmt::Display for Answered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "{address}"),
+            Self::Target(name) => write!(f, "{name}"),
+        }
+    }
 }
 
 /// `drew 41 of 100`.

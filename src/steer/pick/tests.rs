@@ -39,7 +39,7 @@ fn drawn(world: &World, draws: impl Iterator<Item = Draw>) -> Vec<Vec<u8>> {
         IpAddr::V6(_) => unreachable!("all are IPv4"),
     };
     let one = |draw| {
-        assert_eq!(steering.pick(Family::V4, draw, &mut picks), Outcome::Addresses);
+        assert_eq!(steering.pick(Family::V4, &mut Client::nobody(), draw, &mut picks), Outcome::Addresses);
         picks.addresses().map(octet).collect()
     };
     draws.map(one).collect()
@@ -47,11 +47,11 @@ fn drawn(world: &World, draws: impl Iterator<Item = Draw>) -> Vec<Vec<u8>> {
 
 fn by_chance(seed: u64, count: u32) -> impl Iterator<Item = Draw> {
     let mut chance = fastrand::Rng::with_seed(seed);
-    (0..count).map(move |turn| Draw { word: chance.u64(..), turn })
+    (0..count).map(move |turn| Draw { word: chance.u64(..), turn, now: Mono(0) })
 }
 
 fn by_turn(count: u32) -> impl Iterator<Item = Draw> {
-    (0..count).map(|turn| Draw { word: 0, turn })
+    (0..count).map(|turn| Draw { word: 0, turn, now: Mono(0) })
 }
 
 /// Pearson's test: what was seen fits the shares with p above one in a million (Wilson and Hilferty's bound), so that
@@ -168,7 +168,7 @@ fn modes_answer_what_they_say() {
 #[test]
 fn an_address_of_two_endpoints_is_answered_once_with_both_their_shares() {
     let mut world = one_pool(PoolAnswer::Weighted, &[1, 1, 2], |pool| pool.count = 3);
-    world.parts.endpoints[1].addresses = world.parts.endpoints[0].addresses;
+    world.parts.endpoints[1].serves = world.parts.endpoints[0].serves.clone();
     let answers = drawn(&world, by_chance(7, 10_000));
     assert!(answers.iter().all(|answer| answer.len() == 2 && answer[0] != answer[1]));
     fits(answers.iter().map(|answer| answer[0]), &[(0, 1.0), (2, 1.0)]);

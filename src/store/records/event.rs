@@ -60,6 +60,14 @@ enum What {
     },
     #[serde(rename = "config.refused")]
     ReloadRefused { problems: u32 },
+    #[serde(rename = "outage")]
+    Outage { group: String, id: String, active: bool, down: u32, of: u32 },
+    #[serde(rename = "service.correlated")]
+    Correlated { service: ServiceId, down: u32, of: u32 },
+    #[serde(rename = "held")]
+    Held { brake: String, endpoint: Option<EndpointId>, active: bool, detail: String },
+    #[serde(rename = "service.overload")]
+    Overload { service: ServiceId, active: bool, serving: u8 },
     #[serde(rename = "node")]
     Node { condition: String, active: bool, detail: String },
 }
@@ -120,6 +128,10 @@ impl From<Happening> for What {
             Happening::OverrideExpiring { id, minutes } => Self::OverrideExpiring { id, minutes },
             Happening::Reloaded { digest } => Self::Reloaded { digest: data_encoding::HEXLOWER.encode(&digest.0) },
             Happening::ReloadRefused { problems } => Self::ReloadRefused { problems },
+            Happening::Outage { group, id, active, down, of } => Self::Outage { group, id, active, down, of },
+            Happening::Correlated { service, down, of } => Self::Correlated { service, down, of },
+            Happening::Held { brake, endpoint, active, detail } => Self::Held { brake, endpoint, active, detail },
+            Happening::Overload { service, active, serving } => Self::Overload { service, active, serving },
             Happening::Node { condition, active, detail } => Self::Node { condition, active, detail },
         }
     }
@@ -162,6 +174,10 @@ impl TryFrom<What> for Happening {
                 Self::Reloaded { digest: Digest(digest) }
             }
             What::ReloadRefused { problems } => Self::ReloadRefused { problems },
+            What::Outage { group, id, active, down, of } => Self::Outage { group, id, active, down, of },
+            What::Correlated { service, down, of } => Self::Correlated { service, down, of },
+            What::Held { brake, endpoint, active, detail } => Self::Held { brake, endpoint, active, detail },
+            What::Overload { service, active, serving } => Self::Overload { service, active, serving },
             What::Node { condition, active, detail } => Self::Node { condition, active, detail },
         })
     }

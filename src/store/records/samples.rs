@@ -55,6 +55,7 @@ pub(in crate::store) fn an_override() -> impl Strategy<Value = Override> {
             from,
             expires,
             forced,
+            over: None,
             generation,
         },
     )
@@ -72,6 +73,7 @@ pub(in crate::store) fn plain_override(number: u64) -> Override {
         from: Wall(1_000_000),
         expires: Wall(100_000_000),
         forced: false,
+        over: None,
         generation: 0,
     }
 }

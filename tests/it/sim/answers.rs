@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wayshift::{
     judge::Orders,
     model::{Availability, Family, Health, LastGood, ServiceIx, Snapshot},
-    steer::{AnswerTable, Draw, Outcome, Picks, compile},
+    steer::{AnswerTable, Client, Draw, Outcome, Picks, compile},
 };
 
 /// Services of up to so many endpoints have no pool that panics.
@@ -24,8 +24,8 @@ pub(super) fn check(
         for family in Family::ALL {
             let members = members(snapshot, &orders, ix, family);
             let mut picks = Picks::new();
-            let draw = Draw { word: rng.u64(..), turn: rng.u32(..) };
-            let outcome = table.steering(ix).pick(family, draw, &mut picks);
+            let draw = Draw { word: rng.u64(..), turn: rng.u32(..), now: snapshot.at.mono };
+            let outcome = table.steering(ix).pick(family, &mut Client::nobody(), draw, &mut picks);
             let servable = |(_, order, _): &&Member| *order != Some(Availability::Down);
             if members.is_empty() {
                 assert_eq!(outcome, Outcome::NoData, "answers: {} has no {family}", service.id);

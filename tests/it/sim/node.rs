@@ -153,7 +153,7 @@ impl Run {
                 let observation = Observation {
                     target: target.clone(),
                     revision: fleet.check(subject.check.unwrap()).revision,
-                    address: (fleet.endpoint(subject.endpoint).addresses.of(target.family).unwrap(), 80).into(),
+                    address: (fleet.endpoint(subject.endpoint).address(target.family).unwrap(), 80).into(),
                     at: now,
                     outcome,
                     phases: Phases { total: std::time::Duration::from_millis(took), ..Phases::default() },
@@ -172,7 +172,11 @@ impl Run {
         }
         self.inbox.sort_by_key(|input| match input {
             Input::Observed(seen) => Some(seen.target.clone()),
-            Input::Heard(_) | Input::Shared { .. } | Input::Reloaded(_) => None,
+            Input::Heard(_)
+            | Input::Shared { .. }
+            | Input::Reloaded(_)
+            | Input::Load { .. }
+            | Input::Resolved { .. } => None,
         });
     }
 
@@ -196,7 +200,12 @@ impl Run {
                         self.told.received.entry((order.id.clone(), order.expires)).or_insert((t, clock_right));
                     }
                 }
-                Input::Observed(_) | Input::Heard(_) | Input::Shared { .. } | Input::Reloaded(_) => {}
+                Input::Observed(_)
+                | Input::Heard(_)
+                | Input::Shared { .. }
+                | Input::Reloaded(_)
+                | Input::Load { .. }
+                | Input::Resolved { .. } => {}
             }
         }
     }

@@ -118,6 +118,10 @@ fn events_retell_the_state(run: &mut Run, snapshot: &Snapshot, step: &Step) {
             | Happening::Answers { .. }
             | Happening::Ordered { .. }
             | Happening::OverrideExpiring { .. }
+            | Happening::Outage { .. }
+            | Happening::Correlated { .. }
+            | Happening::Held { .. }
+            | Happening::Overload { .. }
             | Happening::ReloadRefused { .. }
             | Happening::Node { .. } => {}
         }

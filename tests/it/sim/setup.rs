@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, net::Ipv6Addr, sync::Arc, time::Duration};
 use wayshift::{
     control::Identity,
     model::{
-        Addresses, Arm, Check, CheckIx, CheckKind, DnsName, Endpoint, EndpointIx, Fleet, Member, MinUp, Parts, Pool,
-        PoolAnswer, PoolIx, Quorum, Safety, Service, Startup, Steer, Thresholds, VerdictPolicy, Weight, WhenNone,
-        Window, Zone,
+        Addresses, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx, Fleet, Member, MinUp,
+        Parts, Pool, PoolAnswer, PoolIx, Quorum, Resume, Safety, Serves, Service, Startup, Steer, Thresholds, Tuning,
+        VerdictPolicy, Weight, WhenNone, Window, Zone,
     },
 };
 
@@ -67,6 +67,7 @@ impl Setup {
             quorum,
             min_vantages: rng.u16(1..=3),
             stale_after: Duration::from_secs(10),
+            flap: None,
             startup: if rng.u8(0..5) == 0 { Startup::Unknown } else { Startup::LastKnown },
         };
         let when_none = if rng.bool() { WhenNone::ServeAll } else { WhenNone::LastGood };
@@ -86,13 +87,19 @@ impl Setup {
                 id: format!("e{i}").parse().unwrap(),
                 provider: format!("p{}", i % self.providers).parse().unwrap(),
                 region: format!("r{}", i % self.regions).parse().unwrap(),
-                addresses: if self.dual && i % 3 != 2 { Addresses::Both(v4, v6) } else { Addresses::V4(v4) },
+                serves: Serves::Addresses(if self.dual && i % 3 != 2 {
+                    Addresses::Both(v4, v6)
+                } else {
+                    Addresses::V4(v4)
+                }),
                 weight: Weight(1),
                 capacity: None,
                 labels: BTreeMap::from([("half".into(), format!("h{}", i % 2))]),
                 check_at: None,
                 check: None,
                 alias: None,
+                load: None,
+                resume: Resume::Auto,
             }
         };
         let pool = |id: &str, check, taken: &dyn Fn(usize) -> bool| Pool {
@@ -106,6 +113,8 @@ impl Setup {
             min_up: MinUp::Auto,
             check,
             implicit: false,
+            degraded: Degraded::Same,
+            ramp: None,
         };
         let service = |id: &str, pools: &[usize]| Service {
             id: id.parse().unwrap(),
@@ -120,6 +129,8 @@ impl Setup {
             check: None,
             owner: None,
             runbook: None,
+            rules: Box::default(),
+            tuning: Tuning::default(),
         };
         let web = Check { revision: version.revision, ..self.check.clone() };
         let other = Check { id: "other".parse().unwrap(), ..self.check.clone() };

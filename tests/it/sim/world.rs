@@ -364,6 +364,7 @@ impl World {
                     from: Wall(from),
                     expires: Wall(from + life),
                     forced: true,
+                    over: None,
                     generation: self.store.0,
                 });
             }
