@@ -23,6 +23,7 @@ mod routes;
 mod seen;
 mod sheet;
 mod tell;
+mod uptime;
 pub mod views;
 
 use std::future::Future;

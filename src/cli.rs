@@ -9,6 +9,7 @@
 //! client meets nodes of other versions, so it must read leniently what the node must write strictly.
 
 mod args;
+mod availability;
 mod client;
 mod ending;
 mod events;
@@ -70,6 +71,7 @@ fn act(verb: &Verb, screen: &mut Screen) -> Result<Exit, Failure> {
         Verb::Status(_)
         | Verb::Explain(_)
         | Verb::Events(_)
+        | Verb::Availability(_)
         | Verb::Probe(_)
         | Verb::Drain(_)
         | Verb::Restore(_)
@@ -100,6 +102,7 @@ async fn converse(verb: &Verb, client: &Client, screen: &mut Screen) -> Result<E
         Verb::Status(args) => status::run(args, client, screen).await,
         Verb::Explain(args) => explain::run(args, client, screen).await,
         Verb::Events(args) => events::run(args, client, screen).await,
+        Verb::Availability(args) => availability::run(args, client, screen).await,
         Verb::Probe(args) => probe::run(args, client, screen).await,
         Verb::Drain(args) => traffic::drain(args, client, screen).await,
         Verb::Restore(args) => traffic::restore::run(args, client, screen).await,
@@ -122,6 +125,7 @@ fn flags(verb: &Verb) -> (&Manner, Option<&At>) {
         Verb::Status(args) => (&args.manner, Some(&args.at)),
         Verb::Explain(args) => (&args.manner, Some(&args.at)),
         Verb::Events(args) => (&args.manner, Some(&args.at)),
+        Verb::Availability(args) => (&args.manner, Some(&args.at)),
         Verb::Probe(args) => (&args.manner, Some(&args.at)),
         Verb::Drain(args) => (&args.manner, Some(&args.at)),
         Verb::Restore(args) => (&args.manner, Some(&args.at)),

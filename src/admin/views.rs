@@ -5,6 +5,7 @@
 //! these same types.
 
 mod audit;
+mod availability;
 mod check;
 mod config;
 mod endpoint;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use self::overrides::{EFFECT_MAX, MATCHES_MAX, tag_of};
 pub use self::{
     audit::AuditView,
+    availability::{AssumptionsView, AvailabilityView, MeasuredView, ModelView, ServiceAvailabilityView, WhatIfView},
     check::{CheckView, ExpectView, LimitView, WindowView},
     config::{ChangedView, ConfigProblemView, ConfigView, ReloadView, ValidateView},
     endpoint::{AddressView, EndpointView, OrderView, PhasesView, ResultView, TallyView},

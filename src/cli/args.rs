@@ -46,6 +46,9 @@ pub enum Verb {
     /// What happened, or happens
     #[command(after_help = look::EVENTS_EXAMPLES)]
     Events(look::EventsArgs),
+    /// How available things were, and what one more region or a lower TTL would buy
+    #[command(after_help = look::AVAILABILITY_EXAMPLES)]
+    Availability(look::AvailabilityArgs),
     /// Probe an endpoint now and show where the time goes
     #[command(after_help = "Example:\n  wayshift probe aws-use")]
     Probe(look::ProbeArgs),
@@ -144,7 +147,7 @@ pub(super) enum Colour {
 
 /// The verbs by what one wants; a test holds that each verb stands in one group.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Look", &["status", "explain", "events", "probe"]),
+    ("Look", &["status", "explain", "events", "probe", "availability"]),
     ("Move traffic", &["drain", "restore", "override"]),
     ("Change config", &["check", "reload", "config"]),
     ("Operate", &["serve", "demo", "token", "completions", "man", "version"]),

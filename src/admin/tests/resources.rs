@@ -268,3 +268,21 @@ async fn a_probe_now_waits_for_its_results() {
         (&json!("endpoint.probe"), &json!("token:operator"))
     );
 }
+
+#[tokio::test]
+async fn availability_is_measured_from_transitions_and_modelled_beside() {
+    let house = House::new().await;
+    let view = house.get("/v1/availability?window=1d").await.expect(200).json();
+    assert_eq!((&view["window"], view["services"].as_array().unwrap().len()), (&json!("1d"), 2), "{view}");
+    let www = view["services"].as_array().unwrap().iter().find(|one| one["id"] == "www").unwrap();
+    assert_eq!(
+        (&www["availability"], &www["outages"], &www["model"]["assumed"]),
+        (&json!(1.0), &json!(0), &json!(true))
+    );
+    assert_eq!(www["model"]["what_if"].as_array().unwrap().len(), 4);
+    assert!(www["model"]["arithmetic"].as_str().unwrap().contains(" TTL: "), "{www}");
+    assert_eq!(view["endpoints"].as_array().unwrap().len(), 4);
+    for bad in ["0s", "500d", "x", "10"] {
+        house.get(&format!("/v1/availability?window={bad}")).await.expect(400);
+    }
+}

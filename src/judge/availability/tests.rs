@@ -78,7 +78,8 @@ fn shared_causes_bound_what_more_vantages_buy() {
 #[test]
 fn a_year_has_its_minutes() {
     assert!((at_least(3, 2, 0.5) - 0.5).abs() < 1e-12 && (choose(10, 6) - 210.0).abs() < 1e-9);
-    let one_more = Model { sites: sites(2), detection: detection(5, 3, 2, 2, 3, 30), assumptions: Assumptions::default() };
+    let one_more =
+        Model { sites: sites(2), detection: detection(5, 3, 2, 2, 3, 30), assumptions: Assumptions::default() };
     let shares: f64 = one_more.with_one_more().sites.iter().map(|site| site.share).sum();
     assert!((shares - 1.0).abs() < 1e-9);
 }

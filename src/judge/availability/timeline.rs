@@ -68,7 +68,11 @@ impl Downtime {
         while let (Some(one), Some(two)) = (a.peek(), b.peek()) {
             let (from, to) = (one.0.max(two.0), one.1.min(two.1));
             spans.extend((from < to).then_some((from, to)));
-            if one.1 < two.1 { a.next() } else { b.next() };
+            if one.1 < two.1 {
+                a.next()
+            } else {
+                b.next()
+            };
         }
         Self(spans)
     }
