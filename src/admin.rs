@@ -8,6 +8,7 @@ pub mod auth;
 mod condition;
 mod draft;
 mod edge;
+mod export;
 mod handles;
 mod hypothesis;
 mod keyed;

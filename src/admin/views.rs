@@ -17,6 +17,7 @@ mod overrides;
 mod pool;
 mod service;
 pub(super) mod word;
+mod zone;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,7 @@ pub use self::{
     },
     pool::{MemberView, PoolView},
     service::{AnswerView, ArmView, ServiceView},
+    zone::{ExportView, ZoneView},
 };
 
 /// One page of a list, sorted by id (history: newest first).
