@@ -108,6 +108,10 @@ const CODES: &[(&str, &str)] = &[
     ),
     ("E033", "A ratio or size that cannot be read. Ratios are \"34%\", sizes \"10MiB\"."),
     (
+        "E034",
+        "A place is written continent first, as in EU, EU-DE or NA-US-CA: AF, AN, AS, EU, NA, OC or SA, behind it the country (ISO 3166-1) and its part (ISO 3166-2). Bare country codes would collide with continents.",
+    ),
+    (
         "W201",
         "A secret stands in the configuration itself. Configurations are copied, committed and shown; a reference is not worth stealing.",
     ),

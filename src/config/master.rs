@@ -30,6 +30,11 @@ pub(super) struct Record {
     pub(super) place: Place,
 }
 
+/// A type's number, if it may stand in a zone.
+pub(super) fn kind(text: &str) -> Result<u16, String> {
+    rdata::kind(text)
+}
+
 /// A text whose offsets can be turned into places.
 pub(super) struct Sheet<'t> {
     pub(super) text: &'t str,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::model::{ANSWER_ENDPOINTS_MAX, Degraded, EndpointIx, Member, MinUp, Pool, PoolAnswer, Weight};
 
-use super::{Build, word_of};
+use super::{Build, span, word_of};
 use crate::config::{
     document::{Node, Table},
     report::{Place, Raw},
@@ -68,6 +68,8 @@ impl Build<'_, '_> {
         });
         let min_up = self.min_up(table, written);
         let check = table.get("check").and_then(|node| self.check_of(node));
+        let degraded = table.text("degraded").and_then(|word| word_of(Degraded::WORDS, word));
+        let degraded = degraded.unwrap_or(self.defaults.degraded);
         let members = self.members(members);
         self.some_weight(&members, answer, table);
         Pool {
@@ -78,8 +80,8 @@ impl Build<'_, '_> {
             min_up,
             check,
             implicit: false,
-            degraded: Degraded::Same,
-            ramp: None,
+            degraded,
+            ramp: span(table, "ramp"),
         }
     }
 
