@@ -186,6 +186,10 @@ fn target(text: &str) -> Result<(), Wrong> {
     name(text)?;
     match text.parse::<DnsName>() {
         Ok(name) if name.is_wildcard() => Err(Wrong::new("a target is one name, not a wildcard", "")),
+        // Endpoints belong to no zone, so nothing could be put behind a single label.
+        Ok(name) if name.labels().count() < 2 => {
+            Err(Wrong::new(format!("`{text}` is one label alone"), "write the whole name, as in www.cdn.example.net"))
+        }
         _ => Ok(()),
     }
 }
