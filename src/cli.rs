@@ -14,6 +14,8 @@ mod client;
 mod ending;
 mod events;
 mod explain;
+mod export;
+mod import;
 mod local;
 mod probe;
 mod reload;
@@ -64,6 +66,7 @@ fn act(verb: &Verb, screen: &mut Screen) -> Result<Exit, Failure> {
         Verb::Check(args) => local::check::run(args, screen),
         Verb::Config(ConfigVerb::Schema(_)) => local::config::schema(screen),
         Verb::Config(ConfigVerb::Show(args)) if args.path().is_some() => local::config::show_file(args, screen),
+        Verb::Import(from) => import::run(from, screen),
         Verb::Token(TokenVerb::Hash(args)) => token::run(args, screen),
         Verb::Completions(args) => local::about::completions(args, screen),
         Verb::Man(args) => local::about::man(args, screen),
@@ -72,6 +75,7 @@ fn act(verb: &Verb, screen: &mut Screen) -> Result<Exit, Failure> {
         | Verb::Explain(_)
         | Verb::Events(_)
         | Verb::Availability(_)
+        | Verb::Export(_)
         | Verb::Probe(_)
         | Verb::Drain(_)
         | Verb::Restore(_)
@@ -103,6 +107,7 @@ async fn converse(verb: &Verb, client: &Client, screen: &mut Screen) -> Result<E
         Verb::Explain(args) => explain::run(args, client, screen).await,
         Verb::Events(args) => events::run(args, client, screen).await,
         Verb::Availability(args) => availability::run(args, client, screen).await,
+        Verb::Export(verb) => export::run(verb, client, screen).await,
         Verb::Probe(args) => probe::run(args, client, screen).await,
         Verb::Drain(args) => traffic::drain(args, client, screen).await,
         Verb::Restore(args) => traffic::restore::run(args, client, screen).await,
@@ -113,7 +118,7 @@ async fn converse(verb: &Verb, client: &Client, screen: &mut Screen) -> Result<E
         Verb::Override(OverrideVerb::Clear(args)) => traffic::existing::clear(args, client, screen).await,
         Verb::Reload(_) => reload::run(client, screen).await,
         Verb::Config(_) => local::config::show_node(client, screen).await,
-        Verb::Check(_) | Verb::Token(_) | Verb::Completions(_) | Verb::Man(_) | Verb::Version(_) => {
+        Verb::Check(_) | Verb::Import(_) | Verb::Token(_) | Verb::Completions(_) | Verb::Man(_) | Verb::Version(_) => {
             Err(Failure::usage("this verb asks no node"))
         }
     }
@@ -126,6 +131,8 @@ fn flags(verb: &Verb) -> (&Manner, Option<&At>) {
         Verb::Explain(args) => (&args.manner, Some(&args.at)),
         Verb::Events(args) => (&args.manner, Some(&args.at)),
         Verb::Availability(args) => (&args.manner, Some(&args.at)),
+        Verb::Export(verb) => (&verb.args().manner, Some(&verb.args().at)),
+        Verb::Import(from) => (&from.args().manner, None),
         Verb::Probe(args) => (&args.manner, Some(&args.at)),
         Verb::Drain(args) => (&args.manner, Some(&args.at)),
         Verb::Restore(args) => (&args.manner, Some(&args.at)),

@@ -64,6 +64,9 @@ pub enum Verb {
     /// Find every problem of a configuration file
     #[command(after_help = change::CHECK_EXAMPLES)]
     Check(change::CheckArgs),
+    /// Draft a configuration from what another server runs
+    #[command(subcommand)]
+    Import(change::ImportFrom),
     /// Let the node read its configuration again
     #[command(after_help = "Example:\n  wayshift check && wayshift reload")]
     Reload(change::ReloadArgs),
@@ -73,6 +76,9 @@ pub enum Verb {
     /// Make tokens of the admin API
     #[command(subcommand)]
     Token(operate::TokenVerb),
+    /// Write a zone for another server, with the current answers
+    #[command(subcommand)]
+    Export(operate::ExportVerb),
     /// Print the completions of a shell
     #[command(after_help = "Example:\n  wayshift completions bash > /etc/bash_completion.d/wayshift")]
     Completions(operate::CompletionsArgs),
@@ -149,8 +155,8 @@ pub(super) enum Colour {
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Look", &["status", "explain", "events", "probe", "availability"]),
     ("Move traffic", &["drain", "restore", "override"]),
-    ("Change config", &["check", "reload", "config"]),
-    ("Operate", &["serve", "demo", "token", "completions", "man", "version"]),
+    ("Change config", &["check", "reload", "config", "import"]),
+    ("Operate", &["serve", "demo", "token", "export", "completions", "man", "version"]),
 ];
 
 /// The command with its grouped help.
