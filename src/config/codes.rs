@@ -160,4 +160,8 @@ const CODES: &[(&str, &str)] = &[
         "A spread over more providers than a pool has, or than its answers have endpoints: such an answer spans what there is.",
     ),
     ("W218", "Choosing by load where no endpoint has a `load`: the weights alone decide."),
+    (
+        "W219",
+        "A file that locates clients is missing beside an accepted configuration. The node starts, and answers as if it knew nothing of where clients are.",
+    ),
 ];

@@ -50,19 +50,9 @@ fn distance(build: &Build<'_, '_>, fleet: &Fleet, ix: ServiceIx, found: &mut Vec
 
 /// A trickle needs a next pool.
 fn trickle(build: &Build<'_, '_>, service: &Service, ix: ServiceIx, found: &mut Vec<Raw>) {
-    let all = |steer| match steer {
-        Steer::All => true,
-        Steer::Failover
-        | Steer::Nearest
-        | Steer::Fastest
-        | Steer::Weighted
-        | Steer::RoundRobin
-        | Steer::Random
-        | Steer::LeastConnections => false,
-    };
     if build.writes(ix, "trickle")
         && service.tuning.trickle > 0
-        && branches(service).all(|(arms, steer)| arms.len() < 2 || all(steer))
+        && branches(service).all(|(arms, steer)| arms.len() < 2 || steer == Steer::All)
     {
         let message = format!("the trickle of service `{}` has no next pool to go to", service.id);
         let raw = Raw::warning("W216", message).at(build.service_key(ix, "trickle"), "it does nothing");
