@@ -164,4 +164,8 @@ const CODES: &[(&str, &str)] = &[
         "W219",
         "A file that locates clients is missing beside an accepted configuration. The node starts, and answers as if it knew nothing of where clients are.",
     ),
+    (
+        "W220",
+        "A target is answered as CNAME, and a CNAME stands alone at its name (RFC 1034 section 3.6.2). A pool that answers several endpoints at once leaves the others out, or the target.",
+    ),
 ];

@@ -184,6 +184,9 @@ fn geo_files_stand_beside_the_configuration_and_are_there() {
     std::fs::remove_file(folder.path().join("city.mmdb")).unwrap();
     let again = load_copies(&loaded.files, &none).unwrap_or_else(|problems| panic!("{problems}"));
     assert!(again.warnings.iter().any(|problem| problem.code == "W219"), "{}", again.warnings);
+    // A request tells nothing of this machine, not even whether a file is there.
+    let sealed = parse_sealed(&with("[geo]\ndatabase = \"/etc/shadow\"\n")).unwrap();
+    assert_eq!(sealed.settings.geo, crate::config::GeoSettings::default());
 }
 
 #[test]
@@ -196,6 +199,12 @@ fn what_does_nothing_is_warned_of_where_it_stands() {
         let expected = format!("2 W214 this rule of service `s` never matches without [geo] {key}");
         check(&format!("pools = [\"p\"]\n{}", rule(when)), &expected);
     }
+    let cdn = "[endpoint.cdn]\ntarget = \"www.cdn.example.net\"\n[pool.r]\nendpoints = [\"a\", \"cdn\"]";
+    check(
+        &format!("pools = [\"p\"]\n{cdn}"),
+        "4 W220 pool `r` answers several endpoints at once, and `cdn` stands alone",
+    );
+    assert_eq!(problems(&service(&format!("pools = [\"p\"]\n{cdn}\ncount = 1"))), Vec::<String>::new());
     let fence = "[[service.s.rule]]\nwhen = { subnet = \"10.0.0.0/8\" }\npools = [\"r\"]\ngeofence = true\n\
                  [pool.r]\nendpoints = [\"a\", \"c\"]";
     for (more, expected) in [
@@ -204,7 +213,7 @@ fn what_does_nothing_is_warned_of_where_it_stands() {
             "2 W214 service `s` steers by `nearest`, and nothing tells where clients are",
         ),
         ("pools = [\"p\"]\ntrickle = \"1%\"", "2 W216 the trickle of service `s` has no next pool to go to"),
-        ("pools = [\"p\", \"q\"]\nramp = \"1m\"", "2 W216 the ramp of service `s` has no share that could grow"),
+        ("pools = [\"p\"]\nramp = \"1m\"", "2 W216 the ramp of service `s` has no share that could grow"),
         (
             "pools = [\"p\", \"q\"]\nspread = { providers = 3 }",
             "2 W217 answers of service `s` cannot span 3 providers in every pool",
