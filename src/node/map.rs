@@ -25,6 +25,8 @@ pub(super) fn dns(settings: &config::DnsSettings) -> dns::Settings {
                 config::Chaos::Hide => dns::Chaos::Hide,
                 config::Chaos::Version => dns::Chaos::Version,
             },
+            ecs: dns::Ecs::Use,
+            debug_names: Vec::new(),
         },
         tcp: dns::TcpLimits {
             connections: count(settings.tcp.connections),

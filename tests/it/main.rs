@@ -5,6 +5,7 @@
 mod dns_answers;
 mod dns_doors;
 mod dns_handler;
+mod dns_steered;
 mod dns_world;
 mod durable;
 mod failover;
