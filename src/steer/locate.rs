@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::Locality;
+use crate::model::{Locality, When};
 
 /// What clients are located with: databases in memory and an operator's own networks, immutable, replaced whole.
 #[derive(Debug, Default)]
@@ -47,6 +47,12 @@ impl<'t> Client<'t> {
     #[must_use]
     pub fn at(place: Locality) -> Client<'static> {
         Client { told: place, ..Client::nobody() }
+    }
+
+    /// Whether a rule is for it; whatever is looked at counts for the scope.
+    pub(super) fn fits(&mut self, when: &When) -> bool {
+        let _ = when;
+        false
     }
 
     /// How many bits of its address decided so far: the SCOPE PREFIX-LENGTH of the answer (RFC 7871 section 7.2.1).
