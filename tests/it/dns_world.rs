@@ -93,7 +93,8 @@ pub(crate) fn live_of(zones: &[(&str, &str)]) -> Live {
     Live::new(compile(&Arc::new(snapshot), None, &BTreeMap::default()))
 }
 
-fn verdict(health: Health) -> Verdict {
+/// What is judged of one that is so.
+pub(crate) fn verdict(health: Health) -> Verdict {
     Verdict {
         measured: health,
         health,
