@@ -11,10 +11,14 @@ pub mod explain;
 mod facts;
 mod live;
 mod locate;
+#[cfg(test)]
+#[path = "../tests/it/mmdb.rs"]
+pub(crate) mod mmdb;
 mod names;
 mod pick;
 #[cfg(test)]
 mod properties;
+mod rendezvous;
 #[cfg(test)]
 pub(crate) mod sample;
 mod steering;
@@ -26,7 +30,7 @@ pub use self::{
     answers::{AnswerChange, AnswerSet, PoolShare, RuleAt, answers, changes},
     explain::Trace,
     live::{Live, Reader},
-    locate::{Client, Locator},
+    locate::{Client, DATABASE_SIZE_MAX, Locator, LocatorError, NETS_MAX, Nets, NetsError},
     names::{Lookup, Rrset, ZoneTable},
     pick::{Draw, Outcome, Picks, Seat, Seated},
     steering::Steering,
