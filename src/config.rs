@@ -30,7 +30,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::model::Fleet;
+use crate::model::{Case, Fleet};
 
 pub use self::{
     build::{ENTITIES_MAX, MEMBERSHIPS_MAX},
@@ -41,8 +41,8 @@ pub use self::{
     problem::{PROBLEMS_MAX, Problem, Problems, Severity, Spot},
     schema::schema,
     settings::{
-        AdminListen, AdminSettings, AdminToken, Chaos, DnsSettings, Keep, LogFormat, LogLevel, LogSettings,
-        NodeSettings, Role, Roles, Settings, StoreSettings, TcpSettings, TelemetrySettings, Threads,
+        AdminListen, AdminSettings, AdminToken, Chaos, DnsSettings, Ecs, GeoSettings, Keep, LogFormat, LogLevel,
+        LogSettings, NodeSettings, Role, Roles, Settings, StoreSettings, TcpSettings, TelemetrySettings, Threads,
     },
 };
 
@@ -59,6 +59,8 @@ pub struct Loaded {
     pub fleet: Arc<Fleet>,
     /// What the rooms that run need to know.
     pub settings: Settings,
+    /// What must come out in which situation (`[[test]]`), in the order written.
+    pub tests: Vec<Case>,
     /// Every text that was read, the main file first; secrets' files are not among them.
     pub files: Vec<SourceFile>,
     /// What an operator should look at.
@@ -138,10 +140,10 @@ fn finish(mut reader: Reader<'_>, root: &Table, sound: bool) -> Result<Loaded, P
     let failed = reader.report.error_count() > 0;
     let problems = reader.report.finish();
     match built {
-        Some(build::Built { fleet: Some(fleet), settings }) if !failed => {
+        Some(build::Built { fleet: Some(fleet), settings, tests }) if !failed => {
             let files = reader.report.sources.into_iter();
             let files = files.map(|source| SourceFile { path: source.path, text: source.text }).collect();
-            Ok(Loaded { fleet, settings, files, warnings: problems })
+            Ok(Loaded { fleet, settings, tests, files, warnings: problems })
         }
         _ => Err(problems),
     }

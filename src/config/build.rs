@@ -4,19 +4,25 @@
 //! it is used unless no error was found. A value that is not of its form reads as absent here, because
 //! [`super::shape`] has said so already.
 
+mod cases;
 mod checks;
 mod endpoints;
 mod node;
+mod places;
+mod policy;
 mod pools;
+mod rules;
 mod selectors;
 mod services;
+mod targets;
+mod tuning;
 mod zones;
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use crate::model::{
-    Arm, CheckIx, DnsName, EndpointId, EndpointIx, Fleet, KeepRule, Lives, PanicBelow, Parts, PoolIx, Quorum, Safety,
-    Span, Startup, VerdictPolicy, WhenNone,
+    Arm, Case, CheckIx, Degraded, DnsName, EndpointId, EndpointIx, Fleet, Parts, PoolIx, Service, ServiceIx, Span,
+    Tuning, WhenNone,
 };
 
 use super::{
@@ -25,8 +31,10 @@ use super::{
     report::{Place, Raw, Report},
     settings::Settings,
     shape::closest,
-    values::{Asked, Percent},
+    values::Asked,
 };
+
+pub(super) use self::places::by_distance;
 
 /// Most entities of one kind; far above any fleet this program is meant for.
 pub const ENTITIES_MAX: usize = 200_000;
@@ -42,7 +50,8 @@ pub(super) struct Build<'r, 'a> {
     pub(super) parts: Parts,
     defaults: Defaults,
     providers: Ids<()>,
-    regions: Ids<()>,
+    /// With each whether it has a place on the globe.
+    regions: Ids<bool>,
     checks: Ids<CheckIx>,
     check_urls: HashMap<String, CheckIx>,
     endpoints: Ids<EndpointIx>,
@@ -53,6 +62,8 @@ pub(super) struct Build<'r, 'a> {
     pub(super) service_places: Vec<Place>,
     /// Where each pool is written, in the order of the fleet.
     pub(super) pool_places: Vec<Place>,
+    /// Of each pool, once asked: whether an endpoint of it is somewhere.
+    placed_pools: Vec<Option<bool>>,
     /// Where each check is written, in the order of the fleet.
     pub(super) check_places: Vec<Place>,
 }
@@ -67,6 +78,8 @@ struct Ids<Ix> {
 struct Defaults {
     ttl: u32,
     when_none: Option<WhenNone>,
+    tuning: Tuning,
+    degraded: Degraded,
     timing: Table,
 }
 
@@ -74,6 +87,7 @@ struct Defaults {
 pub(super) struct Built {
     pub(super) fleet: Option<Arc<Fleet>>,
     pub(super) settings: Settings,
+    pub(super) tests: Vec<Case>,
 }
 
 impl<'r, 'a> Build<'r, 'a> {
@@ -93,6 +107,7 @@ impl<'r, 'a> Build<'r, 'a> {
             service_places: Vec::new(),
             pool_places: Vec::new(),
             check_places: Vec::new(),
+            placed_pools: Vec::new(),
         }
     }
 
@@ -108,14 +123,18 @@ impl<'r, 'a> Build<'r, 'a> {
         self.pools();
         self.services();
         self.zones();
-        self.parts.verdict = verdict(self.root.section("verdict"));
-        self.parts.safety = safety(self.root.section("safety"));
+        self.targets();
+        self.inherited();
+        self.parts.verdict = policy::verdict(self.root.section("verdict"));
+        self.flap();
+        self.parts.safety = policy::safety(self.root.section("safety"));
         let settings = self.settings();
         self.listeners();
         self.selectors();
         self.memberships();
+        let tests = self.cases();
         if self.report().error_count() > 0 {
-            return Built { fleet: None, settings };
+            return Built { fleet: None, settings, tests };
         }
         let parts = std::mem::take(&mut self.parts);
         let fleet = match Fleet::assemble(parts) {
@@ -123,16 +142,45 @@ impl<'r, 'a> Build<'r, 'a> {
             Err(error) => {
                 // Everything the model refuses is found above with its place; this is for what is not.
                 self.report().add(Raw::error("E029", error.to_string()));
-                return Built { fleet: None, settings };
+                return Built { fleet: None, settings, tests };
             }
         };
         let found = super::lint::find(&self, &fleet);
         found.into_iter().for_each(|raw| self.report().add(raw));
-        Built { fleet: Some(fleet), settings }
+        Built { fleet: Some(fleet), settings, tests }
     }
 
     pub(super) fn report(&mut self) -> &mut Report {
         &mut self.reader.report
+    }
+
+    /// What a service itself writes, in the order of the fleet.
+    fn service_table(&self, ix: ServiceIx) -> Option<&Table> {
+        self.root.section("service").entries.get(ix.index())?.node.table()
+    }
+
+    /// Whether a service itself writes a key.
+    pub(super) fn writes(&self, ix: ServiceIx, key: &str) -> bool {
+        self.service_table(ix).is_some_and(|table| table.get(key).is_some())
+    }
+
+    /// Where a key of a service is written; the service's own place without it.
+    pub(super) fn service_key(&self, ix: ServiceIx, key: &str) -> Place {
+        let written = self.service_table(ix).and_then(|table| table.get(key));
+        written.map_or(self.service_places[ix.index()], |node| node.place)
+    }
+
+    /// Where a rule of a service is written.
+    pub(super) fn rule_place(&self, ix: ServiceIx, at: usize) -> Place {
+        let rules = self.service_table(ix).and_then(|table| table.get("rule"));
+        let rule = rules.and_then(|node| node.items().get(at));
+        // The header is a rule's first line, and says more than the span of everything in it.
+        rule.map_or(self.service_places[ix.index()], |node| node.place)
+    }
+
+    /// Whether a file that locates clients is named.
+    pub(super) fn has_geo(&self, key: &str) -> bool {
+        self.root.section("geo").get(key).is_some()
     }
 
     fn bound(&mut self) {
@@ -154,7 +202,7 @@ impl<'r, 'a> Build<'r, 'a> {
     /// A small text can name large pools in many services.
     fn memberships(&mut self) {
         let size = |arm: &Arm| self.parts.pools.get(arm.pool.index()).map_or(0, |pool| pool.members.len());
-        let all: usize = self.parts.services.iter().flat_map(|s| s.arms.iter().chain(&s.last_resort)).map(size).sum();
+        let all: usize = self.parts.services.iter().flat_map(arms).map(size).sum();
         if all > MEMBERSHIPS_MAX {
             let message = format!("{all} memberships of endpoints in services are too many: at most {MEMBERSHIPS_MAX}");
             self.report().add(Raw::error("E027", message));
@@ -164,7 +212,7 @@ impl<'r, 'a> Build<'r, 'a> {
     /// Gives every id its place before anything refers to it.
     fn declare(&mut self) {
         self.providers.declare(self.root.section("provider"), |_| ());
-        self.regions.declare(self.root.section("region"), |_| ());
+        self.regions.declare(self.root.section("region"), |_| false);
         self.checks.declare(self.root.section("check"), CheckIx::new);
         self.endpoints.declare(self.root.section("endpoint"), EndpointIx::new);
         self.pools.declare(self.root.section("pool"), PoolIx::new);
@@ -178,6 +226,12 @@ impl<'r, 'a> Build<'r, 'a> {
         }
         found
     }
+}
+
+/// All arms of a service: its own, those of its rules, and the last resort.
+fn arms(service: &Service) -> impl Iterator<Item = &Arm> {
+    let of_rules = service.rules.iter().flat_map(|rule| &rule.arms);
+    service.arms.iter().chain(of_rules).chain(&service.last_resort)
 }
 
 /// Says that nothing has this id.
@@ -217,7 +271,13 @@ impl<Ix: Copy> Ids<Ix> {
 impl Defaults {
     fn of(table: &Table) -> Self {
         let when_none = table.text("when_none_healthy").and_then(|word| word_of(WhenNone::WORDS, word));
-        Self { ttl: seconds(table, "ttl").unwrap_or(30), when_none, timing: table.clone() }
+        Self {
+            ttl: seconds(table, "ttl").unwrap_or(30),
+            when_none,
+            tuning: tuning::defaults(table),
+            degraded: table.text("degraded").and_then(|word| word_of(Degraded::WORDS, word)).unwrap_or_default(),
+            timing: table.clone(),
+        }
     }
 }
 
@@ -242,54 +302,6 @@ fn addresses(node: &Node) -> impl Iterator<Item = (Place, IpAddr)> + '_ {
 /// A stand-in id for one that is none, so that building goes on.
 fn endpoint_id(text: &str) -> EndpointId {
     text.parse().unwrap_or_else(|_| "x".parse().expect("`x` is an id"))
-}
-
-fn verdict(table: &Table) -> VerdictPolicy {
-    let default = VerdictPolicy::default();
-    let quorum = match table.text("quorum") {
-        Some("any") => Quorum::Any,
-        Some("all") => Quorum::All,
-        Some(_) => Quorum::Majority,
-        None => table.number("quorum").map_or(default.quorum, Quorum::Count),
-    };
-    VerdictPolicy {
-        quorum,
-        min_vantages: table.number("min_vantages").unwrap_or(default.min_vantages),
-        stale_after: span(table, "stale_after").unwrap_or(default.stale_after),
-        startup: match table.text("startup") {
-            Some("unknown") => Startup::Unknown,
-            _ => default.startup,
-        },
-        flap: default.flap,
-    }
-}
-
-fn safety(table: &Table) -> Safety {
-    let default = Safety::default();
-    let lives = table.section("override_for");
-    let life = |key: &str, default| span(lives, key).unwrap_or(default);
-    let rules = table.get("rules").map_or(&[][..], Node::items).iter().filter_map(|item| {
-        let rule = item.table()?;
-        let of = rule.get("of")?.items().iter().filter_map(|item| item.text()?.parse().ok());
-        Some(KeepRule { name: rule.text("name")?.into(), keep: rule.number("keep")?, of: of.collect() })
-    });
-    Safety {
-        panic_below: table.parse::<Percent>("panic_below").map_or(PanicBelow::Auto, |share| PanicBelow::Share(share.0)),
-        lives: Lives {
-            drain: life("drain", default.lives.drain),
-            down: life("down", default.lives.down),
-            weight: life("weight", default.lives.weight),
-            pin: life("pin", default.lives.pin),
-            up: life("up", default.lives.up),
-            freeze: life("freeze", default.lives.freeze),
-        },
-        override_max: span(table, "override_max").unwrap_or(default.override_max),
-        require_reason: table.bool("require_reason").unwrap_or(default.require_reason),
-        rules: rules.collect(),
-        removal_budget: default.removal_budget,
-        max_drained: default.max_drained,
-        reload_guard: default.reload_guard,
-    }
 }
 
 /// What a URL asks for, when it is one.

@@ -240,6 +240,9 @@ pub(super) fn merge(into: &mut Table, from: Table, report: &mut Report) {
         let kind = entry.key;
         match (&mut known.node.value, entry.node.value) {
             (Value::Table(known), Value::Table(more)) => join(&kind, known, more, report),
+            (Value::List(list), Value::List(items)) if items.iter().all(|item| item.table().is_some()) => {
+                list.extend(items);
+            }
             (_, _) => report.add(
                 Raw::error("E011", format!("`{kind}` stands in two files"))
                     .at(entry.place, "again here")

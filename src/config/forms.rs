@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use crate::model::{CheckAt, CheckId, DnsName, NodeId, Selector, Span, Wall};
+use ipnet::IpNet;
+
+use crate::model::{CheckAt, CheckId, DnsName, GeoCode, NodeId, Selector, Span, Wall};
 
 use super::{settings::AdminListen, values::*};
 
@@ -69,6 +71,10 @@ pub(super) static INTERVAL: Form = form("a duration", "10s", "E007", |text| span
 pub(super) static SECONDS: Form = form("a duration", "30s", "E007", seconds, SPAN, "s");
 pub(super) static PERCENT_OR_AUTO: Form =
     form("a percentage or `auto`", "34%", "E033", auto_or_percent, "^(auto|(100|[0-9]{1,2})%)$", "%");
+pub(super) static PERCENT: Form = form("a percentage", "34%", "E033", parsed::<Percent>, "^(100|[0-9]{1,2})%$", "%");
+pub(super) static SHARE: Form = form("a percentage", "60%", "E033", share, "^(100|[1-9][0-9]?)%$", "%");
+pub(super) static TRICKLE: Form =
+    form("a percentage", "1%", "E033", parsed::<Trickle>, r"^[0-9]{1,2}(\.[0-9]{1,2})?%$", "%");
 pub(super) static SIZE: Form = form("a size", "2GiB", "E033", parsed::<Size>, "^[0-9]+(B|KiB|MiB|GiB|TiB)$", "MiB");
 pub(super) static NAME: Form = form("a domain name", "www.example.com", "E016", name, "", "");
 pub(super) static ZONE: Form = form("a domain name", "gslb.example.com", "E016", zone, "", "");
@@ -91,6 +97,13 @@ pub(super) static CONTACT: Form = form("a mail address", "hostmaster@example.com
 pub(super) static HEADER: Form = form("a header field", "X-Probe", "E016", header, "", "");
 pub(super) static HEADER_VALUE: Form = form("a header field's value", "wayshift", "E016", header_value, "", "");
 pub(super) static LABEL: Form = form("a label", "tier", "E016", label, "", "");
+pub(super) static TARGET: Form = form("a domain name", "www.cdn.example.net.", "E016", target, "", "");
+pub(super) static NET: Form = form("a network", "10.0.0.0/8", "E017", net, "", "");
+pub(super) static GEO: Form = form("a geo code", "EU-DE", "E034", parsed::<GeoCode>, "", "");
+pub(super) static ASN: Form = form("an AS number", "AS64500", "E016", parsed::<Asn>, "^AS[0-9]+$", "");
+pub(super) static ALPN: Form = form("an ALPN protocol id", "h2", "E016", alpn, "", "");
+pub(super) static LOAD_URL: Form = form("a URL", "http://{address}:9100/load", "E025", load_url, r"^https?://", "");
+pub(super) static QUERY: Form = form("a question", "www.example.com A from EU-DE", "E016", parsed::<Question>, "", "");
 pub(super) static ORIGIN: Form =
     form("an origin", "https://wayshift.example.com", "E025", origin, "^https?://[^/]+$", "");
 
@@ -141,6 +154,15 @@ fn auto_or_percent(text: &str) -> Result<(), Wrong> {
     if text == "auto" { Ok(()) } else { parsed::<Percent>(text) }
 }
 
+/// A group of which no share is down has no outage.
+fn share(text: &str) -> Result<(), Wrong> {
+    match text.parse::<Percent>() {
+        Ok(Percent(0)) => Err(Wrong::new("0% is no share to reach", "1% to 100%")),
+        Ok(_) => Ok(()),
+        Err(what) => Err(Wrong::new(what, "")),
+    }
+}
+
 fn name(text: &str) -> Result<(), Wrong> {
     let name: DnsName = text.parse().map_err(|error: crate::model::NameError| Wrong::new(error.to_string(), ""))?;
     match name.labels().skip(1).any(|label| label == b"*") {
@@ -154,6 +176,60 @@ fn zone(text: &str) -> Result<(), Wrong> {
     match text.parse::<DnsName>() {
         Ok(name) if name.is_wildcard() => Err(Wrong::new("a zone does not begin at a wildcard", "")),
         _ => Ok(()),
+    }
+}
+
+fn target(text: &str) -> Result<(), Wrong> {
+    if text.parse::<IpAddr>().is_ok() {
+        return Err(Wrong::new(format!("`{text}` is an address, and a target is a name"), "use `address`"));
+    }
+    name(text)?;
+    match text.parse::<DnsName>() {
+        Ok(name) if name.is_wildcard() => Err(Wrong::new("a target is one name, not a wildcard", "")),
+        // Endpoints belong to no zone, so nothing could be put behind a single label.
+        Ok(name) if name.labels().count() < 2 => {
+            Err(Wrong::new(format!("`{text}` is one label alone"), "write the whole name, as in www.cdn.example.net"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A network as it is written everywhere: nothing set behind its prefix.
+fn net(text: &str) -> Result<(), Wrong> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Err(Wrong::new(format!("`{text}` is an address"), format!("write \"{}\"", IpNet::from(address))));
+    }
+    let Ok(net) = text.parse::<IpNet>() else {
+        return Err(Wrong::new(format!("`{text}` is not a network"), "write \"10.0.0.0/8\" or \"2001:db8::/32\""));
+    };
+    match net.trunc() {
+        whole if whole == net => Ok(()),
+        whole => Err(Wrong::new(format!("`{text}` has bits set behind its prefix"), format!("write \"{whole}\""))),
+    }
+}
+
+fn alpn(text: &str) -> Result<(), Wrong> {
+    match (1..=255).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_graphic()) {
+        true => Ok(()),
+        false => {
+            Err(Wrong::new(format!("`{text}` is not an ALPN protocol id"), "1 to 255 visible characters, as in h2"))
+        }
+    }
+}
+
+/// What an address stands for in a load's URL.
+const ADDRESS_HERE: &str = "{address}";
+
+fn load_url(text: &str) -> Result<(), Wrong> {
+    // Both families must fit where the address stands; an IPv6 address gets its brackets there.
+    let filled = text.replace(ADDRESS_HERE, "192.0.2.1");
+    if let Some(from) = filled.find(['{', '}']) {
+        let what = format!("`{}` stands for nothing in the URL of a load", &filled[from..]);
+        return Err(Wrong::new(what, "only {address} does"));
+    }
+    match Asked::parse(&filled)? {
+        Asked::Http { .. } => Ok(()),
+        Asked::Tcp { .. } => Err(Wrong::new("a load is read by http:// or https://", "")),
     }
 }
 

@@ -3,14 +3,16 @@
 //! feature is not in this version.
 
 mod fleet;
+mod steering;
 
 use super::{
     forms::*,
     kind::{Key, Kind, Section},
 };
 
-use Kind::{Bool, Either, List, Map, Table, Text, Time, Whole, Word};
-use fleet::{CHECK_KEYS, ENDPOINT, POOL, PROVIDER, REGION, SERVICE, WHEN_NONE, ZONE_KEYS};
+use Kind::{Bool, Either, List, Many, Map, Table, Text, Time, Whole, Word};
+use fleet::{CHECK_KEYS, ENDPOINT, PROVIDER, REGION, ZONE_KEYS};
+use steering::{DEGRADED, POOL, SERVICE, STICKY, TESTS, WHEN_NONE};
 
 /// Most items of a list that has no narrower limit.
 const MANY: usize = 100_000;
@@ -26,7 +28,8 @@ pub(super) static ROOT: Section = Section {
         ),
         Key::new("node", Table(&NODE), "", "This machine: the only part that differs from node to node."),
         Key::new("dns", Table(&DNS), "", "The DNS listeners."),
-        Key::new("defaults", Table(&DEFAULTS), "", "What services and checks use where they say nothing."),
+        Key::new("defaults", Table(&DEFAULTS), "", "What services, pools and checks use where they say nothing."),
+        Key::new("geo", Table(&GEO_KEYS), "", "Where clients are, by their addresses."),
         Key::new("zone", Map(&ZONE, &Table(&ZONE_KEYS)), "", "A zone this server is authoritative for."),
         Key::new("provider", Map(&ID, &Table(&PROVIDER)), "", "Who runs endpoints; a group that shares a fate."),
         Key::new("region", Map(&ID, &Table(&REGION)), "", "Where endpoints are; a group that shares a fate."),
@@ -39,8 +42,9 @@ pub(super) static ROOT: Section = Section {
         Key::new("store", Table(&STORE), "", "Where overrides, audit and history are kept."),
         Key::new("admin", Table(&ADMIN), "", "The admin API."),
         Key::new("telemetry", Table(&TELEMETRY), "", "Log and metrics."),
+        Key::new("test", TESTS, "", "What must come out: `wayshift test` runs these."),
     ],
-    later: &["dnssec", "geo", "tsig", "discovery", "acme", "notify", "test"],
+    later: &["dnssec", "tsig", "discovery", "acme", "notify"],
 };
 
 static NODE: Section = Section {
@@ -86,8 +90,15 @@ static DNS: Section = Section {
         Key::new("nsid", Text(&TEXT), "", "What a client that asks for the server's name gets (RFC 5001)."),
         Key::new("chaos", Word(&["hide", "version"], &[]), r#""hide""#, "What version.bind gets."),
         Key::new("tcp", Table(&TCP), "", "Limits of TCP."),
+        Key::new(
+            "ecs",
+            Word(&["use", "ignore"], &[]),
+            r#""use""#,
+            "Whether the client's network that a resolver sends is used (RFC 7871).",
+        ),
+        Key::new("debug_names", Many(&Text(&NET)), "[]", "Who may ask for TXT of _why.<name>: the decision in words."),
     ],
-    later: &["tls", "https", "quic", "cookies", "ecs", "rrl", "shadow", "proxy", "drop", "debug_names"],
+    later: &["tls", "https", "quic", "cookies", "rrl", "shadow", "proxy", "drop"],
 };
 
 static TCP: Section = Section {
@@ -114,6 +125,12 @@ static DEFAULTS: Section = Section {
     keys: &[
         Key::new("check", Text(&CHECK), "", "The check of whatever names none: an id or a URL."),
         Key::new("ttl", Text(&SECONDS), r#""30s""#, "TTL of steered answers."),
+        Key::new("ttl_min", Text(&SECONDS), r#""5s""#, "The least TTL, while an answer may soon change."),
+        Key::new("trickle", Text(&TRICKLE), r#""0%""#, "This share always goes to the next pool."),
+        Key::new("failback", Text(&DURATION), r#""0s""#, "A recovered pool must stay up this long first."),
+        Key::new("ramp", Text(&DURATION), r#""0s""#, "Then its share grows from 10% to all of it."),
+        Key::new("sticky", STICKY, "false", "The same client network is answered the same."),
+        Key::new("degraded", DEGRADED, r#""same""#, "Where endpoints stand that work with a complaint."),
         Key::new("when_none_healthy", WHEN_NONE, r#""serve-all""#, "What is answered when nothing is healthy."),
         Key::new("interval", Text(&INTERVAL), r#""10s""#, "Time between two probes of one address."),
         Key::new(
@@ -137,7 +154,16 @@ static DEFAULTS: Section = Section {
             "How long after its last failure a recovery waits; never delays a failover.",
         ),
     ],
-    later: &["ttl_min", "trickle", "failback", "ramp", "sticky", "degraded"],
+    later: &[],
+};
+
+static GEO_KEYS: Section = Section {
+    keys: &[
+        Key::new("database", Text(&PATH), "", "A City or Country database in MaxMind's format (mmdb)."),
+        Key::new("asn", Text(&PATH), "", "An ASN database in MaxMind's format (mmdb)."),
+        Key::new("nets", Text(&PATH), "", "Your own rows of network,region (CSV); they win over the databases."),
+    ],
+    later: &[],
 };
 
 static VERDICT: Section = Section {
@@ -161,8 +187,24 @@ static VERDICT: Section = Section {
             r#""last-known""#,
             "What holds before the first results.",
         ),
+        Key::new(
+            "flap",
+            Either(&[Bool, Table(&FLAP)]),
+            r#"{ changes = 6, within = "10m", hold = "5m", max = "30m" }"#,
+            "What changes too often is held down for a while; false: never.",
+        ),
     ],
-    later: &["own_view", "alone", "anchors", "flap", "vantages_per_endpoint"],
+    later: &["own_view", "alone", "anchors", "vantages_per_endpoint"],
+};
+
+static FLAP: Section = Section {
+    keys: &[
+        Key::new("changes", Whole(2, 1000), "6", "So many changes of the measured value ..."),
+        Key::new("within", Text(&POSITIVE), r#""10m""#, "... within this time ..."),
+        Key::new("hold", Text(&POSITIVE), r#""5m""#, "... hold it down for this long, doubled each time ..."),
+        Key::new("max", Text(&POSITIVE), r#""30m""#, "... up to this."),
+    ],
+    later: &[],
 };
 
 static SAFETY: Section = Section {
@@ -173,12 +215,44 @@ static SAFETY: Section = Section {
             r#""auto""#,
             "Of a pool's weight: below it, with no other pool open, health is ignored; auto: 0%, from 5 endpoints on 34%.",
         ),
+        Key::new("removal_budget", Table(&BUDGET), "", "How much of the fleet automation takes out at once."),
+        Key::new("max_drained", Text(&PERCENT), r#""100%""#, "How much of the fleet overrides may take out."),
+        Key::new(
+            "reload_guard",
+            Table(&GUARD),
+            "",
+            "A reload that changes more than this is refused until its plan was accepted.",
+        ),
         Key::new("override_for", Table(&LIVES), "", "How long an override lasts that does not say."),
         Key::new("override_max", Text(&POSITIVE), r#""72h""#, "The longest an override lasts, at each extension."),
         Key::new("require_reason", Bool, "true", "An override without a reason is refused."),
         Key::new("rules", List(&Table(&RULE), 0, 100), "[]", "What overrides must leave in service."),
     ],
-    later: &["removal_budget", "max_drained", "reload_guard"],
+    later: &[],
+};
+
+static BUDGET: Section = Section {
+    keys: &[
+        Key::new("share", Text(&SHARE), r#""34%""#, "Of the fleet's endpoints, by automation ..."),
+        Key::new("per", Text(&POSITIVE), r#""60s""#, "... within this time; the excess waits."),
+        Key::new("at_least", Whole(1, 1_000_000), "10", "So many may always leave: small fleets are never slowed."),
+        Key::new(
+            "confirm",
+            Text(&DURATION),
+            r#""30s""#,
+            "The excess leaves when two thirds of the votes agree for this long.",
+        ),
+    ],
+    later: &[],
+};
+
+static GUARD: Section = Section {
+    keys: &[
+        Key::new("removed", Text(&PERCENT), r#""30%""#, "Removed endpoints or names."),
+        Key::new("answers", Text(&PERCENT), r#""50%""#, "Names whose current answer changes."),
+        Key::new("at_least", Whole(1, 1_000_000), "3", "Fewer of either never hold a reload up."),
+    ],
+    later: &[],
 };
 
 static LIVES: Section = Section {

@@ -122,6 +122,13 @@ impl Report {
         Problems::new(list, self.unlisted, self.sources.len())
     }
 
+    /// The file's name and the line, for people: `wayshift.toml:41`. Without the folder, which differs between nodes.
+    pub(super) fn line_of(&self, place: Place) -> String {
+        let source = &self.sources[place.file as usize];
+        let name = source.path.file_name().unwrap_or(source.path.as_os_str());
+        format!("{}:{}", name.to_string_lossy(), source.lines.number(place.from) + 1)
+    }
+
     fn resolve(&self, raw: Raw) -> Problem {
         let places = raw.at.into_iter().map(|(place, label)| self.spot(place, label)).collect();
         Problem {

@@ -2,6 +2,8 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
+use ipnet::IpNet;
+
 use crate::model::{NodeId, ProviderId, RegionId, Selector, Wall, words};
 
 /// Everything that is not the fleet.
@@ -11,6 +13,8 @@ pub struct Settings {
     pub node: NodeSettings,
     /// The DNS doors.
     pub dns: DnsSettings,
+    /// Where clients are.
+    pub geo: GeoSettings,
     /// The store.
     pub store: StoreSettings,
     /// The admin API.
@@ -58,6 +62,30 @@ pub struct DnsSettings {
     pub chaos: Chaos,
     /// Limits of TCP.
     pub tcp: TcpSettings,
+    /// Whether the client's network that a resolver sends is used (RFC 7871).
+    pub ecs: Ecs,
+    /// Who may ask for TXT of `_why.<name>`; nobody by default.
+    pub debug_names: Vec<IpNet>,
+}
+
+/// What becomes of the client's network that a resolver sends (RFC 7871).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ecs {
+    /// It says where the client is.
+    Use,
+    /// The resolver's own address does.
+    Ignore,
+}
+
+/// Files that say where clients are; without any, nothing is known of any client.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GeoSettings {
+    /// A City or Country database (mmdb).
+    pub database: Option<PathBuf>,
+    /// An ASN database (mmdb).
+    pub asn: Option<PathBuf>,
+    /// Own rows of network and region (CSV), which win over the databases.
+    pub nets: Option<PathBuf>,
 }
 
 /// How many threads.
@@ -232,6 +260,7 @@ pub enum LogFormat {
     Json,
 }
 
+words!(Ecs { Use = "use", Ignore = "ignore" });
 words!(Chaos { Hide = "hide", Version = "version" });
 words!(Role { Viewer = "viewer", Operator = "operator", Admin = "admin" });
 words!(LogLevel { Error = "error", Warn = "warn", Info = "info", Debug = "debug", Trace = "trace" });
@@ -262,6 +291,8 @@ impl Default for DnsSettings {
                 idle: Duration::from_secs(10),
                 query: Duration::from_secs(5),
             },
+            ecs: Ecs::Use,
+            debug_names: Vec::new(),
         }
     }
 }

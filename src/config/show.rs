@@ -2,13 +2,14 @@
 //!
 //! It is made of what was built and not of what was written, so that it shows what holds.
 
+mod steering;
+
 use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 
 use serde_json::{Map, Value, json};
 
 use crate::model::{
-    Arm, Check, CheckAt, CheckIx, CheckKind, DnsName, Endpoint, Fleet, HttpCheck, MinUp, PanicBelow, Pool, PoolAnswer,
-    Quorum, Service, Span, Startup, Steer, Zone, kind, labels,
+    Check, CheckIx, CheckKind, DnsName, Fleet, HttpCheck, PanicBelow, Quorum, Span, Startup, Zone, kind, labels,
 };
 
 use super::{
@@ -24,17 +25,25 @@ pub(super) fn effective(loaded: &Loaded) -> Value {
     let fleet = &loaded.fleet;
     let mut all = settings(&loaded.settings);
     all.insert("zone".into(), by_id(&fleet.zones, |zone| zone.apex.to_string(), zone));
-    all.insert("provider".into(), by_id(&fleet.providers, |p| p.id.to_string(), |p| json!({ "title": p.title })));
+    all.insert(
+        "provider".into(),
+        by_id(
+            &fleet.providers,
+            |p| p.id.to_string(),
+            |p| json!({ "title": p.title, "outage_at": percent(p.outage_at) }),
+        ),
+    );
     all.insert(
         "region".into(),
         by_id(&fleet.regions, |r| r.id.to_string(), |r| json!({ "title": r.title, "at": r.at })),
     );
     all.insert("check".into(), by_id(&fleet.checks, |check| check.id.to_string(), check));
-    all.insert("endpoint".into(), by_id(&fleet.endpoints, |e| e.id.to_string(), |e| endpoint(fleet, e)));
-    all.insert("pool".into(), by_id(&fleet.pools, |pool| pool.id.to_string(), |p| pool(fleet, p)));
-    all.insert("service".into(), by_id(&fleet.services, |s| s.id.to_string(), |s| service(fleet, s)));
+    all.insert("endpoint".into(), by_id(&fleet.endpoints, |e| e.id.to_string(), |e| steering::endpoint(fleet, e)));
+    all.insert("pool".into(), by_id(&fleet.pools, |pool| pool.id.to_string(), |p| steering::pool(fleet, p)));
+    all.insert("service".into(), by_id(&fleet.services, |s| s.id.to_string(), |s| steering::service(fleet, s)));
     all.insert("verdict".into(), verdict(fleet));
     all.insert("safety".into(), safety(fleet));
+    all.insert("test".into(), loaded.tests.iter().map(steering::case).collect());
     Value::Object(all)
 }
 
@@ -50,8 +59,12 @@ fn seconds(seconds: u32) -> String {
     span(Duration::from_secs(seconds.into()))
 }
 
+fn percent(share: u8) -> String {
+    format!("{share}%")
+}
+
 fn settings(settings: &Settings) -> Map<String, Value> {
-    let Settings { node, dns, store, admin, telemetry } = settings;
+    let Settings { node, dns, geo, store, admin, telemetry } = settings;
     let roles = [("answer", node.roles.answer), ("probe", node.roles.probe), ("admin", node.roles.admin)];
     let roles: Vec<&str> = roles.iter().filter(|(_, has)| *has).map(|(role, _)| *role).collect();
     let threads = match dns.threads {
@@ -72,7 +85,7 @@ fn settings(settings: &Settings) -> Map<String, Value> {
         "node": { "name": node.name, "region": node.region, "provider": node.provider, "roles": roles },
         "dns": {
             "listen": dns.listen, "threads": threads, "udp_size": dns.udp_size, "nsid": dns.nsid,
-            "chaos": dns.chaos.word(),
+            "chaos": dns.chaos.word(), "ecs": dns.ecs.word(), "debug_names": dns.debug_names,
             "tcp": {
                 "connections": dns.tcp.connections, "per_client": dns.tcp.per_client,
                 "idle": span(dns.tcp.idle), "query": span(dns.tcp.query),
@@ -85,6 +98,7 @@ fn settings(settings: &Settings) -> Map<String, Value> {
                 "transitions": span(store.keep.transitions), "max_size": Size(store.keep.max_size).to_string(),
             },
         },
+        "geo": { "database": geo.database, "asn": geo.asn, "nets": geo.nets },
         "admin": {
             "listen": admin.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "origins": admin.origins, "token": tokens,
@@ -162,73 +176,6 @@ fn check_id(fleet: &Fleet, check: Option<CheckIx>) -> Option<&str> {
     check.map(|ix| fleet.check(ix).id.as_str())
 }
 
-fn endpoint(fleet: &Fleet, endpoint: &Endpoint) -> Value {
-    let addresses: Vec<String> = endpoint.addresses().map(|(_, address)| address.to_string()).collect();
-    let check_at = endpoint.check_at.map(|at| match at {
-        CheckAt::Address(address) => address.to_string(),
-        CheckAt::Socket(socket) => socket.to_string(),
-    });
-    json!({
-        "provider": endpoint.provider, "region": endpoint.region, "address": addresses, "weight": endpoint.weight.0,
-        "capacity": endpoint.capacity, "labels": endpoint.labels, "check_at": check_at,
-        "check": check_id(fleet, endpoint.check),
-    })
-}
-
-fn pool(fleet: &Fleet, pool: &Pool) -> Value {
-    let id = |at: usize| fleet.endpoint(pool.members[at].endpoint).id.to_string();
-    // Where weights count they are shown, else the order is.
-    let endpoints = match pool.answer {
-        PoolAnswer::Weighted => {
-            (0..pool.members.len()).map(|at| (id(at), json!(pool.members[at].weight.0))).collect::<Map<_, _>>().into()
-        }
-        PoolAnswer::All
-        | PoolAnswer::First
-        | PoolAnswer::RoundRobin
-        | PoolAnswer::Random
-        | PoolAnswer::LeastConnections
-        | PoolAnswer::Hash => {
-            json!((0..pool.members.len()).map(id).collect::<Vec<_>>())
-        }
-    };
-    let min_up = match pool.min_up {
-        MinUp::Auto => json!("auto"),
-        MinUp::Count(count) => json!(count),
-        MinUp::Share(share) => json!(format!("{share}%")),
-    };
-    json!({
-        "endpoints": endpoints, "answer": pool.answer.word(), "count": pool.count, "min_up": min_up,
-        "check": check_id(fleet, pool.check),
-    })
-}
-
-fn service(fleet: &Fleet, service: &Service) -> Value {
-    let id = |arm: &Arm| fleet.pool(arm.pool).id.to_string();
-    let pools = match service.steer {
-        Steer::Weighted => service.arms.iter().map(|arm| (id(arm), json!(arm.weight.0))).collect::<Map<_, _>>().into(),
-        Steer::Failover
-        | Steer::Nearest
-        | Steer::Fastest
-        | Steer::RoundRobin
-        | Steer::Random
-        | Steer::LeastConnections
-        | Steer::All => {
-            json!(service.arms.iter().map(id).collect::<Vec<_>>())
-        }
-    };
-    // A default check holds where nothing nearer does; it shows at the subjects.
-    let subjects = service.arms.iter().flat_map(|arm| &arm.subjects);
-    let mut used: Vec<_> = subjects.filter_map(|ix| check_id(fleet, fleet.subject(*ix).check)).collect();
-    used.sort_unstable();
-    used.dedup();
-    json!({
-        "names": service.names.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "pools": pools, "steer": service.steer.word(), "check": check_id(fleet, service.check),
-        "checks_used": used, "ttl": seconds(service.ttl), "when_none_healthy": service.when_none.word(),
-        "last_resort": service.last_resort.as_ref().map(id), "owner": service.owner, "runbook": service.runbook,
-    })
-}
-
 fn verdict(fleet: &Fleet) -> Value {
     let policy = &fleet.verdict;
     let quorum = match policy.quorum {
@@ -241,9 +188,15 @@ fn verdict(fleet: &Fleet) -> Value {
         Startup::LastKnown => "last-known",
         Startup::Unknown => "unknown",
     };
+    let flap = match policy.flap {
+        None => json!(false),
+        Some(flap) => json!({
+            "changes": flap.changes, "within": span(flap.within), "hold": span(flap.hold), "max": span(flap.max),
+        }),
+    };
     json!({
         "quorum": quorum, "min_vantages": policy.min_vantages, "stale_after": span(policy.stale_after),
-        "startup": startup,
+        "startup": startup, "flap": flap,
     })
 }
 
@@ -253,7 +206,7 @@ fn safety(fleet: &Fleet) -> Value {
         PanicBelow::Auto => "auto".into(),
         PanicBelow::Share(share) => format!("{share}%"),
     };
-    let lives = &safety.lives;
+    let (lives, budget, guard) = (&safety.lives, &safety.removal_budget, &safety.reload_guard);
     let rules: Vec<Value> =
         safety.rules.iter().map(|rule| json!({ "name": rule.name, "keep": rule.keep, "of": rule.of })).collect();
     json!({
@@ -263,5 +216,13 @@ fn safety(fleet: &Fleet) -> Value {
             "pin": span(lives.pin), "up": span(lives.up), "freeze": span(lives.freeze),
         },
         "override_max": span(safety.override_max), "require_reason": safety.require_reason, "rules": rules,
+        "removal_budget": {
+            "share": percent(budget.share), "per": span(budget.per), "at_least": budget.at_least,
+            "confirm": span(budget.confirm),
+        },
+        "max_drained": percent(safety.max_drained),
+        "reload_guard": {
+            "removed": percent(guard.removed), "answers": percent(guard.answers), "at_least": guard.at_least,
+        },
     })
 }

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, str::FromStr, time::Duration};
 
-use crate::model::Span;
+use crate::model::{CaseQuestion, DnsName, Span, TRICKLE_WHOLE, Whence};
 
 use super::forms::Wrong;
 
@@ -18,6 +18,68 @@ impl FromStr for Percent {
     fn from_str(text: &str) -> Result<Self, String> {
         let number = text.strip_suffix('%').and_then(|number| number.parse().ok()).filter(|number| *number <= 100);
         number.map(Self).ok_or_else(|| format!("`{text}` is not a percentage: whole percents from 0% to 100%"))
+    }
+}
+
+/// `0.5%`, in parts of [`TRICKLE_WHOLE`]. More than half would make the next pool the first one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Trickle(pub(super) u16);
+
+impl FromStr for Trickle {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = || {
+            let (whole, rest) = text.strip_suffix('%')?.split_once('.').unwrap_or((text.strip_suffix('%')?, ""));
+            let digits = |part: &str| part.bytes().all(|octet| octet.is_ascii_digit());
+            let fits = (1..=2).contains(&whole.len()) && rest.len() <= 2 && digits(whole) && digits(rest);
+            let parts: u16 = fits.then(|| format!("{whole}{rest:0<2}"))?.parse().ok()?;
+            (parts <= TRICKLE_WHOLE / 2).then_some(Self(parts))
+        };
+        parts().ok_or_else(|| format!("`{text}` is not a share from 0% to 50%, in hundredths of a percent at most"))
+    }
+}
+
+impl std::fmt::Display for Trickle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (whole, rest) = (self.0 / 100, self.0 % 100);
+        match rest % 10 {
+            _ if rest == 0 => write!(f, "{whole}%"),
+            0 => write!(f, "{whole}.{}%", rest / 10),
+            _ => write!(f, "{whole}.{rest:02}%"),
+        }
+    }
+}
+
+/// `AS64500`.
+pub(super) struct Asn(pub(super) u32);
+
+impl FromStr for Asn {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = text.strip_prefix("AS").and_then(|number| number.parse().ok()).filter(|number| *number != 0);
+        number.map(Self).ok_or_else(|| format!("`{text}` is not an AS number: 64500, or \"AS64500\""))
+    }
+}
+
+/// `www.example.com A from EU-DE`.
+pub(super) struct Question(pub(super) CaseQuestion);
+
+impl FromStr for Question {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let words: Vec<&str> = text.split_whitespace().take(5).collect();
+        let (name, kind, from) = match words[..] {
+            [name, kind] => (name, kind, None),
+            [name, kind, "from", whence] => (name, kind, Some(whence)),
+            _ => {
+                return Err(
+                    "a question is a name and a type, and `from` with who asks: www.example.com A from EU-DE".into()
+                );
+            }
+        };
+        let from = from.map(str::parse::<Whence>).transpose().map_err(|error| error.to_string())?;
+        let name: DnsName = name.parse().map_err(|error: crate::model::NameError| error.to_string())?;
+        Ok(Self(CaseQuestion { name, kind: super::master::kind(kind)?, from }))
     }
 }
 
@@ -102,14 +164,14 @@ impl FromStr for TokenHash {
 }
 
 /// A mail address as the SOA record writes it (RFC 1035 section 8).
-pub(super) struct Mailbox(pub(super) crate::model::DnsName);
+pub(super) struct Mailbox(pub(super) DnsName);
 
 impl FromStr for Mailbox {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not a mail address");
         let (local, host) = text.split_once('@').ok_or_else(wrong)?;
-        let host: crate::model::DnsName = host.parse().map_err(|_| wrong())?;
+        let host: DnsName = host.parse().map_err(|_| wrong())?;
         host.prepend(local.as_bytes()).map(Self).map_err(|_| wrong())
     }
 }

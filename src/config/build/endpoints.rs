@@ -1,36 +1,46 @@
 //! `[provider]`, `[region]` and `[endpoint]`, and the endpoints a service writes as bare addresses.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
 
 use sha2::{Digest as _, Sha256};
 
 use crate::model::{
-    Addresses, Endpoint, EndpointId, EndpointIx, ID_LENGTH_MAX, OUTAGE_AT, Provider, ProviderId, Region, RegionId,
-    Resume, Serves, Weight,
+    Addresses, Endpoint, EndpointId, EndpointIx, ID_LENGTH_MAX, LoadFeed, OUTAGE_AT, Provider, ProviderId, Region,
+    RegionId, Resume, Serves, Weight,
 };
 
-use super::{Build, addresses, endpoint_id};
+use super::{Build, addresses, endpoint_id, span, word_of};
 use crate::config::{
     document::{Entry, Node, Table, Value},
     forms::parse_check_at,
     report::{Place, Raw},
+    values::Percent,
 };
 
 /// The provider and region of endpoints that name none.
 const DEFAULT: &str = "default";
+/// A pushed load that was not renewed for this long does not count, unless told otherwise.
+pub(in crate::config) const LOAD_STALE_AFTER: Duration = Duration::from_secs(30);
 
 impl Build<'_, '_> {
     pub(super) fn groups(&mut self) {
         for entry in &self.root.section("provider").entries {
             let Ok(id) = entry.key.parse() else { continue };
-            let title = entry.node.table().and_then(|table| table.text("title")).map(Into::into);
-            self.parts.providers.push(Provider { id, title, outage_at: OUTAGE_AT });
+            let table = entry.node.table().cloned().unwrap_or_default();
+            let title = table.text("title").map(Into::into);
+            let outage_at = table.parse::<Percent>("outage_at").map_or(OUTAGE_AT, |share| share.0);
+            self.parts.providers.push(Provider { id, title, outage_at });
         }
         for entry in &self.root.section("region").entries {
             let Ok(id) = entry.key.parse() else { continue };
             let table = entry.node.table().cloned().unwrap_or_default();
             let title = table.text("title").map(Into::into);
-            self.parts.regions.push(Region { id, title, at: table.get("at").and_then(coordinates) });
+            let at = table.get("at").and_then(coordinates);
+            self.regions.by_id.insert(entry.key.clone(), at.is_some());
+            self.parts.regions.push(Region { id, title, at });
         }
     }
 
@@ -51,16 +61,65 @@ impl Build<'_, '_> {
             id: endpoint_id(&entry.key),
             provider,
             region,
-            serves: Serves::Addresses(self.addresses(table)),
+            serves: self.serves(entry, table),
             weight: table.number("weight").map_or_else(Weight::default, Weight),
             capacity: table.number("capacity"),
             labels: labels.filter_map(|label| Some((label.key.clone(), label.node.text()?.to_owned()))).collect(),
             check_at: table.text("check_at").and_then(parse_check_at),
             check,
             alias: None,
-            load: None,
-            resume: Resume::Auto,
+            load: table.get("load").and_then(|node| self.load(node)),
+            resume: table.text("resume").and_then(|word| word_of(Resume::WORDS, word)).unwrap_or_default(),
         }
+    }
+
+    /// Addresses or a target, exactly one of both.
+    fn serves(&mut self, entry: &Entry, table: &Table) -> Serves {
+        let target = table.get("target");
+        match (table.entry("address"), target) {
+            (Some(address), Some(target)) => {
+                let raw = Raw::error("E029", "an endpoint has either `address` or `target`")
+                    .at(target.place, "leave one of both out, or make two endpoints of them")
+                    .at(address.place, "beside this");
+                self.reader.report.add(raw);
+            }
+            (None, None) => {
+                let raw = Raw::error("E006", format!("endpoint `{}` has neither `address` nor `target`", entry.key))
+                    .at(entry.place, "write address = \"203.0.113.10\" or target = \"www.cdn.example.net.\"");
+                self.report().add(raw);
+            }
+            (Some(_), None) | (None, Some(_)) => {}
+        }
+        match target.and_then(|node| node.text()?.parse().ok()) {
+            Some(name) => Serves::Target(name),
+            None => Serves::Addresses(self.addresses(table)),
+        }
+    }
+
+    /// Where a load is read: polled with `url` and `field`, or pushed.
+    fn load(&mut self, node: &Node) -> Option<LoadFeed> {
+        let table = node.table()?;
+        let push = table.bool("push").unwrap_or(false);
+        let wrong = match (push, table.get("url"), table.get("field")) {
+            (true, Some(_), _) | (true, _, Some(_)) => "a pushed load has neither `url` nor `field`",
+            (false, Some(_), None) => "a load with `url` has no `field`",
+            (false, None, _) => "a load has neither `url` nor push = true",
+            (true, None, None) => {
+                let stale_after = span(table, "stale_after").unwrap_or(LOAD_STALE_AFTER);
+                return Some(LoadFeed::Push { stale_after });
+            }
+            (false, Some(_), Some(_)) => {
+                if let Some(entry) = table.entry("stale_after") {
+                    let raw = Raw::error("E029", "`stale_after` is for a pushed load");
+                    let label = "a polled one ages with the probe's interval; leave this out";
+                    self.reader.report.add(raw.at(entry.place, label));
+                }
+                return Some(LoadFeed::Poll { url: table.text("url")?.into(), field: table.text("field")?.into() });
+            }
+        };
+        let label = "write { url = \"http://{address}:9100/load\", field = \"connections\" } or { push = true }";
+        self.report().add(Raw::error("E029", wrong).at(node.place, label));
+        None
     }
 
     /// At most one address of each family: two of one family fail apart, and so are two endpoints.
@@ -133,7 +192,8 @@ impl Build<'_, '_> {
 
     fn no_region(&mut self) -> RegionId {
         let id: RegionId = DEFAULT.parse().expect("`default` is an id");
-        if self.regions.by_id.insert(DEFAULT.into(), ()).is_none() {
+        if !self.regions.by_id.contains_key(DEFAULT) {
+            self.regions.by_id.insert(DEFAULT.into(), false);
             self.parts.regions.push(Region { id: id.clone(), title: None, at: None });
         }
         id

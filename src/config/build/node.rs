@@ -1,4 +1,4 @@
-//! `[node]`, `[dns]`, `[store]`, `[admin]` and `[telemetry]`.
+//! `[node]`, `[dns]`, `[geo]`, `[store]`, `[admin]` and `[telemetry]`.
 
 use std::collections::HashMap;
 
@@ -18,6 +18,7 @@ impl Build<'_, '_> {
         Settings {
             node: self.node(),
             dns: dns(self.root.section("dns")),
+            geo: self.geo(),
             store: self.store(),
             admin: self.admin(),
             telemetry: telemetry(self.root.section("telemetry")),
@@ -48,6 +49,13 @@ impl Build<'_, '_> {
             admin: has("admin", node.items()),
         });
         NodeSettings { name: name.unwrap_or(default.name), region, provider, roles }
+    }
+
+    /// The files are read by the room that uses them; here they must be readable.
+    fn geo(&mut self) -> GeoSettings {
+        let table = self.root.section("geo");
+        let mut path = |key: &str| table.get(key).and_then(|node| self.existing(node.place, node.text()?));
+        GeoSettings { database: path("database"), asn: path("asn"), nets: path("nets") }
     }
 
     fn var(&self, name: &str) -> Option<String> {
@@ -154,12 +162,15 @@ fn dns(table: &Table) -> DnsSettings {
     let default = DnsSettings::default();
     let listen = table.get("listen").map_or(&[][..], Node::items);
     let listen: Vec<_> = listen.iter().filter_map(|item| item.text()?.parse().ok()).collect();
+    let debug_names = table.get("debug_names").map_or(&[][..], Node::items);
     let tcp = table.section("tcp");
     DnsSettings {
         listen: if listen.is_empty() { default.listen } else { listen },
         threads: table.number("threads").map_or(default.threads, Threads::Count),
         udp_size: table.number("udp_size").unwrap_or(default.udp_size),
         nsid: table.text("nsid").map(Into::into),
+        ecs: table.text("ecs").and_then(|word| word_of(Ecs::WORDS, word)).unwrap_or(default.ecs),
+        debug_names: debug_names.iter().filter_map(|item| item.text()?.parse().ok()).collect(),
         chaos: table.text("chaos").and_then(|word| word_of(Chaos::WORDS, word)).unwrap_or(default.chaos),
         tcp: TcpSettings {
             connections: tcp.number("connections").unwrap_or(default.tcp.connections),

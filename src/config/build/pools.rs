@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::model::{ANSWER_ENDPOINTS_MAX, Degraded, EndpointIx, Member, MinUp, Pool, PoolAnswer, Weight};
 
-use super::{Build, word_of};
+use super::{Build, span, word_of};
 use crate::config::{
     document::{Node, Table},
     report::{Place, Raw},
@@ -68,8 +68,11 @@ impl Build<'_, '_> {
         });
         let min_up = self.min_up(table, written);
         let check = table.get("check").and_then(|node| self.check_of(node));
+        let degraded = table.text("degraded").and_then(|word| word_of(Degraded::WORDS, word));
+        let degraded = degraded.unwrap_or(self.defaults.degraded);
         let members = self.members(members);
         self.some_weight(&members, answer, table);
+        self.no_shares(answer, table);
         Pool {
             id: id.parse().unwrap_or_else(|_| "x".parse().expect("`x` is an id")),
             members,
@@ -78,8 +81,8 @@ impl Build<'_, '_> {
             min_up,
             check,
             implicit: false,
-            degraded: Degraded::Same,
-            ramp: None,
+            degraded,
+            ramp: span(table, "ramp"),
         }
     }
 
@@ -90,6 +93,24 @@ impl Build<'_, '_> {
             let place = entry.place;
             self.report()
                 .add(Raw::error("E029", "all weights of this pool are 0").at(place, "write at least one above 0"));
+        }
+    }
+
+    /// Whoever answers all its endpoints has no shares: what sets them would do nothing there.
+    fn no_shares(&mut self, answer: PoolAnswer, table: &Table) {
+        if answer != PoolAnswer::All {
+            return;
+        }
+        if let Some(entry) = table.entry("ramp") {
+            let message = "`ramp` does nothing in a pool that answers all its endpoints";
+            let label = "leave it out, or draw by weight: answer = \"weighted\"";
+            self.reader.report.add(Raw::error("E029", message).at(entry.place, label));
+        }
+        let weights = table.entry("endpoints").filter(|entry| entry.node.table().is_some());
+        if let (Some(entry), Some(answer)) = (weights, table.entry("answer")) {
+            let message = "weights do nothing in a pool that answers all its endpoints";
+            let raw = Raw::error("E029", message).at(answer.node.place, "answer = \"weighted\" uses them");
+            self.reader.report.add(raw.at(entry.place, "write a list, or draw by weight"));
         }
     }
 

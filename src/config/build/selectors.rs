@@ -29,7 +29,7 @@ impl Build<'_, '_> {
         }
     }
 
-    fn listed(&mut self, table: &Table, key: &str) {
+    pub(super) fn listed(&mut self, table: &Table, key: &str) {
         for item in table.get(key).map_or(&[][..], Node::items) {
             if let Some(selector) = item.text().and_then(|text| text.parse().ok()) {
                 self.exists(&selector, item.place);

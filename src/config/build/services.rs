@@ -1,8 +1,6 @@
 //! `[service]`: names, arms, and the implicit pool of the short form.
 
-use crate::model::{
-    Arm, Degraded, DnsName, EndpointIx, Pool, PoolAnswer, PoolIx, Service, Steer, Tuning, Weight, WhenNone,
-};
+use crate::model::{Arm, DnsName, EndpointIx, Pool, PoolAnswer, PoolIx, Service, Steer, Weight, WhenNone};
 
 use super::{
     Build,
@@ -28,8 +26,10 @@ impl Build<'_, '_> {
         let names = self.names(&entry.key, table);
         let check = table.get("check").and_then(|node| self.check_of(node));
         let arms = self.arms(entry, table);
-        let weighted = table.get("pools").is_some_and(|node| node.table().is_some());
-        let steer = self.steer(table, weighted);
+        let steer = self.steer(table, Steer::Failover);
+        let ttl = seconds(table, "ttl").unwrap_or(self.defaults.ttl);
+        let steered = table.get("steer").map_or(entry.place, |node| node.place);
+        self.placed(&arms, steer, steered);
         let last_resort = table.get("last_resort").and_then(|node| {
             let pool = Self::refer(&self.pools, node.text()?, node.place, &mut self.reader.report)?;
             Some(arm(pool, Weight::default()))
@@ -40,14 +40,14 @@ impl Build<'_, '_> {
             names,
             arms,
             steer,
-            ttl: seconds(table, "ttl").unwrap_or(self.defaults.ttl),
+            ttl,
             when_none,
             last_resort,
             check,
             owner: table.text("owner").map(Into::into),
             runbook: table.text("runbook").map(Into::into),
-            rules: Box::default(),
-            tuning: Tuning::default(),
+            rules: self.rules(table, steer, steered),
+            tuning: self.tuning(table, ttl),
         }
     }
 
@@ -73,18 +73,7 @@ impl Build<'_, '_> {
 
     fn arms(&mut self, entry: &Entry, table: &Table) -> Box<[Arm]> {
         match (table.get("pools"), table.entry("endpoints")) {
-            (Some(pools), None) => {
-                let list = named(pools);
-                self.twice(&list, "pool");
-                if list.is_empty() {
-                    self.report().add(Raw::error("E006", "a service has at least one pool").at(pools.place, ""));
-                }
-                let arms = list.iter().filter_map(|item| {
-                    let pool = Self::refer(&self.pools, item.id, item.place, &mut self.reader.report)?;
-                    Some(arm(pool, item.weight.unwrap_or_default()))
-                });
-                arms.collect()
-            }
+            (Some(pools), None) => self.listed_arms(pools),
             (None, Some(endpoints)) => self.implicit(entry, &endpoints.node),
             (Some(pools), Some(endpoints)) => {
                 self.reader.report.add(
@@ -103,6 +92,20 @@ impl Build<'_, '_> {
                 Box::default()
             }
         }
+    }
+
+    /// The pools of a service or of one of its rules.
+    pub(super) fn listed_arms(&mut self, pools: &Node) -> Box<[Arm]> {
+        let list = named(pools);
+        self.twice(&list, "pool");
+        if list.is_empty() {
+            self.report().add(Raw::error("E006", "there is at least one pool").at(pools.place, ""));
+        }
+        let arms = list.iter().filter_map(|item| {
+            let pool = Self::refer(&self.pools, item.id, item.place, &mut self.reader.report)?;
+            Some(arm(pool, item.weight.unwrap_or_default()))
+        });
+        arms.collect()
     }
 
     /// The one pool of the short form: the service's own name, the first healthy endpoint answers; a table of weights
@@ -140,7 +143,7 @@ impl Build<'_, '_> {
             min_up: crate::model::MinUp::Auto,
             check: None,
             implicit: true,
-            degraded: Degraded::Same,
+            degraded: self.defaults.degraded,
             ramp: None,
         });
         Box::new([arm(ix, Weight::default())])
@@ -153,8 +156,10 @@ impl Build<'_, '_> {
         }
     }
 
-    fn steer(&mut self, table: &Table, weighted: bool) -> Steer {
-        let default = if weighted { Steer::Weighted } else { Steer::Failover };
+    /// How a service or a rule steers; a table of weights steers by them, a list as `listed` says.
+    pub(super) fn steer(&mut self, table: &Table, listed: Steer) -> Steer {
+        let weighted = table.get("pools").is_some_and(|node| node.table().is_some());
+        let default = if weighted { Steer::Weighted } else { listed };
         let steer = table.text("steer").and_then(|word| word_of(Steer::WORDS, word)).unwrap_or(default);
         let all_zero = weighted
             && table.section("pools").entries.iter().all(|entry| entry.node.whole() == Some(0))

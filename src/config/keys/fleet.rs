@@ -1,16 +1,11 @@
-//! The keys of what exists: zones, groups, checks, endpoints, pools and services.
+//! The keys of what exists: zones, groups, checks and endpoints.
 
-use super::{
-    super::{
-        forms::*,
-        kind::{Key, Kind, Section},
-    },
-    MANY,
+use super::super::{
+    forms::*,
+    kind::{Key, Kind, Section},
 };
 
 use Kind::{Bool, Coordinates, Either, List, Many, Map, Secret, Table, Text, Whole, Word};
-
-pub(super) const WHEN_NONE: Kind = Word(&["serve-all", "last-good", "last-resort", "nodata", "servfail"], &[]);
 
 pub(super) static ZONE_KEYS: Section = Section {
     keys: &[
@@ -44,8 +39,18 @@ static SOA: Section = Section {
     later: &[],
 };
 
-pub(super) static PROVIDER: Section =
-    Section { keys: &[Key::new("title", Text(&TEXT), "", "For people.")], later: &["outage_at"] };
+pub(super) static PROVIDER: Section = Section {
+    keys: &[
+        Key::new("title", Text(&TEXT), "", "For people."),
+        Key::new(
+            "outage_at",
+            Text(&SHARE),
+            r#""60%""#,
+            "This share of its endpoints down, at least 3 of them, is one outage of the provider.",
+        ),
+    ],
+    later: &[],
+};
 
 pub(super) static REGION: Section = Section {
     keys: &[
@@ -159,10 +164,17 @@ pub(super) static ENDPOINT: Section = Section {
     keys: &[
         Key::new("provider", Text(&ID), r#""default""#, "Who runs it."),
         Key::new("region", Text(&ID), r#""default""#, "Where it is."),
-        Key::needed(
+        Key::new(
             "address",
             Many(&Text(&ADDRESS)),
+            "",
             "What is answered: one IPv4 address, one IPv6 address, or one of each.",
+        ),
+        Key::new(
+            "target",
+            Text(&TARGET),
+            "",
+            "Instead of addresses a name: answered as CNAME, or by its addresses where a CNAME may not stand.",
         ),
         Key::new("weight", Whole(0, 65_535), "1", "Its share where a pool gives none; 0: no new traffic."),
         Key::new("capacity", Whole(1, 4_294_967_295), "", "What it can carry, in your own unit."),
@@ -174,70 +186,33 @@ pub(super) static ENDPOINT: Section = Section {
             "",
             "Its own check, an id or a URL; stands before the pool's and the service's.",
         ),
-    ],
-    later: &["target", "load", "resume"],
-};
-
-pub(super) static POOL: Section = Section {
-    keys: &[
-        Key::needed(
-            "endpoints",
-            Either(&[List(&Text(&ID), 1, 4096), Map(&ID, &Whole(0, 65_535))]),
-            "Endpoints in order of preference, or a table of weights.",
-        ),
+        Key::new("load", Table(&LOAD), "", "Where its load is read, for least-connections."),
         Key::new(
-            "answer",
-            Word(&["all", "first", "weighted", "round-robin", "random"], &["least-connections", "hash"]),
-            "",
-            "How an answer is drawn; by default all for a list and weighted for a table.",
-        ),
-        Key::new("count", Whole(1, 8), "", "How many endpoints one answer holds; 8 for all, else 1."),
-        Key::new(
-            "min_up",
-            Either(&[Whole(1, 4096), Text(&PERCENT_OR_AUTO)]),
+            "resume",
+            Word(&["auto", "manual"], &[]),
             r#""auto""#,
-            "Below it the pool is closed: a count, a share of weight, or auto (1; from 5 endpoints on 34%).",
+            "manual: once down it stays out until a person restores it.",
         ),
-        Key::new("check", Text(&CHECK), "", "Its check, an id or a URL; an endpoint's own stands before it."),
     ],
-    later: &["degraded", "checks", "ramp"],
+    later: &[],
 };
 
-pub(super) static SERVICE: Section = Section {
+static LOAD: Section = Section {
     keys: &[
-        Key::needed("names", List(&Text(&NAME), 1, MANY), "Names that are answered; the first label may be `*`."),
         Key::new(
-            "pools",
-            Either(&[List(&Text(&ID), 1, 1024), Map(&ID, &Whole(0, 65_535))]),
+            "url",
+            Text(&LOAD_URL),
             "",
-            "Pools in order of preference, or a table of weights.",
+            "Polled with the probe; `{address}` in it stands for the endpoint's address.",
         ),
         Key::new(
-            "endpoints",
-            Either(&[List(&Text(&MEMBER), 1, 4096), Map(&MEMBER, &Whole(0, 65_535))]),
+            "field",
+            Text(&TEXT),
             "",
-            "Instead of pools: addresses or endpoints, the first healthy one answers.",
+            "The field of a JSON object, with dots for inner ones, or the name of a Prometheus metric.",
         ),
-        Key::new(
-            "steer",
-            Word(
-                &["failover", "weighted", "round-robin", "random", "all"],
-                &["nearest", "fastest", "least-connections"],
-            ),
-            r#""failover""#,
-            "How one of the open pools is chosen; weighted for a table of pools.",
-        ),
-        Key::new("check", Text(&CHECK), "", "The check of endpoints that have none nearer: an id or a URL."),
-        Key::new("ttl", Text(&SECONDS), r#""30s""#, "TTL of the answers."),
-        Key::new(
-            "when_none_healthy",
-            WHEN_NONE,
-            r#""serve-all""#,
-            "What is answered when nothing is healthy; last-resort once `last_resort` is set.",
-        ),
-        Key::new("last_resort", Text(&ID), "", "The pool behind all others."),
-        Key::new("owner", Text(&TEXT), "", "Who is asked about it."),
-        Key::new("runbook", Text(&TEXT), "", "What to read when it breaks."),
+        Key::new("push", Bool, "false", "The load is pushed through the API instead."),
+        Key::new("stale_after", Text(&POSITIVE), r#""30s""#, "A pushed load that is older does not count."),
     ],
-    later: &["ttl_min", "sticky", "trickle", "failback", "ramp", "spread", "https", "rule"],
+    later: &[],
 };

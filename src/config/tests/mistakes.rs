@@ -143,19 +143,12 @@ fn later_features_are_refused_and_not_ignored() {
     check(&[
         ("dnssec = true", "3 E004 `dnssec` is not in this version"),
         ("[check.a]\ncommand = [\"x\"]", "4 E004 `command` is not in this version"),
-        ("[endpoint.a]\ntarget = \"x.\"", "4 E004 `target` is not in this version"),
-        ("[geo]", "3 E004 `geo` is not in this version"),
-        ("[[test]]\nname = \"x\"", "3 E004 `test` is not in this version"),
+        ("[acme]", "3 E004 `acme` is not in this version"),
+        ("[[discovery]]\nname = \"x\"", "3 E004 `discovery` is not in this version"),
         ("[dns]\ntls = {}", "4 E004 `tls` is not in this version"),
         ("[verdict]\nanchors = []", "4 E004 `anchors` is not in this version"),
-        ("[safety]\nremoval_budget = {}", "4 E004 `removal_budget` is not in this version"),
         ("[store]\netcd = {}", "4 E004 `etcd` is not in this version"),
         ("[telemetry]\notlp = {}", "4 E004 `otlp` is not in this version"),
-        ("[endpoint.a]\naddress = \"192.0.2.1\"\nresume = \"manual\"", "5 E004 `resume` is not in this version"),
-        (
-            "[service.s]\nnames = [\"s.gslb.example.com\"]\nendpoints = [\"192.0.2.1\"]\ncheck = \"http://x/\"\nsteer = \"nearest\"",
-            "7 E004 `nearest` is not in this version",
-        ),
         (
             "[[admin.token]]\nname = \"x\"\nrole = \"push\"\nhash = \"sha256:0000000000000000000000000000000000000000000000000000000000000000\"",
             "5 E004 `push` is not in this version",
