@@ -191,8 +191,50 @@ fn without_blame(outcome: Outcome, total: Duration, timeout: Duration) -> Outcom
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
-    use crate::model::Complaint;
+    use crate::{
+        model::{CheckIx, Complaint, Parts, Serves},
+        probe::testing,
+    };
+
+    /// A target under a check that connects to this port.
+    fn target(port: u16, check_at: Option<CheckAt>) -> Job {
+        let endpoint = Endpoint {
+            serves: Serves::Target("www.cdn.example.net".parse().unwrap()),
+            check_at,
+            check: Some(CheckIx::new(0)),
+            ..testing::endpoint("cdn", ([192, 0, 2, 1], 9).into())
+        };
+        let check = Check { timeout: Duration::from_millis(500), ..testing::tcp_check("web", port) };
+        let parts = Parts { checks: vec![check], endpoints: vec![endpoint], ..Parts::default() };
+        let mut jobs = jobs(&Fleet::assemble(parts).unwrap(), &Settings::new("node-a".parse().unwrap()));
+        assert_eq!(jobs.len(), 1, "a target is probed once, in the slot of IPv4");
+        jobs.remove(0)
+    }
+
+    #[tokio::test]
+    async fn a_target_is_probed_where_it_is_and_nowhere_is_a_failure_and_silence_is_not() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let (directory, name) = (Directory::default(), "www.cdn.example.net".parse().unwrap());
+        let job = target(at.port(), None);
+        let ask = async |directory: &Directory| job.run(Clock::start(), directory).await;
+        assert_eq!(ask(&directory).await.outcome, Outcome::Abstain(OwnFault::Resolver), "never found yet");
+        let found = async {
+            tokio::task::yield_now().await;
+            directory.put(&name, Some(Whereabouts::At(at.ip())));
+        };
+        let (seen, ()) = tokio::join!(ask(&directory), found);
+        assert_eq!((seen.outcome, seen.address), (Outcome::Pass, at), "the first probe waits for it");
+        directory.put(&name, Some(Whereabouts::Nowhere));
+        assert_eq!(ask(&directory).await.outcome, Outcome::Fail(Failure::Name));
+        directory.put(&name, Some(Whereabouts::Unheard));
+        assert_eq!(ask(&directory).await.outcome, Outcome::Abstain(OwnFault::Resolver));
+        let elsewhere = target(1, Some(CheckAt::Socket(at)));
+        assert_eq!(elsewhere.run(Clock::start(), &directory).await.outcome, Outcome::Pass, "check_at wins");
+    }
 
     #[test]
     fn what_ends_far_behind_its_deadline_is_no_vote_unless_it_passed() {

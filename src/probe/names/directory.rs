@@ -51,7 +51,7 @@ impl Directory {
         }
     }
 
-    pub(super) fn put(&self, name: &DnsName, place: Option<Place>) {
+    pub(in crate::probe) fn put(&self, name: &DnsName, place: Option<Place>) {
         {
             let mut places = self.0.places.write().unwrap_or_else(PoisonError::into_inner);
             match place {
