@@ -120,7 +120,7 @@ impl Node {
             .node
             .roles
             .answer
-            .then(|| Doors::bind(map::dns(&settings.dns), handle.live.clone(), Arc::clone(&metrics.dns)));
+            .then(|| Doors::bind(map::dns(&settings.dns), handle.live.clone(), clock, Arc::clone(&metrics.dns)));
         let doors = doors.transpose()?;
         let dns = doors.as_ref().map(Doors::local_addrs).unwrap_or_default();
 
