@@ -3,6 +3,7 @@
 pub mod brakes;
 pub mod orders;
 pub mod quorum;
+pub mod returning;
 pub mod safety;
 #[cfg(test)]
 pub(crate) mod sample;

@@ -8,6 +8,7 @@
 mod answers;
 pub mod decide;
 pub mod explain;
+mod facts;
 mod live;
 mod locate;
 #[cfg(test)]
@@ -27,7 +28,7 @@ mod touched;
 mod wheel;
 
 pub use self::{
-    answers::{AnswerChange, AnswerSet, PoolShare, answers, changes},
+    answers::{AnswerChange, AnswerSet, PoolShare, RuleAt, answers, changes},
     explain::Trace,
     live::{Live, Reader},
     locate::{Client, DATABASE_SIZE_MAX, Locator, LocatorError, NETS_MAX, Nets, NetsError},

@@ -6,7 +6,7 @@ pub use self::trace::{Answered, Drawn, MemberTrace, NameTrace, NextTrace, PickTr
 
 use super::{
     AnswerTable, Client, Draw, Lookup, Picks, Seat, Seated, Steering,
-    decide::{Choice, Decision, MemberView, PoolView, decide},
+    decide::{Branch, Choice, Decision, MemberView, PoolView, decide, orders},
     steering,
 };
 use crate::{
@@ -37,7 +37,8 @@ impl AnswerTable {
             kind::AAAA => Some(Family::V6),
             _ => None,
         };
-        let steering = steering.map(|steering| Explaining::new(self.snapshot(), steering).trace(family, client, draw));
+        let steering =
+            steering.map(|steering| Explaining::new(self.snapshot(), steering, client).trace(family, client, draw));
         let (node, generation) = (self.snapshot().node.clone(), self.generation);
         Trace { name: name.clone(), kind: asked, node, generation, at, steering }
     }
@@ -47,42 +48,44 @@ struct Explaining<'t> {
     snapshot: &'t Snapshot,
     steering: &'t Steering,
     decision: Decision,
+    rule: Option<usize>,
 }
 
 impl<'t> Explaining<'t> {
-    fn new(snapshot: &'t Snapshot, steering: &'t Steering) -> Self {
+    fn new(snapshot: &'t Snapshot, steering: &'t Steering, client: &mut Client<'_>) -> Self {
         let orders = Orders::new(&snapshot.fleet, &snapshot.overrides);
         // While nothing is healthy the set remembered is still the one that was decided with; else it is not read.
         let good = steering.good_by_id(&snapshot.fleet);
         let decision = decide(snapshot, &orders, steering.service_ix(), good.as_deref());
-        Self { snapshot, steering, decision }
+        Self { snapshot, steering, decision, rule: steering.rule(client) }
+    }
+
+    fn branch(&self) -> &Branch {
+        self.decision.branch(self.rule)
     }
 
     fn trace(&self, family: Option<Family>, client: &mut Client<'_>, draw: Draw) -> SteeringTrace {
         let fleet = &self.snapshot.fleet;
         let about = fleet.service(self.decision.service);
-        let pin = self.decision.pin.as_ref();
+        let branch = self.branch();
+        let pin = branch.pin.as_ref();
         SteeringTrace {
             service: about.id.clone(),
-            steer: about.steer,
+            steer: branch.steer,
             ttl: about.ttl,
             pin: pin.map(|pin| (fleet.pool(pin.pool).id.clone(), pin.order.clone(), pin.void)),
             overrides: self.overrides(),
-            pools: self.decision.pools.iter().map(|pool| self.pool(pool, family)).collect(),
-            kept: self.decision.kept.iter().map(|ix| fleet.endpoint(*ix).id.clone()).collect(),
+            pools: branch.pools.iter().map(|pool| self.pool(pool, family)).collect(),
+            kept: branch.kept.iter().map(|ix| fleet.endpoint(*ix).id.clone()).collect(),
             pick: family.map(|family| self.pick(family, client, draw)),
         }
     }
 
     /// Every order that governs something here, each once, oldest first.
     fn overrides(&self) -> Vec<OverrideId> {
-        let pin = self.decision.pin.iter().map(|pin| &pin.order);
-        let members = self.decision.pools.iter().flat_map(|pool| &pool.members);
-        let members = members.flat_map(|member| {
-            let frozen = Family::ALL.map(|family| self.snapshot.verdict(member.subject, family)?.frozen.as_ref());
-            let orders = [member.order.as_ref().map(|(_, order)| order), member.weighted_by.as_ref()];
-            orders.into_iter().chain(frozen).flatten()
-        });
+        let pin = self.branch().pin.iter().map(|pin| &pin.order);
+        let members = self.branch().pools.iter().flat_map(|pool| &pool.members);
+        let members = members.flat_map(|member| orders(self.snapshot, member));
         let mut found: Vec<OverrideId> = pin.chain(members).cloned().collect();
         found.sort();
         found.dedup();
@@ -109,7 +112,7 @@ impl<'t> Explaining<'t> {
         let families = Family::ALL.into_iter().filter(shown);
         let seen = families.filter_map(|family| Some((member.health[family.index()]?, family)));
         let worst = seen.max_by_key(|(health, _)| *health);
-        let verdict = worst.and_then(|(_, family)| self.snapshot.verdict(member.subject, family));
+        let verdict = worst.and_then(|(_, family)| self.snapshot.verdict_for(member.subject, family));
         MemberTrace {
             endpoint: endpoint.id.clone(),
             address: worst.and_then(|(_, family)| endpoint.address(family)),
@@ -125,7 +128,7 @@ impl<'t> Explaining<'t> {
 
     fn pick(&self, family: Family, client: &mut Client<'_>, draw: Draw) -> PickTrace {
         let fleet = &self.snapshot.fleet;
-        let about = fleet.service(self.decision.service);
+        let side = self.branch().side(family);
         let mut picks = Picks::new();
         let outcome = self.steering.pick(family, client, draw, &mut picks);
         let picked: Vec<_> = picks
@@ -136,9 +139,9 @@ impl<'t> Explaining<'t> {
             .collect();
         PickTrace {
             family,
-            basis: self.decision.side(family).basis,
-            answer: picks.seats().next().map(|seat| steering::answer(fleet, about, seat.pool)),
-            drawn: self.steering.drawn(family, draw),
+            basis: side.basis,
+            answer: picks.seats().next().map(|seat| steering::answer(fleet, side, seat.pool)),
+            drawn: self.steering.drawn(family, client, draw),
             outcome,
             next: self.next(family, &picks),
             picked,
@@ -150,7 +153,7 @@ impl<'t> Explaining<'t> {
     fn next(&self, family: Family, picks: &Picks) -> Vec<NextTrace> {
         let fleet = &self.snapshot.fleet;
         let drawn = |choice: &&Choice| picks.seats().any(|seat| seat.pool == choice.pool);
-        let (now, later): (Vec<&Choice>, Vec<&Choice>) = self.decision.side(family).choices().iter().partition(drawn);
+        let (now, later): (Vec<&Choice>, Vec<&Choice>) = self.branch().side(family).choices().iter().partition(drawn);
         let rest = now.into_iter().chain(later).filter_map(|choice| {
             let left = choice.members.iter().filter(|one| !picks.seats().any(|seat| seat.endpoint == one.endpoint));
             let endpoints: Vec<_> = left.map(|one| fleet.endpoint(one.endpoint).id.clone()).collect();
@@ -158,7 +161,7 @@ impl<'t> Explaining<'t> {
             (!endpoints.is_empty()).then_some(NextTrace { pool, endpoints, last_resort: false })
         });
         let resort = self
-            .decision
+            .branch()
             .pools
             .iter()
             .filter(|pool| pool.last_resort && !picks.seats().any(|seat| seat.pool == pool.pool));

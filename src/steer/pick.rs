@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{
     explain::Drawn,
     locate::Client,
-    steering::{Many, Row, Side, Steering},
+    steering::{Busy, Many, Row, Side, Steering},
     wheel::{scaled, word},
 };
 use crate::model::{ANSWER_ENDPOINTS_MAX, EndpointIx, Family, Mono, PoolAnswer, PoolIx, Steer};
@@ -48,6 +48,19 @@ pub struct Seat {
     pub endpoint: EndpointIx,
     /// Of which pool.
     pub pool: PoolIx,
+    /// What rendezvous hashing knows its endpoint by.
+    pub(super) key: u64,
+    /// Equal for endpoints of one provider.
+    pub(super) provider: u32,
+    /// Its part of the wheel, made of weight and share; 1 for all where the answer mode reads no weights and all have
+    /// their whole share.
+    pub(super) weight: u64,
+    /// In percent: below 100 while it comes back, or leaves in steps.
+    pub(super) share: u8,
+    /// How busy it is, comparable with its neighbours; only where the answer mode reads it.
+    pub(super) busy: Option<Busy>,
+    /// The earliest time at which it may become down.
+    pub(super) flips_at: Option<Mono>,
 }
 
 /// What a seat is answered as.
@@ -134,8 +147,8 @@ impl Steering {
     pub fn pick(&self, family: Family, client: &mut Client<'_>, draw: Draw, out: &mut Picks) -> Outcome {
         out.clear();
         out.ttl = self.ttl();
-        let _ = client.scope();
-        let outcome = match self.side(family) {
+        let rule = self.rule(client);
+        let outcome = match self.side(rule, family) {
             Side::NoData => Outcome::NoData,
             Side::ServFail => Outcome::ServFail,
             Side::One(row) => {
@@ -157,8 +170,9 @@ impl Steering {
     }
 
     /// Where the first draw inside the pool falls; `None` where chance does not decide there.
-    pub(super) fn drawn(&self, family: Family, draw: Draw) -> Option<Drawn> {
-        let row = match self.side(family) {
+    pub(super) fn drawn(&self, family: Family, client: &mut Client<'_>, draw: Draw) -> Option<Drawn> {
+        let rule = self.rule(client);
+        let row = match self.side(rule, family) {
             Side::NoData | Side::ServFail => return None,
             Side::One(row) => row,
             Side::Many(many) => self.row(many, draw).0,
@@ -179,13 +193,13 @@ impl Steering {
         let chance = word(draw.word, POOL_WORD);
         let count = many.rows.len();
         let pools = u32::try_from(count).expect("a service has few pools");
-        let (at, turn) = match (self.steer(), &many.wheel) {
+        let (at, turn) = match (many.steer, &many.wheel) {
             (Steer::Failover | Steer::Nearest | Steer::Fastest | Steer::All, _) => (0, draw.turn),
             (Steer::RoundRobin, _) => ((draw.turn % pools) as usize, draw.turn / pools),
             (Steer::Weighted, Some(wheel)) => (wheel.at(scaled(chance, wheel.sum())), draw.turn),
             (Steer::Weighted, None) | (Steer::Random | Steer::LeastConnections, _) => (below(chance, count), draw.turn),
         };
-        (&many.rows[at], turn)
+        (&many.rows[at].row, turn)
     }
 }
 
