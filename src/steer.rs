@@ -15,6 +15,7 @@ mod locate;
 #[path = "../tests/it/mmdb.rs"]
 pub(crate) mod mmdb;
 mod names;
+pub mod outlook;
 mod pick;
 #[cfg(test)]
 mod properties;
