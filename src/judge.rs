@@ -4,6 +4,7 @@ pub mod availability;
 pub mod brakes;
 pub mod orders;
 pub mod quorum;
+pub mod returning;
 pub mod safety;
 #[cfg(test)]
 pub(crate) mod sample;

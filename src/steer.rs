@@ -8,12 +8,14 @@
 mod answers;
 pub mod decide;
 pub mod explain;
+mod facts;
 mod live;
 mod locate;
 #[cfg(test)]
 #[path = "../tests/it/mmdb.rs"]
 pub(crate) mod mmdb;
 mod names;
+pub mod outlook;
 mod pick;
 #[cfg(test)]
 mod properties;
@@ -26,7 +28,7 @@ mod touched;
 mod wheel;
 
 pub use self::{
-    answers::{AnswerChange, AnswerSet, PoolShare, answers, changes},
+    answers::{AnswerChange, AnswerSet, PoolShare, RuleAt, answers, changes},
     explain::Trace,
     live::{Live, Reader},
     locate::{Client, DATABASE_SIZE_MAX, Locator, LocatorError, NETS_MAX, Nets, NetsError},

@@ -160,4 +160,12 @@ const CODES: &[(&str, &str)] = &[
         "A spread over more providers than a pool has, or than its answers have endpoints: such an answer spans what there is.",
     ),
     ("W218", "Choosing by load where no endpoint has a `load`: the weights alone decide."),
+    (
+        "W219",
+        "A file that locates clients is missing beside an accepted configuration. The node starts, and answers as if it knew nothing of where clients are.",
+    ),
+    (
+        "W220",
+        "A target is answered as CNAME, and a CNAME stands alone at its name (RFC 1034 section 3.6.2). A pool that answers several endpoints at once leaves the others out, or the target.",
+    ),
 ];

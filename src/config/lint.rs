@@ -84,6 +84,16 @@ fn pools(build: &Build<'_, '_>, fleet: &Fleet, found: &mut Vec<Raw>) {
             let message = format!("pool `{}` chooses by load, and none of its endpoints has a `load`", pool.id);
             found.push(Raw::warning("W218", message).at(*place, "they are drawn by weight"));
         }
+        let mut targets = pool.members.iter().map(|member| fleet.endpoint(member.endpoint));
+        if let (true, Some(endpoint)) =
+            (pool.members.len().min(pool.count.into()) > 1, targets.find(|e| e.target().is_some()))
+        {
+            let message =
+                format!("pool `{}` answers several endpoints at once, and `{}` stands alone", pool.id, endpoint.id);
+            let raw =
+                Raw::warning("W220", message).at(*place, "a target is answered as CNAME, beside which nothing stands");
+            found.push(raw.hint("write count = 1"));
+        }
         if differ && pool.answer == PoolAnswer::All {
             let message = format!("pool `{}` answers all its endpoints, so their weights do nothing", pool.id);
             found.push(Raw::warning("W206", message).at(*place, "answer = \"weighted\" uses them"));

@@ -59,16 +59,31 @@ impl Trust {
         };
         let name = tls.and_then(|tls| tls.sni.as_deref()).unwrap_or(host);
         let name = ServerName::try_from(name.to_owned()).map_err(|_| format!("`{name}` cannot be asked for in TLS"))?;
-        let unset: Arc<dyn ServerCertVerifier> = Arc::new(Judge { provider: Arc::clone(&self.provider), inner: None });
+        let judge = Arc::new(Judge { provider: Arc::clone(&self.provider), inner: verifier });
+        Ok(Profile { base: self.base(&judge)?, judge, name })
+    }
+
+    /// How to speak TLS to whatever a URL names, verified by the machine's anchors; a client that never does is given
+    /// something that verifies nothing, because it asks for something.
+    pub(super) fn client(&self, verified: bool) -> Result<ClientConfig, String> {
+        let inner = match self.verifiers.get(&None) {
+            Some(verifier) => Some(verifier.clone()?),
+            None if verified => return Err("the trust anchors were not read".into()),
+            None => None,
+        };
+        self.base(&Arc::new(Judge { provider: Arc::clone(&self.provider), inner }))
+    }
+
+    fn base(&self, judge: &Arc<Judge>) -> Result<ClientConfig, String> {
+        let verifier: Arc<dyn ServerCertVerifier> = Arc::<Judge>::clone(judge);
         let mut base = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
             .dangerous()
-            .with_custom_certificate_verifier(unset)
+            .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
         base.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let judge = Judge { provider: Arc::clone(&self.provider), inner: verifier };
-        Ok(Profile { base, judge: Arc::new(judge), name })
+        Ok(base)
     }
 }
 

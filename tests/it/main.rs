@@ -5,6 +5,8 @@
 mod dns_answers;
 mod dns_doors;
 mod dns_handler;
+mod dns_places;
+mod dns_steered;
 mod dns_world;
 mod durable;
 mod failover;
@@ -19,3 +21,4 @@ mod store_contract;
 mod store_files;
 mod support;
 mod tidy;
+mod unbound;

@@ -26,6 +26,11 @@ fn branches(service: &Service) -> impl Iterator<Item = (&[Arm], Steer)> {
     rules.chain([(&*service.arms, service.steer)])
 }
 
+/// Whether the pools of a branch stand one behind the other.
+fn in_order(steer: Steer) -> bool {
+    steer == Steer::Failover || by_distance(steer)
+}
+
 /// Steering by distance where clients are not located, or some of the endpoints are nowhere.
 fn distance(build: &Build<'_, '_>, fleet: &Fleet, ix: ServiceIx, found: &mut Vec<Raw>) {
     let service = fleet.service(ix);
@@ -48,25 +53,15 @@ fn distance(build: &Build<'_, '_>, fleet: &Fleet, ix: ServiceIx, found: &mut Vec
     }
 }
 
-/// A trickle needs a next pool.
+/// A trickle needs a next pool, in a branch whose order says which that is.
 fn trickle(build: &Build<'_, '_>, service: &Service, ix: ServiceIx, found: &mut Vec<Raw>) {
-    let all = |steer| match steer {
-        Steer::All => true,
-        Steer::Failover
-        | Steer::Nearest
-        | Steer::Fastest
-        | Steer::Weighted
-        | Steer::RoundRobin
-        | Steer::Random
-        | Steer::LeastConnections => false,
-    };
     if build.writes(ix, "trickle")
         && service.tuning.trickle > 0
-        && branches(service).all(|(arms, steer)| arms.len() < 2 || all(steer))
+        && !branches(service).any(|(arms, steer)| arms.len() > 1 && in_order(steer))
     {
         let message = format!("the trickle of service `{}` has no next pool to go to", service.id);
         let raw = Raw::warning("W216", message).at(build.service_key(ix, "trickle"), "it does nothing");
-        found.push(raw.hint("name a second pool behind the first"));
+        found.push(raw.hint("name a second pool, and steer by order or distance"));
     }
 }
 
@@ -101,15 +96,15 @@ fn spread(build: &Build<'_, '_>, fleet: &Fleet, ix: ServiceIx, found: &mut Vec<R
 fn shares(build: &Build<'_, '_>, fleet: &Fleet, ix: ServiceIx, found: &mut Vec<Raw>) {
     let service = fleet.service(ix);
     let pools = || branches(service).flat_map(|(arms, _)| arms).map(|arm| fleet.pool(arm.pool));
-    let drawn = |steer| matches!(steer, Steer::Weighted | Steer::LeastConnections);
     if build.writes(ix, "ramp")
         && !service.tuning.ramp.is_zero()
         && pools().all(|pool| pool.answer == PoolAnswer::All)
-        && !branches(service).any(|(_, steer)| drawn(steer))
+        && branches(service).all(|(arms, _)| arms.len() < 2)
     {
         let message = format!("the ramp of service `{}` has no share that could grow", service.id);
-        let raw = Raw::warning("W216", message).at(build.service_key(ix, "ramp"), "all its pools answer all endpoints");
-        found.push(raw.hint("draw by weight: answer = \"weighted\""));
+        let raw =
+            Raw::warning("W216", message).at(build.service_key(ix, "ramp"), "its one pool answers all its endpoints");
+        found.push(raw.hint("draw by weight, or name a second pool"));
     }
     let mut read = pools().flat_map(|pool| &pool.members).map(|member| &fleet.endpoint(member.endpoint).load);
     if branches(service).any(|(_, steer)| steer == Steer::LeastConnections) && read.all(Option::is_none) {
