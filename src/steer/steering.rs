@@ -13,8 +13,8 @@ use std::{
 pub(super) use self::make::{Making, answer};
 use super::{locate::Client, pick::Seat, wheel::Wheel};
 use crate::model::{
-    EndpointId, EndpointIx, Family, Fleet, Mono, Point, PoolAnswer, PoolId, PoolIx, ServiceId, ServiceIx, Steer,
-    Sticky, When,
+    EndpointId, EndpointIx, Family, Fleet, Mono, Point, PoolAnswer, PoolId, PoolIx, RegionId, ServiceId, ServiceIx,
+    Steer, Sticky, When,
 };
 
 /// One service's answers. Shared by the tables in which nothing about it differs.
@@ -81,6 +81,7 @@ pub(super) struct Many {
 /// A region from which paths have been measured.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Vantage {
+    pub(super) region: RegionId,
     pub(super) point: Point,
 }
 
