@@ -2,6 +2,7 @@
 
 pub mod availability;
 pub mod brakes;
+pub mod flap;
 pub mod orders;
 pub mod quorum;
 pub mod returning;
