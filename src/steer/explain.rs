@@ -41,8 +41,8 @@ impl AnswerTable {
             kind::AAAA => Some(Family::V6),
             _ => None,
         };
-        let steering =
-            steering.map(|steering| Explaining::new(self.snapshot(), steering, client, draw.now).trace(family, client, draw));
+        let steering = steering
+            .map(|steering| Explaining::new(self.snapshot(), steering, client, draw.now).trace(family, client, draw));
         let (node, generation) = (self.snapshot().node.clone(), self.generation);
         Trace { name: name.clone(), kind: asked, node, generation, at, steering }
     }

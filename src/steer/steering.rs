@@ -13,8 +13,8 @@ use std::{
 pub(super) use self::make::{Making, answer};
 use super::{locate::Client, pick::Seat, wheel::Wheel};
 use crate::model::{
-    EndpointId, EndpointIx, Family, Fleet, Mono, Point, PoolAnswer, PoolId, PoolIx, RegionId, ServiceId, ServiceIx, Steer,
-    Sticky, When,
+    EndpointId, EndpointIx, Family, Fleet, Mono, Point, PoolAnswer, PoolId, PoolIx, RegionId, ServiceId, ServiceIx,
+    Steer, Sticky, When,
 };
 
 /// One service's answers. Shared by the tables in which nothing about it differs.

@@ -112,7 +112,8 @@ impl Explaining<'_> {
             last_resort: false,
         });
         let fenced = self.rule.is_some() && behind.is_none() && !self.branch().side(family).stands_in;
-        let resort = |pool: &&PoolView| pool.last_resort && !fenced && !picks.seats().any(|seat| seat.pool == pool.pool);
+        let resort =
+            |pool: &&PoolView| pool.last_resort && !fenced && !picks.seats().any(|seat| seat.pool == pool.pool);
         let resort = self.decision.base.pools.iter().filter(resort).map(|pool| NextTrace {
             pool: fleet.pool(pool.pool).id.clone(),
             endpoints: pool.members.iter().map(|member| fleet.endpoint(member.endpoint).id.clone()).collect(),
@@ -141,7 +142,11 @@ impl Many {
 }
 
 /// In whole kilometres, to the nearest of these points.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "no way on the globe is longer than 20,100")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "no way on the globe is longer than 20,100"
+)]
 fn distance(points: &[Point], from: Point) -> Option<u32> {
     points.iter().map(|point| point.distance_km(from)).min_by(f64::total_cmp).map(|km| km.round() as u32)
 }

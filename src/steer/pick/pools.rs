@@ -89,7 +89,7 @@ impl Many {
     }
 
     /// The region that stands for clients at a point: the nearest from which paths are known.
-    fn vantage(&self, point: Point) -> Option<usize> {
+    pub(in crate::steer) fn vantage(&self, point: Point) -> Option<usize> {
         let nearness = |at: &usize| self.vantages[*at].point.nearness(point);
         // Of equal ones the first, as everywhere.
         (0..self.vantages.len()).rev().max_by(|a, b| nearness(a).total_cmp(&nearness(b)))
@@ -168,7 +168,7 @@ impl PoolRow {
     }
 
     /// How near its nearest member is; less than any distance where none is on the globe.
-    fn nearness(&self, point: Point) -> f64 {
+    pub(in crate::steer) fn nearness(&self, point: Point) -> f64 {
         self.points.iter().map(|one| one.nearness(point)).fold(-2.0, f64::max)
     }
 }

@@ -7,8 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 use super::{Busy, Many, PoolRow, Row, Ruled, Side, Steering, Tuned, Vantage};
 use crate::{
     model::{
-        Endpoint, EndpointId, EndpointIx, Family, Fleet, Point, PoolAnswer, PoolId, PoolIx, Snapshot, Steer,
-        WhenNone,
+        Endpoint, EndpointId, EndpointIx, Family, Fleet, Point, PoolAnswer, PoolId, PoolIx, Snapshot, Steer, WhenNone,
     },
     steer::{
         decide::{Answers, Candidate, Choice, Decision, Side as Decided},
@@ -34,7 +33,8 @@ pub(in crate::steer) struct Making<'s> {
 impl<'s> Making<'s> {
     pub(in crate::steer) fn new(snapshot: &'s Snapshot, facts: &'s Facts) -> Self {
         let known = snapshot.feeds.paths.keys();
-        let placed = known.filter_map(|id| Some(Vantage { region: id.clone(), point: snapshot.fleet.region(id)?.point()? }));
+        let placed =
+            known.filter_map(|id| Some(Vantage { region: id.clone(), point: snapshot.fleet.region(id)?.point()? }));
         Self { snapshot, facts, rows: HashSet::new(), vantages: placed.collect() }
     }
 
