@@ -1,6 +1,7 @@
 //! From results to verdicts: standing, quorum, orders, brakes. Pure: values in, values out.
 
 pub mod brakes;
+pub mod flap;
 pub mod orders;
 pub mod quorum;
 pub mod returning;
