@@ -26,6 +26,11 @@ fn branches(service: &Service) -> impl Iterator<Item = (&[Arm], Steer)> {
     rules.chain([(&*service.arms, service.steer)])
 }
 
+/// Whether the pools of a branch stand one behind the other.
+fn in_order(steer: Steer) -> bool {
+    steer == Steer::Failover || by_distance(steer)
+}
+
 /// Steering by distance where clients are not located, or some of the endpoints are nowhere.
 fn distance(build: &Build<'_, '_>, fleet: &Fleet, ix: ServiceIx, found: &mut Vec<Raw>) {
     let service = fleet.service(ix);
@@ -48,15 +53,15 @@ fn distance(build: &Build<'_, '_>, fleet: &Fleet, ix: ServiceIx, found: &mut Vec
     }
 }
 
-/// A trickle needs a next pool.
+/// A trickle needs a next pool, in a branch whose order says which that is.
 fn trickle(build: &Build<'_, '_>, service: &Service, ix: ServiceIx, found: &mut Vec<Raw>) {
     if build.writes(ix, "trickle")
         && service.tuning.trickle > 0
-        && branches(service).all(|(arms, steer)| arms.len() < 2 || steer == Steer::All)
+        && !branches(service).any(|(arms, steer)| arms.len() > 1 && in_order(steer))
     {
         let message = format!("the trickle of service `{}` has no next pool to go to", service.id);
         let raw = Raw::warning("W216", message).at(build.service_key(ix, "trickle"), "it does nothing");
-        found.push(raw.hint("name a second pool behind the first"));
+        found.push(raw.hint("name a second pool, and steer by order or distance"));
     }
 }
 

@@ -93,6 +93,11 @@ fn changed(text: &str, changes: &[Change]) -> String {
     chars.into_iter().collect()
 }
 
+#[test]
+fn what_is_changed_was_sound_before() {
+    FILES.iter().for_each(|file| drop(loaded(file)));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 

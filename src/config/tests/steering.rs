@@ -213,6 +213,10 @@ fn what_does_nothing_is_warned_of_where_it_stands() {
             "2 W214 service `s` steers by `nearest`, and nothing tells where clients are",
         ),
         ("pools = [\"p\"]\ntrickle = \"1%\"", "2 W216 the trickle of service `s` has no next pool to go to"),
+        (
+            "pools = [\"p\", \"q\"]\nsteer = \"random\"\ntrickle = \"1%\"",
+            "3 W216 the trickle of service `s` has no next pool to go to",
+        ),
         ("pools = [\"p\"]\nramp = \"1m\"", "2 W216 the ramp of service `s` has no share that could grow"),
         (
             "pools = [\"p\", \"q\"]\nspread = { providers = 3 }",
