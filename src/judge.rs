@@ -3,11 +3,13 @@
 pub mod brakes;
 pub mod budget;
 pub mod capacity;
+pub mod flap;
 pub mod freeze;
 pub mod incident;
 pub mod orders;
 pub mod outage;
 pub mod quorum;
+pub mod returning;
 pub mod safety;
 #[cfg(test)]
 pub(crate) mod sample;

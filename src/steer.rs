@@ -8,12 +8,17 @@
 mod answers;
 pub mod decide;
 pub mod explain;
+mod facts;
 mod live;
 mod locate;
+#[cfg(test)]
+#[path = "../tests/it/mmdb.rs"]
+pub(crate) mod mmdb;
 mod names;
 mod pick;
 #[cfg(test)]
 mod properties;
+mod rendezvous;
 #[cfg(test)]
 pub(crate) mod sample;
 mod steering;
@@ -22,10 +27,10 @@ mod touched;
 mod wheel;
 
 pub use self::{
-    answers::{AnswerChange, AnswerSet, PoolShare, answers, changes},
+    answers::{AnswerChange, AnswerSet, PoolShare, RuleAt, answers, changes},
     explain::Trace,
     live::{Live, Reader},
-    locate::{Client, Locator},
+    locate::{Client, DATABASE_SIZE_MAX, Locator, LocatorError, NETS_MAX, Nets, NetsError},
     names::{Lookup, Rrset, ZoneTable},
     pick::{Draw, Outcome, Picks, Seat, Seated},
     steering::Steering,

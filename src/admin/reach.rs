@@ -131,7 +131,7 @@ pub(super) fn kept(picture: &Picture<'_>, order: &Override) -> Vec<EndpointId> {
     for service in services {
         let decision = picture.decision(service);
         let ours = |endpoint: &&EndpointIx| taken.iter().any(|(of, _, drained)| *of == service && drained == *endpoint);
-        kept.extend(decision.kept.iter().filter(ours).map(|endpoint| fleet.endpoint(*endpoint).id.clone()));
+        kept.extend(decision.kept().iter().filter(ours).map(|endpoint| fleet.endpoint(*endpoint).id.clone()));
     }
     kept.into_iter().collect()
 }

@@ -1,5 +1,7 @@
 //! Where something is: points on the globe, and the codes rules are written in.
 
+mod middles;
+
 use std::{fmt, str::FromStr};
 
 /// Mean radius of the earth in kilometres (IUGG).
@@ -83,6 +85,14 @@ impl GeoCode {
             && (self.country.is_none() || self.country == other.country)
             && (self.part.is_none() || self.part == other.part)
     }
+
+    /// The part of a country from the end of its ISO 3166-2 code: `CA`, `ENG`, `75`.
+    #[must_use]
+    pub fn part(word: &str) -> Option<[u8; 3]> {
+        let word = word.as_bytes();
+        let fits = (1..=3).contains(&word.len()) && word.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+        fits.then(|| std::array::from_fn(|at| word.get(at).copied().unwrap_or(0)))
+    }
 }
 
 impl FromStr for GeoCode {
@@ -93,18 +103,13 @@ impl FromStr for GeoCode {
         let continent = words.next().unwrap_or_default();
         let continent = Continent::WORDS.iter().find(|(word, _)| *word == continent).ok_or_else(wrong)?.1;
         let country = words.next().map(|word| <[u8; 2]>::try_from(word.as_bytes()).map_err(|_| wrong())).transpose()?;
-        let part = words.next().map(|word| part(word.as_bytes()).ok_or_else(wrong)).transpose()?;
+        let part = words.next().map(|word| Self::part(word).ok_or_else(wrong)).transpose()?;
         let capitals = country.iter().flatten().all(u8::is_ascii_uppercase);
         if words.next().is_some() || !capitals {
             return Err(wrong());
         }
         Ok(Self { continent, country, part })
     }
-}
-
-fn part(word: &[u8]) -> Option<[u8; 3]> {
-    let fits = (1..=3).contains(&word.len()) && word.iter().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
-    fits.then(|| std::array::from_fn(|at| word.get(at).copied().unwrap_or(0)))
 }
 
 impl fmt::Display for GeoCode {

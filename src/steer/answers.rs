@@ -4,31 +4,44 @@ use std::collections::BTreeMap;
 
 use super::{
     AnswerTable,
-    decide::{Basis, Choice, decide},
+    decide::{Basis, Branch, Choice, Side, decide},
 };
 use crate::{
     judge::Orders,
     model::{
         DnsName, EndpointId, Family, Fleet, LastGood, PoolAnswer, PoolId, Service, ServiceId, ServiceIx, Snapshot,
-        Weight,
+        Steer, Weight,
     },
 };
 
-/// What one service answers in one family.
+/// What one service answers in one family to the clients of one rule, or to those that no rule is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerSet {
     /// Which service.
     pub service: ServiceId,
     /// Under which names.
     pub names: Box<[DnsName]>,
+    /// To clients of which rule; `None` for those that no rule is for.
+    pub rule: Option<RuleAt>,
     /// In which family.
     pub family: Family,
     /// On what ground.
     pub basis: Basis,
-    /// From which pools; empty where nothing is answered.
+    /// How one of the pools is chosen.
+    pub steer: Steer,
+    /// From which pools, in order; empty where nothing is answered.
     pub pools: Vec<PoolShare>,
     /// Drained endpoints among them, which go on serving because nothing else is healthy.
     pub kept: Vec<EndpointId>,
+}
+
+/// A rule of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleAt {
+    /// Its place among the rules of the service, from 0.
+    pub nth: usize,
+    /// Where it stands: `wayshift.toml:141`.
+    pub place: String,
 }
 
 /// A pool's part of an answer set.
@@ -36,11 +49,12 @@ pub struct AnswerSet {
 pub struct PoolShare {
     /// Which pool.
     pub pool: PoolId,
-    /// Its share, where the service steers by weight.
+    /// Its weight, where the service steers by weight.
     pub weight: Weight,
     /// How one answer is drawn from it.
     pub answer: PoolAnswer,
-    /// Its endpoints that may be answered, with their shares; these count only where it answers by weight.
+    /// Its endpoints that may be answered, with their weights; these count only where it answers by
+    /// weight.
     pub endpoints: Vec<(EndpointId, Weight)>,
 }
 
@@ -61,8 +75,8 @@ impl AnswerChange {
     }
 }
 
-/// All answer sets, by service in the order of the fleet, IPv4 first. A family that no endpoint of a service has is
-/// left out.
+/// All answer sets, by service in the order of the fleet, its rules in order and what is answered without one behind
+/// them, IPv4 first. A family that nothing of a rule has is left out.
 #[must_use]
 pub fn answers(snapshot: &Snapshot, last_good: &LastGood) -> Vec<AnswerSet> {
     let orders = Orders::new(&snapshot.fleet, &snapshot.overrides);
@@ -72,27 +86,43 @@ pub fn answers(snapshot: &Snapshot, last_good: &LastGood) -> Vec<AnswerSet> {
         .collect()
 }
 
-/// The sets that differ, in the order of service ids. A set is the same while the endpoints are, and their shares where
-/// they count; the ground alone changes nothing for a client.
+/// The sets that differ, in the order of service ids. A set is the same while the endpoints are, and their weights where
+/// they count; the ground alone changes nothing for a client, and a step of a share on the way back is no change.
 #[must_use]
 pub fn changes(before: &[AnswerSet], after: &[AnswerSet]) -> Vec<AnswerChange> {
-    let by_key = |sets: &[AnswerSet]| -> BTreeMap<(ServiceId, Family), AnswerSet> {
-        sets.iter().map(|set| ((set.service.clone(), set.family), set.clone())).collect()
-    };
+    let by_key =
+        |sets: &[AnswerSet]| -> BTreeMap<Key, AnswerSet> { sets.iter().map(|set| (set.key(), set.clone())).collect() };
     let (mut from, to) = (by_key(before), by_key(after));
-    let same = |a: &AnswerSet, b: &AnswerSet| {
-        let pools = a.pools.len() == b.pools.len() && a.pools.iter().zip(&b.pools).all(|(a, b)| a.draws_like(b));
-        pools && a.names == b.names && (!a.pools.is_empty() || a.basis == b.basis)
-    };
-    let mut changes: BTreeMap<(ServiceId, Family), AnswerChange> = BTreeMap::new();
+    let mut changes: BTreeMap<Key, AnswerChange> = BTreeMap::new();
     for (key, to) in to {
         let from = from.remove(&key);
-        if !from.as_ref().is_some_and(|from| same(from, &to)) {
+        if !from.as_ref().is_some_and(|from| from.answers_like(&to)) {
             changes.insert(key, AnswerChange { from, to: Some(to) });
         }
     }
     changes.extend(from.into_iter().map(|(key, from)| (key, AnswerChange { from: Some(from), to: None })));
     changes.into_values().collect()
+}
+
+/// Sets of two pictures belong together by service, rule and family; clients that no rule is for come first.
+type Key = (ServiceId, Option<usize>, Family);
+
+impl AnswerSet {
+    fn key(&self) -> Key {
+        (self.service.clone(), self.rule.as_ref().map(|rule| rule.nth), self.family)
+    }
+
+    /// Whether a client is answered the same by both.
+    #[must_use]
+    pub fn answers_like(&self, other: &Self) -> bool {
+        let pools = || self.pools.iter().zip(&other.pools).all(|(a, b)| a.draws_like(b));
+        let choice = self.steer == other.steer || self.pools.len() == 1;
+        self.pools.len() == other.pools.len()
+            && pools()
+            && choice
+            && self.names == other.names
+            && (!self.pools.is_empty() || self.basis == other.basis)
+    }
 }
 
 impl AnswerTable {
@@ -113,7 +143,7 @@ impl AnswerTable {
         let orders = Orders::new(&snapshot.fleet, &snapshot.overrides);
         let of = |service| {
             let good = self.steering(service).good_by_id(&snapshot.fleet);
-            of_service(snapshot, &orders, service, good.as_deref()).collect::<Vec<_>>()
+            of_service(snapshot, &orders, service, good.as_deref())
         };
         match services {
             Some(some) => some.iter().copied().flat_map(of).collect(),
@@ -127,22 +157,27 @@ fn of_service(
     orders: &Orders<'_>,
     service: ServiceIx,
     last_good: Option<&[(PoolId, EndpointId)]>,
-) -> impl Iterator<Item = AnswerSet> {
-    let fleet = &snapshot.fleet;
-    let about = fleet.service(service);
+) -> Vec<AnswerSet> {
+    let about = snapshot.fleet.service(service);
     let decision = decide(snapshot, orders, service, last_good);
+    let rule = |(nth, place): (usize, &str)| Some(RuleAt { nth, place: place.to_owned() });
+    let rules = about.rules.iter().map(|rule| rule.place.as_str()).enumerate().map(rule);
+    let branches = rules.chain([None]).zip(decision.branches());
+    branches.flat_map(|(rule, branch)| of_branch(&snapshot.fleet, about, rule, branch)).collect()
+}
+
+fn of_branch(fleet: &Fleet, about: &Service, rule: Option<RuleAt>, branch: &Branch) -> impl Iterator<Item = AnswerSet> {
     Family::ALL.into_iter().filter_map(move |family| {
-        let side = decision.side(family);
+        let side = branch.side(family);
         if side.basis == Basis::NoFamily {
             return None;
         }
-        let pools: Vec<PoolShare> =
-            side.in_force(about.steer).iter().map(|choice| PoolShare::of(fleet, about, choice)).collect();
+        let pools: Vec<PoolShare> = side.in_force().iter().map(|choice| PoolShare::of(fleet, side, choice)).collect();
         let serves = |id: &EndpointId| pools.iter().any(|pool| pool.endpoints.iter().any(|(one, _)| one == id));
-        let kept = decision.kept.iter().map(|endpoint| fleet.endpoint(*endpoint).id.clone());
+        let kept = branch.kept.iter().map(|endpoint| fleet.endpoint(*endpoint).id.clone());
         let kept = kept.filter(serves).collect();
-        let (service, names) = (about.id.clone(), about.names.clone());
-        Some(AnswerSet { service, names, family, basis: side.basis, kept, pools })
+        let (service, names, rule) = (about.id.clone(), about.names.clone(), rule.clone());
+        Some(AnswerSet { service, names, rule, family, basis: side.basis, steer: side.steer, kept, pools })
     })
 }
 
@@ -161,10 +196,10 @@ impl PoolShare {
         endpoints && (&self.pool, self.weight, self.answer) == (&other.pool, other.weight, other.answer)
     }
 
-    fn of(fleet: &Fleet, service: &Service, choice: &Choice) -> Self {
+    fn of(fleet: &Fleet, side: &Side, choice: &Choice) -> Self {
         let endpoints = choice.members.iter();
         Self {
-            answer: super::steering::answer(fleet, service, choice.pool),
+            answer: super::steering::answer(fleet, side, choice.pool),
             pool: fleet.pool(choice.pool).id.clone(),
             weight: choice.weight,
             endpoints: endpoints.map(|one| (fleet.endpoint(one.endpoint).id.clone(), one.weight)).collect(),

@@ -93,11 +93,11 @@ fn pick(table: &AnswerTable, service: ServiceIx, family: Family, draw: Draw) -> 
 fn answer_holds(table: &AnswerTable, decision: &Decision, family: Family, draw: Draw) {
     let fleet = &table.snapshot().fleet;
     let about = fleet.service(decision.service);
-    let side = decision.side(family);
+    let side = decision.base.side(family);
     let (outcome, picks) = pick(table, decision.service, family, draw);
-    let members = || decision.pools.iter().filter(|pool| !pool.last_resort).flat_map(|pool| &pool.members);
+    let members = || decision.base.pools.iter().filter(|pool| !pool.last_resort).flat_map(|pool| &pool.members);
     let ordered_down = |at: &crate::model::EndpointIx| {
-        let all = decision.pools.iter().flat_map(|pool| &pool.members).filter(|member| member.endpoint == *at);
+        let all = decision.base.pools.iter().flat_map(|pool| &pool.members).filter(|member| member.endpoint == *at);
         all.clone().count() > 0 && all.clone().all(|member| matches!(member.order, Some((Availability::Down, _))))
     };
     match outcome {
@@ -130,8 +130,12 @@ fn answer_holds(table: &AnswerTable, decision: &Decision, family: Family, draw: 
     for seat in picks.seats() {
         assert_eq!(fleet.endpoint(seat.endpoint).address(family), seat.address());
         assert!(!ordered_down(&seat.endpoint), "ordered down and answered");
-        let pool =
-            decision.pools.iter().find(|pool| pool.pool == seat.pool).expect("answers come from the service's pools");
+        let pool = decision
+            .base
+            .pools
+            .iter()
+            .find(|pool| pool.pool == seat.pool)
+            .expect("answers come from the service's pools");
         let member = pool.members.iter().find(|member| member.endpoint == seat.endpoint).expect("and their members");
         let down = member.health[family.index()] == Some(Health::Down);
         let drained = matches!(member.order, Some((Availability::Drain, _)));

@@ -1,34 +1,63 @@
-//! What one service answers, compiled: for each family the pools that may answer and their members, ready to be drawn.
+//! What one service answers, compiled: for each rule and family the pools that may answer and their members, ready to
+//! be drawn.
+//!
+//! Why rules are boxed: there may be 100,000 services, and few have any.
+
+mod make;
 
 use std::{
-    collections::HashSet,
     hash::{Hash, Hasher},
     sync::Arc,
 };
 
-use super::{
-    decide::{Answers, Choice, Decision, Side as Decided},
-    pick::{Seat, Seated},
-    wheel::Wheel,
-};
+pub(super) use self::make::{Making, answer};
+use super::{locate::Client, pick::Seat, wheel::Wheel};
 use crate::model::{
-    EndpointId, EndpointIx, Family, Fleet, PoolAnswer, PoolId, PoolIx, Service, ServiceId, ServiceIx, Steer, WhenNone,
+    EndpointId, EndpointIx, Family, Fleet, Mono, Point, PoolAnswer, PoolId, PoolIx, RegionId, ServiceId, ServiceIx,
+    Steer, Sticky, When,
 };
 
 /// One service's answers. Shared by the tables in which nothing about it differs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Steering {
     id: ServiceId,
     ix: ServiceIx,
-    ttl: u32,
-    steer: Steer,
+    pub(super) tuned: Tuned,
+    /// For clients that no rule is for.
     sides: [Side; 2],
+    /// First match wins.
+    rules: Box<[Ruled]>,
     /// The last set answered while healthy, kept only where `when_none_healthy` asks for it.
     good: Option<Box<[(PoolIx, EndpointIx)]>>,
 }
 
-/// One family of a service. Small, because there may be 100,000 of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What holds for all answers of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tuned {
+    /// Seconds.
+    pub(super) ttl: u32,
+    /// Seconds; what [`Tuned::ttl`] shrinks to while an answer may soon change.
+    pub(super) ttl_min: u32,
+    /// It shrinks in steps of so many milliseconds; never 0.
+    pub(super) step_ms: u32,
+    /// When a timer that touches the service ends next: a failback, an override, a drain in steps.
+    pub(super) deadline: Option<Mono>,
+    pub(super) sticky: Option<Sticky>,
+    /// Of [`TRICKLE_WHOLE`](crate::model::TRICKLE_WHOLE) answers so many come from the second pool in order.
+    pub(super) trickle: u16,
+    /// So many providers in an answer of several endpoints, where so many serve.
+    pub(super) spread: u8,
+}
+
+/// A rule's answers.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ruled {
+    pub(super) when: Arc<When>,
+    pub(super) sides: [Side; 2],
+}
+
+/// One family. Small, because there may be 100,000 services.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Side {
     NoData,
     ServFail,
@@ -36,45 +65,64 @@ pub(super) enum Side {
     Many(Box<Many>),
 }
 
-/// Several pools that may answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Several pools that may answer. While healthy ones do, those that wait for their failback are not among them.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Many {
-    /// At least two.
-    pub(super) rows: Box<[Arc<Row>]>,
-    /// If weights choose among them.
+    /// Of the rule, or of the service where it answers for a rule.
+    pub(super) steer: Steer,
+    /// At least two, in order of preference.
+    pub(super) rows: Box<[PoolRow]>,
+    /// If chance in proportion to weight (or share, while a pool comes back) chooses among them.
     pub(super) wheel: Option<Wheel>,
+    /// Where from paths are known, for `fastest`.
+    pub(super) vantages: Arc<[Vantage]>,
 }
 
-/// A pool that may answer (or several merged into one); its seats are never empty, no address twice.
+/// A region from which paths have been measured.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Vantage {
+    pub(super) region: RegionId,
+    pub(super) point: Point,
+}
+
+/// A pool among several.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct PoolRow {
+    pub(super) row: Arc<Row>,
+    pub(super) pool: PoolIx,
+    /// What rendezvous hashing knows it by.
+    pub(super) key: u64,
+    /// In percent: below 100 while it comes back. Where order and not chance chooses, it is passed over with the
+    /// chance that is missing.
+    pub(super) share: u8,
+    /// How busy it is, comparable with the others; `None` if that is not known of one of its endpoints.
+    pub(super) busy: Option<Busy>,
+    /// Where those of its endpoints lie that may answer; only for `nearest` and `fastest`, none twice.
+    pub(super) points: Box<[Point]>,
+    /// Only for `fastest`: from each of [`Many::vantages`] the microseconds to its best endpoint.
+    pub(super) paths: Box<[Option<u32>]>,
+}
+
+/// Load relative to capacity, or to weight where no capacity is set: greater is busier. Millionths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Busy(pub(super) u64);
+
+/// A pool that may answer (or several merged into one); its seats are never empty, no address twice. Where a target is
+/// among them one is answered alone (`count` is 1, and not all), because a CNAME stands alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) answer: PoolAnswer,
     pub(super) count: u8,
     pub(super) seats: Box<[Seat]>,
-    /// Only where weights choose.
+    /// Over [`Seat::weight`], where the answer mode reads weights, or else while a seat has less than its whole share.
     pub(super) wheel: Option<Wheel>,
+    /// A seat has less than its whole share.
+    pub(super) partial: bool,
 }
 
 impl Hash for Row {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.seats.hash(state);
-    }
-}
-
-/// The rows made in one compilation: services of one pool share its row while nothing between them differs.
-#[derive(Debug, Default)]
-pub(super) struct Rows(HashSet<Arc<Row>>);
-
-impl Rows {
-    fn shared(&mut self, row: Row) -> Arc<Row> {
-        match self.0.get(&row) {
-            Some(known) => Arc::clone(known),
-            None => {
-                let row = Arc::new(row);
-                self.0.insert(Arc::clone(&row));
-                row
-            }
-        }
     }
 }
 
@@ -91,10 +139,10 @@ impl Steering {
         self.ix
     }
 
-    /// TTL of its answers in seconds.
+    /// TTL of its answers in seconds, while nothing is about to change.
     #[must_use]
     pub fn ttl(&self) -> u32 {
-        self.ttl
+        self.tuned.ttl
     }
 
     /// Where a door keeps the turn of this service and family: below [`AnswerTable::slots`](super::AnswerTable::slots).
@@ -103,12 +151,15 @@ impl Steering {
         self.ix.index() * 2 + family.index()
     }
 
-    pub(super) fn steer(&self) -> Steer {
-        self.steer
+    /// Which rule answers a client, by its place: the first that is for it; `None` if none is.
+    pub(super) fn rule(&self, client: &mut Client<'_>) -> Option<usize> {
+        self.rules.iter().position(|rule| client.fits(&rule.when))
     }
 
-    pub(super) fn side(&self, family: Family) -> &Side {
-        &self.sides[family.index()]
+    /// What a rule answers, or the service without one.
+    pub(super) fn side(&self, rule: Option<usize>, family: Family) -> &Side {
+        let sides = rule.map_or(&self.sides, |rule| &self.rules[rule].sides);
+        &sides[family.index()]
     }
 
     /// The last set answered while healthy, by what outlives a reload.
@@ -118,127 +169,4 @@ impl Steering {
         };
         Some(self.good.as_ref()?.iter().map(ids).collect())
     }
-
-    /// Compiles a decision; `good` is the last set answered while healthy before it.
-    pub(super) fn new(
-        fleet: &Fleet,
-        decision: &Decision,
-        good: Option<&[(PoolId, EndpointId)]>,
-        rows: &mut Rows,
-    ) -> Self {
-        let service = fleet.service(decision.service);
-        let good = (service.when_none == WhenNone::LastGood).then(|| {
-            decision.good(service.steer).unwrap_or_else(|| {
-                let known = good.into_iter().flatten();
-                known
-                    .filter_map(|(pool, one)| Some((fleet.find_pool(pool)?, fleet.find_endpoint(one.as_str())?)))
-                    .collect()
-            })
-        });
-        Self {
-            id: service.id.clone(),
-            ix: decision.service,
-            ttl: service.ttl,
-            steer: service.steer,
-            sides: Family::ALL.map(|family| Side::new(fleet, service, family, decision.side(family), rows)),
-            good: good.filter(|good| !good.is_empty()).map(Vec::into),
-        }
-    }
-}
-
-/// How an answer is drawn from a pool in a service: where the service merges its pools, as the first one written says.
-pub(super) fn answer(fleet: &Fleet, service: &Service, pool: PoolIx) -> PoolAnswer {
-    match service.steer {
-        Steer::All => fleet.pool(service.arms[0].pool).answer,
-        Steer::Failover
-        | Steer::Nearest
-        | Steer::Fastest
-        | Steer::Weighted
-        | Steer::RoundRobin
-        | Steer::Random
-        | Steer::LeastConnections => fleet.pool(pool).answer,
-    }
-}
-
-impl Side {
-    fn new(fleet: &Fleet, service: &Service, family: Family, decided: &Decided, rows: &mut Rows) -> Self {
-        match decided.answers {
-            Answers::NoData => return Self::NoData,
-            Answers::ServFail => return Self::ServFail,
-            Answers::From(_) => {}
-        }
-        let choices = decided.in_force(service.steer);
-        let pools = || choices.iter().map(|choice| fleet.pool(choice.pool));
-        let mut made: Vec<Arc<Row>> = match service.steer {
-            Steer::All => {
-                // One draw over all pools, with the largest count.
-                let answer = answer(fleet, service, choices[0].pool);
-                let count = pools().map(|pool| pool.count).max().unwrap_or(1);
-                vec![rows.shared(Row::new(fleet, family, answer, count, choices))]
-            }
-            Steer::Failover
-            | Steer::Nearest
-            | Steer::Fastest
-            | Steer::Weighted
-            | Steer::RoundRobin
-            | Steer::Random
-            | Steer::LeastConnections => pools()
-                .zip(choices.chunks(1))
-                .map(|(pool, choice)| rows.shared(Row::new(fleet, family, pool.answer, pool.count, choice)))
-                .collect(),
-        };
-        if made.len() == 1 {
-            return Self::One(made.remove(0));
-        }
-        let weights = choices.iter().map(|choice| u64::from(choice.weight.0));
-        let wheel = (service.steer == Steer::Weighted).then(|| Wheel::new(weights)).flatten();
-        Self::Many(Box::new(Many { rows: made.into(), wheel }))
-    }
-}
-
-impl Row {
-    fn new(fleet: &Fleet, family: Family, answer: PoolAnswer, count: u8, choices: &[Choice]) -> Self {
-        let members = choices.iter().flat_map(|choice| choice.members.iter().map(move |member| (choice.pool, member)));
-        let mut seats: Vec<(Seat, u64)> = members
-            .filter_map(|(pool, member)| {
-                let endpoint = fleet.endpoint(member.endpoint);
-                let answer = match endpoint.target() {
-                    Some(_) => Seated::Target,
-                    None => Seated::Address(endpoint.address(family)?),
-                };
-                Some((Seat { answer, endpoint: member.endpoint, pool }, u64::from(member.weight.0)))
-            })
-            .collect();
-        merge_equal(&mut seats);
-        if answer == PoolAnswer::All && usize::from(count) < seats.len() {
-            seats.sort_by_key(|(seat, _)| seat.answer);
-        }
-        let wheel = (answer == PoolAnswer::Weighted).then(|| Wheel::new(seats.iter().map(|(_, weight)| *weight)));
-        Self { answer, count, wheel: wheel.flatten(), seats: seats.into_iter().map(|(seat, _)| seat).collect() }
-    }
-}
-
-/// Two endpoints behind one address have one seat, with the share of both, where the first of them stood.
-fn merge_equal(seats: &mut Vec<(Seat, u64)>) {
-    let mut order: Vec<usize> = (0..seats.len()).collect();
-    order.sort_by_key(|at| seats[*at].0.answer);
-    let same = |a: &usize, b: &usize, seats: &[(Seat, u64)]| {
-        seats[*a].0.answer == seats[*b].0.answer && seats[*a].0.address().is_some()
-    };
-    if !order.windows(2).any(|pair| same(&pair[0], &pair[1], seats)) {
-        return;
-    }
-    let mut twice = vec![false; seats.len()];
-    // The sort is stable: of equal addresses the first stands first.
-    let mut first = order[0];
-    for at in order.into_iter().skip(1) {
-        if same(&first, &at, seats) {
-            seats[first].1 += seats[at].1;
-            twice[at] = true;
-        } else {
-            first = at;
-        }
-    }
-    let mut at = 0..;
-    seats.retain(|_| !twice[at.next().expect("it does not end")]);
 }

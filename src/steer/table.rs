@@ -8,8 +8,9 @@ use std::sync::Arc;
 use super::{
     Locator, Lookup, Steering, ZoneTable,
     decide::decide,
+    facts::Facts,
     names::Names,
-    steering::Rows,
+    steering::Making,
     touched::{Uses, touched},
 };
 use crate::{
@@ -40,10 +41,11 @@ pub struct AnswerTable {
 struct Fixed {
     names: Names,
     uses: Uses,
+    facts: Facts,
 }
 
 /// All services' steerings by place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Steerings(Box<[Arc<[Arc<Steering>]>]>);
 
 impl Steerings {
@@ -77,17 +79,17 @@ impl Steerings {
 #[must_use]
 pub fn compile(snapshot: &Arc<Snapshot>, previous: Option<&AnswerTable>, remembered: &LastGood) -> AnswerTable {
     let orders = Orders::new(&snapshot.fleet, &snapshot.overrides);
-    let mut compiling = Compiling { snapshot, orders, rows: Rows::default() };
-    let (fixed, steerings) = match previous {
-        Some(previous) if previous.snapshot.fleet.digest == snapshot.fleet.digest => {
-            (Arc::clone(&previous.fixed), compiling.changed(previous))
-        }
-        Some(previous) => {
+    let same = previous.filter(|previous| previous.snapshot.fleet.digest == snapshot.fleet.digest);
+    let fixed = same.map_or_else(|| Fixed::of(snapshot), |previous| Arc::clone(&previous.fixed));
+    let mut compiling = Compiling { snapshot, orders, making: Making::new(snapshot, &fixed.facts) };
+    let steerings = match (same, previous) {
+        (Some(previous), _) => compiling.changed(previous),
+        (None, Some(previous)) => {
             let mut known = remembered.clone();
             known.extend(previous.last_good());
-            (Fixed::of(snapshot), compiling.whole(&known))
+            compiling.whole(&known)
         }
-        None => (Fixed::of(snapshot), compiling.whole(remembered)),
+        (None, None) => compiling.whole(remembered),
     };
     AnswerTable {
         generation: snapshot.generation,
@@ -101,14 +103,15 @@ pub fn compile(snapshot: &Arc<Snapshot>, previous: Option<&AnswerTable>, remembe
 
 impl Fixed {
     fn of(snapshot: &Snapshot) -> Arc<Self> {
-        Arc::new(Self { names: Names::build(&snapshot.fleet), uses: Uses::of(&snapshot.fleet) })
+        let fleet = &snapshot.fleet;
+        Arc::new(Self { names: Names::build(fleet), uses: Uses::of(fleet), facts: Facts::of(fleet) })
     }
 }
 
 struct Compiling<'s> {
     snapshot: &'s Snapshot,
     orders: Orders<'s>,
-    rows: Rows,
+    making: Making<'s>,
 }
 
 impl Compiling<'_> {
@@ -135,7 +138,7 @@ impl Compiling<'_> {
     fn steering(&mut self, service: ServiceIx, good: Option<&[(PoolId, EndpointId)]>) -> Steering {
         let good = good.filter(|_| self.snapshot.fleet.service(service).when_none == WhenNone::LastGood);
         let decision = decide(self.snapshot, &self.orders, service, good);
-        Steering::new(&self.snapshot.fleet, &decision, good, &mut self.rows)
+        self.making.steering(&decision, good)
     }
 }
 

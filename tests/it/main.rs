@@ -10,6 +10,7 @@ mod durable;
 mod failover;
 mod hostile;
 mod journal;
+mod mmdb;
 mod operate;
 mod pages;
 mod sim;

@@ -10,7 +10,7 @@ use crate::{
     model::{
         EndpointId, Family, Health, OverrideId, PoolId, Selector, ServiceId, ServiceIx, Span, Steer, Weight, WhenNone,
     },
-    steer::decide::{Basis, Decision},
+    steer::decide::{Basis, Branch},
 };
 
 /// Names, ordered pools and steering policy, with what is answered now.
@@ -95,8 +95,8 @@ impl ServiceView {
     pub(in crate::admin) fn of(picture: &Picture<'_>, ix: ServiceIx) -> Self {
         let fleet = picture.fleet();
         let service = fleet.service(ix);
-        let decision = picture.decision(ix);
-        let in_force = |family| decision.side(family).in_force(service.steer);
+        let decision = picture.decision(ix).base;
+        let in_force = |family| decision.side(family).in_force();
         let active = |pool| Family::ALL.into_iter().flat_map(in_force).any(|choice| choice.pool == pool);
         let endpoints = members(&decision);
         let healthy = decision.sides.iter().any(|side| side.basis.is_healthy());
@@ -156,7 +156,7 @@ impl ServiceView {
 }
 
 /// Members of its own pools by state; the last resort is for the worst of times and counts for nothing here.
-fn members(decision: &Decision) -> HealthCounts {
+fn members(decision: &Branch) -> HealthCounts {
     let mut counts = HealthCounts::default();
     let members = decision.pools.iter().filter(|pool| !pool.last_resort).flat_map(|pool| pool.members.iter());
     for member in members {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    model::{Action, Health::*, MinUp, PanicBelow, PoolAnswer, WhenNone},
+    model::{Action, Health, Health::*, MinUp, PanicBelow, PoolAnswer, Weight, WhenNone},
     steer::sample::{World, service},
 };
 
@@ -29,8 +29,8 @@ fn drawn_after(world: &World, family: Family, good: Option<&[(PoolId, EndpointId
     let snapshot = world.snapshot();
     let www = service(&snapshot, "www");
     let decision = decide(&snapshot, &Orders::new(&snapshot.fleet, &snapshot.overrides), www, good);
-    let side = decision.side(family);
-    let chosen = side.in_force(snapshot.fleet.service(www).steer).iter().flat_map(|choice| &choice.members);
+    let side = decision.base.side(family);
+    let chosen = side.in_force().iter().flat_map(|choice| &choice.members);
     let ids: Vec<&str> = chosen.map(|member| snapshot.fleet.endpoint(member.endpoint).id.as_str()).collect();
     format!("{} {}", side.basis.word(), ids.join(",")).trim_end().into()
 }

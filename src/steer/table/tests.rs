@@ -47,7 +47,7 @@ fn services_of_one_pool_share_what_is_compiled() {
         .service("two", Steer::Failover, &[("p", 1)]);
     let rows = |world: &World| {
         let table = compile(&world.snapshot(), None, &LastGood::new());
-        let row = |place| match table.steering(ServiceIx::new(place)).side(Family::V4) {
+        let row = |place| match table.steering(ServiceIx::new(place)).side(None, Family::V4) {
             Side::One(row) => Some(Arc::as_ptr(row)),
             Side::NoData | Side::ServFail | Side::Many(_) => None,
         };

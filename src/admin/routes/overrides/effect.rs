@@ -67,13 +67,14 @@ fn warnings(
     for service in services {
         let decision = picture.decision(service);
         let id = &fleet.service(service).id;
-        if let Some(pin) = &decision.pin
+        if let Some(pin) = decision.branches().find_map(|branch| branch.pin.as_ref())
             && pin.order == order.id
             && pin.void
         {
             warnings.push(format!("service {id}: the pool has no servable endpoint, so the pin does nothing now"));
         }
-        for pool in decision.pools.iter().filter(|pool| arms.contains(&(service, pool.pool)) && !pool.last_resort) {
+        let pools = decision.branches().flat_map(|branch| branch.pools.iter());
+        for pool in pools.filter(|pool| arms.contains(&(service, pool.pool)) && !pool.last_resort) {
             let about = fleet.pool(pool.pool);
             let left = match (&order.action, pool.serving) {
                 (Action::Drain | Action::Down, 0) => "no endpoint left",

@@ -1,0 +1,193 @@
+//! An operator's own networks: which prefix is where, longest match first, as a sorted list of ranges.
+//!
+//! Why ranges and no tree: one binary search finds the range, and its neighbours tell the shortest prefix inside it,
+//! which is how many bits of the address were looked at. 24 octets a range, two ranges a row at most.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr},
+};
+
+use ipnet::IpNet;
+
+use crate::model::{GeoCode, Locality, Region};
+
+/// Most rows. Above it the whole file is refused.
+pub const NETS_MAX: usize = 500_000;
+/// Most wrong rows that are told of one file.
+const MISTAKES_MAX: usize = 20;
+
+/// Prefixes and where they are.
+#[derive(Debug, Default, PartialEq)]
+pub struct Nets {
+    /// By family, IPv4 first.
+    ranges: [Box<[Range]>; 2],
+    places: Box<[Locality]>,
+    rows: usize,
+}
+
+/// From an address to the beginning of the next range.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Range {
+    /// The address with its first bit topmost, in both families.
+    from: u128,
+    place: Option<u32>,
+}
+
+/// Rows that are wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(|(line, what)| format!("line {line}: {what}")).collect::<Vec<_>>().join("; "))]
+pub struct NetsError(
+    /// Their lines, counted from 1, and what is wrong; never empty, bounded.
+    pub Vec<(usize, String)>,
+);
+
+impl Nets {
+    /// Reads rows `subnet,place`, where a place is one of our regions (which has an `at`) or a geo code. A first line
+    /// that begins with `subnet`, empty lines, and whatever stands behind a `#` are passed over. Of rows that lie inside
+    /// each other the longest prefix wins.
+    ///
+    /// # Errors
+    ///
+    /// Every wrong row, up to twenty: not a network, bits behind its length, an unknown place, a region that is nowhere
+    /// on the globe, the same network twice, more than [`NETS_MAX`] rows.
+    pub fn from_csv(text: &str, regions: &[Region]) -> Result<Self, NetsError> {
+        let regions: HashMap<&str, &Region> = regions.iter().map(|region| (region.id.as_str(), region)).collect();
+        let mut mistakes = Vec::new();
+        let mut rows: HashMap<IpNet, (usize, u32)> = HashMap::new();
+        let (mut places, mut known) = (Vec::new(), HashMap::new());
+        for (line, row) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
+            if mistakes.len() == MISTAKES_MAX {
+                break;
+            }
+            let row = row.split('#').next().unwrap_or_default().trim();
+            if row.is_empty() || line == 1 && row.starts_with("subnet") {
+                continue;
+            }
+            if rows.len() == NETS_MAX {
+                mistakes.push((line, format!("there are more than {NETS_MAX} rows")));
+                break;
+            }
+            match parse(row, &regions) {
+                Err(what) => mistakes.push((line, what)),
+                Ok((net, word, place)) => {
+                    let place = *known.entry(word).or_insert_with(|| {
+                        places.push(place);
+                        u32::try_from(places.len() - 1).expect("there are fewer places than rows")
+                    });
+                    if let Some((first, _)) = rows.insert(net, (line, place)) {
+                        mistakes.push((line, format!("`{net}` stands in line {first} already")));
+                    }
+                }
+            }
+        }
+        if !mistakes.is_empty() {
+            return Err(NetsError(mistakes));
+        }
+        let count = rows.len();
+        let of = |v4: bool| {
+            let rows = rows.iter().filter(|(net, _)| net.addr().is_ipv4() == v4);
+            ranges(rows.map(|(net, (_, place))| (topmost(net.network()), net.prefix_len(), *place)).collect())
+        };
+        Ok(Self { ranges: [of(true), of(false)], places: places.into(), rows: count })
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The place of an address, and how many of its bits decided that: every address that shares them has the same.
+    pub(super) fn find(&self, address: IpAddr) -> (Option<&Locality>, u8) {
+        let ranges = &self.ranges[usize::from(address.is_ipv6())];
+        let address = topmost(address);
+        let Some(at) = ranges.partition_point(|range| range.from <= address).checked_sub(1) else { return (None, 0) };
+        let before = (0 < at).then(|| differs_at(address, ranges[at].from - 1));
+        let behind = ranges.get(at + 1).map(|next| differs_at(address, next.from));
+        let place = ranges[at].place.map(|place| &self.places[place as usize]);
+        (place, before.max(behind).unwrap_or(0))
+    }
+}
+
+/// How many bits from the top until two addresses differ, the one that differs included.
+fn differs_at(a: u128, b: u128) -> u8 {
+    bits_of((a ^ b).leading_zeros()) + 1
+}
+
+/// A number of bits of an address.
+pub(super) fn bits_of(count: u32) -> u8 {
+    u8::try_from(count).expect("an address has at most 128 bits")
+}
+
+fn topmost(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => u128::from(v4.to_bits()) << (128 - Ipv4Addr::BITS),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+fn parse<'r>(row: &'r str, regions: &HashMap<&str, &Region>) -> Result<(IpNet, &'r str, Locality), String> {
+    let (net, word) = row.split_once(',').ok_or("a row is `subnet,place`, where a place is a region or a geo code")?;
+    let (net, word) = (net.trim(), word.trim());
+    let network: IpNet = match (net.parse(), net.parse::<IpAddr>()) {
+        (Ok(network), _) => network,
+        (Err(_), Ok(address)) => address.into(),
+        (Err(_), Err(_)) => return Err(format!("`{}` is not a network like 198.51.100.0/24", short(net))),
+    };
+    if network.addr() != network.network() {
+        return Err(format!("`{network}` has bits behind its length; the network is `{}`", network.trunc()));
+    }
+    let place = match (regions.get(word), word.parse::<GeoCode>()) {
+        (Some(region), _) => {
+            let point = region.point().ok_or_else(|| format!("the region `{word}` has no `at`"))?;
+            Locality { at: Some(point), ..Locality::default() }
+        }
+        (None, Ok(code)) if code.is_known() => {
+            Locality { geo: Some(code), at: Some(code.middle()), ..Locality::default() }
+        }
+        (None, Ok(_) | Err(_)) => return Err(format!("`{}` is neither a region nor a geo code", short(word))),
+    };
+    Ok((network, word, place))
+}
+
+/// What somebody wrote, as far as a message repeats it.
+fn short(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+/// Prefixes that may lie inside each other, as ranges that do not; ranges of one place beside each other are one.
+fn ranges(mut rows: Vec<(u128, u8, u32)>) -> Box<[Range]> {
+    if rows.is_empty() {
+        return Box::default();
+    }
+    rows.sort_unstable();
+    let mut made: Vec<Range> = vec![Range { from: 0, place: None }];
+    let mut change = |from: u128, place: Option<u32>| {
+        // Of two that begin together the later is inside the earlier, or follows one that ended.
+        made.pop_if(|last| last.from == from);
+        if made.last().is_none_or(|last| last.place != place) {
+            made.push(Range { from, place });
+        }
+    };
+    // Those that the row at hand lies inside, with their last address.
+    let mut open: Vec<(u128, u32)> = Vec::new();
+    for (from, length, place) in rows {
+        while let Some((last, _)) = open.pop_if(|(last, _)| *last < from) {
+            change(last + 1, open.last().map(|(_, place)| *place));
+        }
+        change(from, Some(place));
+        open.push((from | u128::MAX.checked_shr(u32::from(length)).unwrap_or(0), place));
+    }
+    while let Some((last, _)) = open.pop() {
+        let Some(next) = last.checked_add(1) else { continue };
+        change(next, open.last().map(|(_, place)| *place));
+    }
+    made.into()
+}
