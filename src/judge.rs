@@ -2,8 +2,13 @@
 
 pub mod availability;
 pub mod brakes;
+pub mod budget;
+pub mod capacity;
 pub mod flap;
+pub mod freeze;
+pub mod incident;
 pub mod orders;
+pub mod outage;
 pub mod quorum;
 pub mod returning;
 pub mod safety;

@@ -10,6 +10,7 @@ mod dns_steered;
 mod dns_world;
 mod durable;
 mod failover;
+mod feeds;
 mod hostile;
 mod journal;
 mod mmdb;
