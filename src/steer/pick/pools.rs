@@ -34,7 +34,7 @@ impl Many {
             Steer::Fastest => match asking.client.point() {
                 Some(point) => {
                     let from = self.vantage(point);
-                    let path = |row: &PoolRow| from.and_then(|from| row.paths[from]).unwrap_or(u32::MAX);
+                    let path = |row: &PoolRow| from.and_then(|from| row.paths.get(from).copied()?).unwrap_or(u32::MAX);
                     self.in_order(asking, |row| (path(row), -row.nearness(point)))
                 }
                 None => self.in_order(asking, |_| (0, 0.0)),
