@@ -111,8 +111,8 @@ struct Door {
 }
 
 impl Door {
-    fn open() -> Self {
-        let loaded = match config::load_text("wayshift.toml", &text(), &|_| None) {
+    fn open(text: &str) -> Self {
+        let loaded = match config::load_text("wayshift.toml", text, &|_| None) {
             Ok(loaded) => loaded,
             Err(problems) => panic!("{problems}"),
         };
@@ -178,7 +178,7 @@ fn dug(at: SocketAddr, subnet: &str, name: &str, kind: &str) -> (Vec<String>, St
 
 #[tokio::test(flavor = "multi_thread")]
 async fn six_continents_are_answered_with_exact_scopes() {
-    let door = Door::open();
+    let door = Door::open(&text());
     for (subnet, name, region, echo) in [
         ("41.1.2.0/24", "geo", "af", "41.1.2.0/24/9"),
         ("41.201.2.0/24", "geo", "eu", "41.201.2.0/24/13"),
@@ -225,6 +225,27 @@ async fn six_continents_are_answered_with_exact_scopes() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_typical_configuration_serves_six_continents_from_the_nearest_region() {
+    let door = Door::open(include_str!("../../config/typical.toml"));
+    let (us, eu, ap) =
+        (["198.51.100.10", "203.0.113.10"], ["198.51.100.20", "203.0.113.20"], ["203.0.113.30", "203.0.113.30"]);
+    for (subnet, region, scope) in [
+        ("41.1.2.0/24", eu, 9),
+        ("126.1.0.0/24", ap, 14),
+        ("5.128.0.0/24", eu, 9),
+        ("8.1.1.0/24", us, 13),
+        ("101.161.0.0/24", ap, 11),
+        ("200.200.1.0/24", us, 9),
+    ] {
+        for name in ["www", "api"] {
+            let (found, echo) = dug(door.address, subnet, &format!("{name}.{ZONE}"), "A");
+            assert!(!found.is_empty() && found.iter().all(|one| region.contains(&one.as_str())), "{subnet} {found:?}");
+            assert_eq!(echo, format!("{subnet}/{scope}"));
+        }
+    }
+}
+
 /// A client and what it must get.
 struct Asks {
     address: IpAddr,
@@ -260,7 +281,7 @@ fn ruled(address: IpAddr) -> &'static str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resolver_that_caches_by_scope_never_mixes_regions() {
-    let door = Door::open();
+    let door = Door::open(&text());
     let seed = fastrand::u64(..);
     eprintln!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
