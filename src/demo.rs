@@ -15,6 +15,7 @@ use crate::{
     config,
     control::Identity,
     node::{self, Boot, Node, Vantage},
+    probe,
     store::{BallotBus, bus::InProcessBus},
     telemetry::log,
 };
@@ -78,7 +79,7 @@ async fn play(args: &DemoArgs) -> anyhow::Result<()> {
     let loaded = config::load(&file, &*env).map_err(|problems| anyhow::anyhow!("its configuration:\n{problems}"))?;
     let fleet = Arc::clone(&loaded.fleet);
     let bus: Arc<dyn BallotBus> = Arc::new(InProcessBus::default());
-    let boot = Boot { loaded: Arc::new(loaded), file, stale: None, env };
+    let boot = Boot { loaded: Arc::new(loaded), file, stale: None, env, lookup: Arc::new(probe::System::new()) };
     let running = Node::start(boot, Arc::clone(&bus)).await?;
     let mut vantages = Vec::new();
     for (name, region, provider) in VANTAGES {

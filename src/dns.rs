@@ -40,10 +40,11 @@ pub use self::{
     bind::{BindError, Transport},
     desk::{Answerer, Chaos, Client, Desk, Face, Handled, NSID_LENGTH_MAX},
     handler::{General, Handler},
-    message::{Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN},
+    message::{Ede, Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN},
+    read::Ecs,
     tcp::Limits as TcpLimits,
 };
-use crate::{steer::Live, telemetry::dns::DnsMetrics};
+use crate::{clock::Clock, steer::Live, telemetry::dns::DnsMetrics};
 
 /// How long the doors finish what they have begun. Afterwards connections are cut.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -67,6 +68,7 @@ pub struct Doors {
     bound: Vec<Bound>,
     settings: Settings,
     live: Live,
+    clock: Clock,
     metrics: Arc<DnsMetrics>,
 }
 
@@ -82,14 +84,15 @@ pub enum RunError {
 }
 
 impl Doors {
-    /// Binds every socket. Nothing is served yet, and what comes in waits.
+    /// Binds every socket. Nothing is served yet, and what comes in waits. `clock` is the one that the tables' deadlines
+    /// are on.
     ///
     /// # Errors
     /// [`BindError`] names the first address that is not to be had, and what helps. Nothing stays bound then.
-    pub fn bind(settings: Settings, live: Live, metrics: Arc<DnsMetrics>) -> Result<Self, BindError> {
+    pub fn bind(settings: Settings, live: Live, clock: Clock, metrics: Arc<DnsMetrics>) -> Result<Self, BindError> {
         let bound =
             settings.listen.iter().map(|&address| Bound::bind(address, settings.threads)).collect::<Result<_, _>>()?;
-        Ok(Self { bound, settings, live, metrics })
+        Ok(Self { bound, settings, live, clock, metrics })
     }
 
     /// The addresses in the order of [`Settings::listen`], with their real ports.
@@ -136,11 +139,11 @@ impl Doors {
     }
 
     fn open_each(self, stop: &Stop, ended: &mpsc::Sender<String>, threads: &mut Vec<JoinHandle<()>>) -> io::Result<()> {
-        let Self { bound, settings, live, metrics } = self;
+        let Self { bound, settings, live, clock, metrics } = self;
         let face = Arc::new(settings.face);
         let desk = || -> io::Result<General> {
             let seed = getrandom::u64().map_err(io::Error::other)?;
-            Ok(General::new(Desk::new(live.reader(), Arc::clone(&face), seed, metrics.shard())))
+            Ok(General::new(Desk::new(live.reader(), Arc::clone(&face), seed, clock, metrics.shard())))
         };
         let mut spawn = |name: String, body: Box<dyn FnOnce() + Send>| -> io::Result<()> {
             let end = End { name: name.clone(), ended: ended.clone() };

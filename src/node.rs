@@ -5,11 +5,14 @@
 
 pub mod boot;
 mod bridge;
+mod chores;
 mod condition;
 mod core;
 mod disk;
 mod herald;
 mod map;
+mod places;
+mod probing;
 mod recall;
 mod reload;
 mod rooms;
@@ -17,7 +20,7 @@ mod serve;
 mod service;
 mod vantage;
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, sync::Arc};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -36,6 +39,8 @@ use self::{
     core::{Core, CoreHandle, CoreParts},
     disk::Disk,
     herald::Herald,
+    places::Places,
+    probing::Probing,
     reload::Desk,
     rooms::Room,
 };
@@ -44,8 +49,7 @@ use crate::{
     clock::Clock,
     control::Identity,
     dns::{self, Doors},
-    model::{Memory, Snapshot, Wall},
-    probe,
+    model::Snapshot,
     steer::Live,
     store::{BallotBus, StoreError, journal::Journal},
     telemetry::Metrics,
@@ -53,13 +57,6 @@ use crate::{
 
 /// Threads of the admin API. One is enough for people, and all that an attacker of it can keep busy.
 const ADMIN_THREADS: usize = 1;
-/// The snapshot file is written this often while nothing changes, so that its verdicts stay young enough to believe.
-const REMEMBER_EVERY: Duration = Duration::from_secs(60);
-/// Changes of verdicts are gathered for this long before the snapshot file is written; overrides are never.
-const REMEMBER_AFTER: Duration = Duration::from_millis(500);
-/// History is pruned this often.
-const PRUNE_EVERY: Duration = Duration::from_secs(600);
-
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -114,13 +111,16 @@ impl Node {
             reload::keep(&disk.accepted, &boot.loaded, started);
         }
         let identity = map::identity(&settings.node);
-        let (core, handle) = Core::new(core_parts(&boot, &disk, &herald, identity.clone(), clock, bus, &metrics));
+        let places = read_places(&boot, &metrics).await?;
+        let mut parts = core_parts(&boot, &disk, &herald, identity.clone(), clock, bus, &metrics);
+        parts.locator = places.locator();
+        let (core, handle) = Core::new(parts);
 
         let doors = settings
             .node
             .roles
             .answer
-            .then(|| Doors::bind(map::dns(&settings.dns), handle.live.clone(), Arc::clone(&metrics.dns)));
+            .then(|| Doors::bind(map::dns(&settings.dns), handle.live.clone(), clock, Arc::clone(&metrics.dns)));
         let doors = doors.transpose()?;
         let dns = doors.as_ref().map(Doors::local_addrs).unwrap_or_default();
 
@@ -130,7 +130,13 @@ impl Node {
         let (fleet, fleet_seen) = watch::channel(Arc::clone(&boot.loaded.fleet));
         let (reload_in, reload_asks) = mpsc::channel(reload::ASKS_MAX);
         let keys = Arc::new(Keys::new(bridge::known_tokens(&settings)));
-        let conditions = Conditions::new(&disk, &stale_seen, started, doors.is_some() || !settings.node.roles.answer);
+        let conditions = Conditions::new(
+            &disk,
+            &stale_seen,
+            places.trouble(),
+            started,
+            doors.is_some() || !settings.node.roles.answer,
+        );
         let recent = Arc::new(Recent::new());
         let (api_reload, reload_requests) = mpsc::channel(reload::ASKS_MAX);
         let (api_probe, probe_requests) = mpsc::channel(bridge::PROBE_REQUESTS_MAX);
@@ -166,25 +172,22 @@ impl Node {
         bridge::reloads(&mut tasks, reload_requests, reload_in.clone(), stop.child_token());
         let (asks_in, asks) = mpsc::channel(bridge::PROBE_REQUESTS_MAX);
         bridge::probe_requests(&mut tasks, probe_requests, asks_in, stop.child_token());
-        let (observed_in, observed) = mpsc::channel(core::INBOX_MAX);
-        bridge::observations(&mut tasks, observed, handle.inbox.clone(), recent, fleet_seen.clone());
-        if settings.node.roles.probe {
-            let probing = probe::Settings::new(settings.node.name.clone());
-            let runner = probe::Runner::new(
-                probing,
-                fleet_seen,
-                handle.tempi.clone(),
-                observed_in,
-                asks,
-                clock,
-                Arc::clone(&metrics.probe),
-            );
-            let until = stop.child_token();
-            tasks.spawn(async move {
-                runner.run(until).await;
-                "probes"
-            });
-        }
+        let probing = Probing {
+            node: settings.node.name.clone(),
+            roles: settings.node.roles,
+            fleet: fleet_seen,
+            lookup: Arc::clone(&boot.lookup),
+            asks,
+            recent,
+            clock,
+            metrics: Arc::clone(&metrics.probe),
+        };
+        probing.start(&mut tasks, &handle, &stop);
+        let (config_of_places, until) = (config_seen.clone(), stop.child_token());
+        tasks.spawn(async move {
+            places.run(config_of_places, until).await;
+            "places"
+        });
         let desk = Desk {
             file: boot.file.clone(),
             clock,
@@ -220,8 +223,8 @@ impl Node {
             conditions.run(herald, snapshot, clock, until).await;
             "conditions"
         });
-        remember(&mut tasks, Arc::clone(&disk.keeper), handle.memory.clone(), stop.child_token());
-        prune(&mut tasks, &disk, config_seen, clock, stop.child_token());
+        chores::remember(&mut tasks, Arc::clone(&disk.keeper), handle.memory.clone(), stop.child_token());
+        chores::prune(&mut tasks, &disk, config_seen, clock, stop.child_token());
         if let Some(doors) = doors {
             let until = stop.child_token();
             tasks.spawn(async move {
@@ -312,6 +315,13 @@ impl Node {
     }
 }
 
+/// Databases are tens of megabytes: they are not read on a thread that serves.
+async fn read_places(boot: &Boot, metrics: &Metrics) -> Result<Places, StartError> {
+    let (loaded, metrics) = (Arc::clone(&boot.loaded), Arc::clone(&metrics.geo));
+    let read = move || Places::start(&loaded.settings.geo, &loaded.fleet.regions, metrics);
+    tokio::task::spawn_blocking(read).await.map_err(|error| StartError::Threads(std::io::Error::other(error)))
+}
+
 fn core_parts(
     boot: &Boot,
     disk: &Disk,
@@ -329,66 +339,11 @@ fn core_parts(
         clock,
         bus,
         durable: disk.store.watch(),
+        locator: watch::channel(Arc::default()).1,
         announce: Box::new(move |events| herald.tell(events)),
         metrics: Arc::clone(&metrics.control),
         persist: Box::new(move |memory| keeper.save(memory)),
     }
-}
-
-/// Keeps the snapshot file young. Overrides do not wait for this: the control loop has them written before it tells.
-fn remember(
-    tasks: &mut JoinSet<&'static str>,
-    keeper: Arc<disk::Keeper>,
-    mut memory: watch::Receiver<Arc<recall::Recall>>,
-    until: CancellationToken,
-) {
-    tasks.spawn(async move {
-        loop {
-            tokio::select! {
-                () = until.cancelled() => return "snapshot file",
-                changed = memory.changed() => {
-                    if changed.is_err() {
-                        return "snapshot file";
-                    }
-                    tokio::time::sleep(REMEMBER_AFTER).await;
-                }
-                () = tokio::time::sleep(REMEMBER_EVERY) => {}
-            }
-            let (newest, keeper) = (Arc::clone(&memory.borrow_and_update()), Arc::clone(&keeper));
-            let save = move || keeper.save(&Memory { at: Clock::wall(), ..newest.whole() });
-            // A panic in there is the keeper's; the next change tries again.
-            let _ = tokio::task::spawn_blocking(save).await;
-        }
-    });
-}
-
-fn prune(
-    tasks: &mut JoinSet<&'static str>,
-    disk: &Disk,
-    config: watch::Receiver<Arc<crate::config::Loaded>>,
-    clock: Clock,
-    until: CancellationToken,
-) {
-    let (journal, embedded) = (Arc::clone(&disk.journal), disk.embedded.clone());
-    tasks.spawn(async move {
-        loop {
-            tokio::select! {
-                () = until.cancelled() => return "pruning",
-                () = tokio::time::sleep(PRUNE_EVERY) => {}
-            }
-            let keep = config.borrow().settings.store.keep;
-            let now = clock.now().wall;
-            if let Err(error) = journal.prune(now, map::keep(keep)).await {
-                tracing::warn!(error = %with_source(&error), "history was not pruned");
-            }
-            if let Some(embedded) = &embedded {
-                let since = Wall(now.0.saturating_sub(crate::model::ms(keep.audit)));
-                if let Err(error) = embedded.prune(now, since).await {
-                    tracing::warn!(error = %with_source(&error), "idempotency keys were not pruned");
-                }
-            }
-        }
-    });
 }
 
 /// An error with its causes, in one line.

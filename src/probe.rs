@@ -10,6 +10,8 @@ mod expect;
 mod fault;
 mod http;
 mod job;
+mod loads;
+mod names;
 mod runner;
 mod schedule;
 mod tcp;
@@ -21,7 +23,11 @@ mod trace;
 
 use tokio::sync::oneshot;
 
-pub use self::runner::Runner;
+pub use self::{
+    loads::{Loads, Reading},
+    names::{ADDRESSES_MAX, Directory, Found, Lookup, NAMES_MAX, Names, Part, System},
+    runner::Runner,
+};
 use crate::model::{EndpointId, NodeId, Observation};
 
 /// Most probes in flight at once. At the limit due probes wait for a free place, oldest first, and the wait shows as

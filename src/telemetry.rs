@@ -5,6 +5,7 @@
 
 pub mod control;
 pub mod dns;
+pub mod geo;
 pub mod http;
 pub mod log;
 pub mod probe;
@@ -21,6 +22,8 @@ pub struct Metrics {
     pub control: Arc<control::ControlMetrics>,
     /// Of the DNS doors.
     pub dns: Arc<dns::DnsMetrics>,
+    /// Of where clients are.
+    pub geo: Arc<geo::GeoMetrics>,
     /// Of the probes.
     pub probe: Arc<probe::ProbeMetrics>,
     /// Of the admin API.
@@ -37,6 +40,7 @@ impl Metrics {
         let metrics = Self {
             control: Arc::new(control::ControlMetrics::register(own)),
             dns: dns::DnsMetrics::register(own),
+            geo: Arc::new(geo::GeoMetrics::register(own)),
             probe: Arc::new(probe::ProbeMetrics::register(own)),
             http: Arc::new(http::HttpMetrics::register(own)),
         };

@@ -8,19 +8,21 @@ mod cases;
 mod checks;
 mod endpoints;
 mod node;
+mod places;
 mod policy;
 mod pools;
 mod rules;
 mod selectors;
 mod services;
+mod targets;
 mod tuning;
 mod zones;
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use crate::model::{
-    Arm, Case, CheckIx, Degraded, DnsName, EndpointId, EndpointIx, Fleet, Parts, PoolIx, Service, Span, Tuning,
-    WhenNone,
+    Arm, Case, CheckIx, Degraded, DnsName, EndpointId, EndpointIx, Fleet, Parts, PoolIx, Service, ServiceIx, Span,
+    Tuning, WhenNone,
 };
 
 use super::{
@@ -31,6 +33,8 @@ use super::{
     shape::closest,
     values::Asked,
 };
+
+pub(super) use self::places::by_distance;
 
 /// Most entities of one kind; far above any fleet this program is meant for.
 pub const ENTITIES_MAX: usize = 200_000;
@@ -46,7 +50,8 @@ pub(super) struct Build<'r, 'a> {
     pub(super) parts: Parts,
     defaults: Defaults,
     providers: Ids<()>,
-    regions: Ids<()>,
+    /// With each whether it has a place on the globe.
+    regions: Ids<bool>,
     checks: Ids<CheckIx>,
     check_urls: HashMap<String, CheckIx>,
     endpoints: Ids<EndpointIx>,
@@ -57,6 +62,8 @@ pub(super) struct Build<'r, 'a> {
     pub(super) service_places: Vec<Place>,
     /// Where each pool is written, in the order of the fleet.
     pub(super) pool_places: Vec<Place>,
+    /// Of each pool, once asked: whether an endpoint of it is somewhere.
+    placed_pools: Vec<Option<bool>>,
     /// Where each check is written, in the order of the fleet.
     pub(super) check_places: Vec<Place>,
 }
@@ -100,6 +107,7 @@ impl<'r, 'a> Build<'r, 'a> {
             service_places: Vec::new(),
             pool_places: Vec::new(),
             check_places: Vec::new(),
+            placed_pools: Vec::new(),
         }
     }
 
@@ -115,7 +123,10 @@ impl<'r, 'a> Build<'r, 'a> {
         self.pools();
         self.services();
         self.zones();
+        self.targets();
+        self.inherited();
         self.parts.verdict = policy::verdict(self.root.section("verdict"));
+        self.flap();
         self.parts.safety = policy::safety(self.root.section("safety"));
         let settings = self.settings();
         self.listeners();
@@ -141,6 +152,35 @@ impl<'r, 'a> Build<'r, 'a> {
 
     pub(super) fn report(&mut self) -> &mut Report {
         &mut self.reader.report
+    }
+
+    /// What a service itself writes, in the order of the fleet.
+    fn service_table(&self, ix: ServiceIx) -> Option<&Table> {
+        self.root.section("service").entries.get(ix.index())?.node.table()
+    }
+
+    /// Whether a service itself writes a key.
+    pub(super) fn writes(&self, ix: ServiceIx, key: &str) -> bool {
+        self.service_table(ix).is_some_and(|table| table.get(key).is_some())
+    }
+
+    /// Where a key of a service is written; the service's own place without it.
+    pub(super) fn service_key(&self, ix: ServiceIx, key: &str) -> Place {
+        let written = self.service_table(ix).and_then(|table| table.get(key));
+        written.map_or(self.service_places[ix.index()], |node| node.place)
+    }
+
+    /// Where a rule of a service is written.
+    pub(super) fn rule_place(&self, ix: ServiceIx, at: usize) -> Place {
+        let rules = self.service_table(ix).and_then(|table| table.get("rule"));
+        let rule = rules.and_then(|node| node.items().get(at));
+        // The header is a rule's first line, and says more than the span of everything in it.
+        rule.map_or(self.service_places[ix.index()], |node| node.place)
+    }
+
+    /// Whether a file that locates clients is named.
+    pub(super) fn has_geo(&self, key: &str) -> bool {
+        self.root.section("geo").get(key).is_some()
     }
 
     fn bound(&mut self) {
@@ -172,7 +212,7 @@ impl<'r, 'a> Build<'r, 'a> {
     /// Gives every id its place before anything refers to it.
     fn declare(&mut self) {
         self.providers.declare(self.root.section("provider"), |_| ());
-        self.regions.declare(self.root.section("region"), |_| ());
+        self.regions.declare(self.root.section("region"), |_| false);
         self.checks.declare(self.root.section("check"), CheckIx::new);
         self.endpoints.declare(self.root.section("endpoint"), EndpointIx::new);
         self.pools.declare(self.root.section("pool"), PoolIx::new);

@@ -112,6 +112,10 @@ const CODES: &[(&str, &str)] = &[
         "A place is written continent first, as in EU, EU-DE or NA-US-CA: AF, AN, AS, EU, NA, OC or SA, behind it the country (ISO 3166-1) and its part (ISO 3166-2). Bare country codes would collide with continents.",
     ),
     (
+        "E035",
+        "The target of an endpoint is a name that is steered here, or leads to one by CNAME records of this server. The answer would send resolvers round in a circle.",
+    ),
+    (
         "W201",
         "A secret stands in the configuration itself. Configurations are copied, committed and shown; a reference is not worth stealing.",
     ),
@@ -138,4 +142,30 @@ const CODES: &[(&str, &str)] = &[
         "The worst case from an endpoint's death until resolvers have asked again is over 60 s: interval + fall x timeout + (fall - 1) x recheck + 1 s + TTL.",
     ),
     ("W212", "Records below a delegation are never answered, except as glue: the zone they belong to is another one."),
+    (
+        "W213",
+        "A rule that can never match: the first rule that fits a client wins, and all clients of this one fit an earlier one.",
+    ),
+    (
+        "W214",
+        "What depends on where clients are does nothing while nothing tells it: [geo] names a database (City or Country), an ASN database, or your own `nets`.",
+    ),
+    (
+        "W215",
+        "Steering by distance among regions of which some have no `at`: endpoints there are never the nearest, and serve when nothing else is open.",
+    ),
+    ("W216", "A trickle without a next pool, or a ramp without a share that could grow, does nothing."),
+    (
+        "W217",
+        "A spread over more providers than a pool has, or than its answers have endpoints: such an answer spans what there is.",
+    ),
+    ("W218", "Choosing by load where no endpoint has a `load`: the weights alone decide."),
+    (
+        "W219",
+        "A file that locates clients is missing beside an accepted configuration. The node starts, and answers as if it knew nothing of where clients are.",
+    ),
+    (
+        "W220",
+        "A target is answered as CNAME, and a CNAME stands alone at its name (RFC 1034 section 3.6.2). A pool that answers several endpoints at once leaves the others out, or the target.",
+    ),
 ];

@@ -9,9 +9,9 @@ use std::{
 
 use ipnet::IpNet;
 
-use crate::model::{CheckAt, CheckId, DnsName, GeoCode, NodeId, Selector, Span, Wall};
+use crate::model::{CheckAt, CheckId, DnsName, GeoCode, NodeId, Selector, Span, Wall, Whence};
 
-use super::{settings::AdminListen, values::*};
+use super::{settings::AdminListen, shape::closest, values::*};
 
 /// A string's form.
 #[derive(Debug)]
@@ -99,11 +99,12 @@ pub(super) static HEADER_VALUE: Form = form("a header field's value", "wayshift"
 pub(super) static LABEL: Form = form("a label", "tier", "E016", label, "", "");
 pub(super) static TARGET: Form = form("a domain name", "www.cdn.example.net.", "E016", target, "", "");
 pub(super) static NET: Form = form("a network", "10.0.0.0/8", "E017", net, "", "");
-pub(super) static GEO: Form = form("a geo code", "EU-DE", "E034", parsed::<GeoCode>, "", "");
+pub(super) static GEO: Form =
+    form("a geo code", "EU-DE", "E034", geo, "^(AF|AN|AS|EU|NA|OC|SA)(-[A-Z]{2}(-[A-Z0-9]{1,3})?)?$", "");
 pub(super) static ASN: Form = form("an AS number", "AS64500", "E016", parsed::<Asn>, "^AS[0-9]+$", "");
 pub(super) static ALPN: Form = form("an ALPN protocol id", "h2", "E016", alpn, "", "");
 pub(super) static LOAD_URL: Form = form("a URL", "http://{address}:9100/load", "E025", load_url, r"^https?://", "");
-pub(super) static QUERY: Form = form("a question", "www.example.com A from EU-DE", "E016", parsed::<Question>, "", "");
+pub(super) static QUERY: Form = form("a question", "www.example.com A from EU-DE", "E016", question, "", "");
 pub(super) static ORIGIN: Form =
     form("an origin", "https://wayshift.example.com", "E025", origin, "^https?://[^/]+$", "");
 
@@ -186,6 +187,10 @@ fn target(text: &str) -> Result<(), Wrong> {
     name(text)?;
     match text.parse::<DnsName>() {
         Ok(name) if name.is_wildcard() => Err(Wrong::new("a target is one name, not a wildcard", "")),
+        // Endpoints belong to no zone, so nothing could be put behind a single label.
+        Ok(name) if name.labels().count() < 2 => {
+            Err(Wrong::new(format!("`{text}` is one label alone"), "write the whole name, as in www.cdn.example.net"))
+        }
         _ => Ok(()),
     }
 }
@@ -201,6 +206,35 @@ fn net(text: &str) -> Result<(), Wrong> {
     match net.trunc() {
         whole if whole == net => Ok(()),
         whole => Err(Wrong::new(format!("`{text}` has bits set behind its prefix"), format!("write \"{whole}\""))),
+    }
+}
+
+/// A geo code of a place that exists.
+pub(super) fn geo(text: &str) -> Result<(), Wrong> {
+    let what = match text.parse::<GeoCode>() {
+        Ok(code) if code.is_known() => return Ok(()),
+        Ok(code) => format!("there is no place with the code {code}"),
+        Err(error) => error.to_string(),
+    };
+    let upper = text.trim().to_ascii_uppercase().replace('_', "-");
+    let right = |code: &str| code.parse::<GeoCode>().is_ok_and(|code| code.is_known());
+    // A bare country, or one behind the wrong continent, is the most common slip; the shortest code is the country's.
+    let country = upper.rsplit_once('-').map_or(&*upper, |(_, country)| country);
+    let behind = |code: &&str| code.rsplit_once('-').is_some_and(|(_, last)| last == country);
+    if right(&upper) {
+        return Err(Wrong::new(what, format!("write \"{upper}\"")));
+    }
+    let whole = GeoCode::every().find(|code| code.strip_suffix(&*upper).is_some_and(|head| head.ends_with('-')));
+    let meant = whole.or_else(|| GeoCode::every().filter(behind).min_by_key(|code| code.len()));
+    let meant = meant.or_else(|| closest(&upper, GeoCode::every()));
+    Err(Wrong::new(what, meant.map(|code| format!("did you mean `{code}`?")).unwrap_or_default()))
+}
+
+fn question(text: &str) -> Result<(), Wrong> {
+    let asked = text.parse::<Question>().map_err(|what| Wrong::new(what, ""))?;
+    match asked.0.from {
+        Some(Whence::Geo(code)) => geo(&code.to_string()),
+        Some(Whence::Region(_) | Whence::Net(_) | Whence::Address(_) | Whence::Asn(_)) | None => Ok(()),
     }
 }
 
@@ -220,7 +254,8 @@ fn load_url(text: &str) -> Result<(), Wrong> {
     // Both families must fit where the address stands; an IPv6 address gets its brackets there.
     let filled = text.replace(ADDRESS_HERE, "192.0.2.1");
     if let Some(from) = filled.find(['{', '}']) {
-        let what = format!("`{}` stands for nothing in the URL of a load", &filled[from..]);
+        let end = filled[from..].find('}').map_or(filled.len(), |end| from + end + 1);
+        let what = format!("`{}` stands for nothing in the URL of a load", &filled[from..end]);
         return Err(Wrong::new(what, "only {address} does"));
     }
     match Asked::parse(&filled)? {

@@ -1,8 +1,11 @@
 //! Warnings about what is allowed but will be regretted.
 
+mod rules;
+mod steering;
+
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::model::{Check, Fleet, PoolAnswer, Service, ServiceIx, Span};
+use crate::model::{Arm, Check, Fleet, PoolAnswer, Service, ServiceIx, Span};
 
 use super::{build::Build, report::Raw};
 
@@ -22,9 +25,14 @@ pub fn worst_case(fleet: &Fleet, service: ServiceIx) -> Duration {
 }
 
 fn slowest<'f>(fleet: &'f Fleet, service: &Service) -> Option<&'f Check> {
-    let subjects = service.arms.iter().flat_map(|arm| &arm.subjects);
+    let subjects = answering(service).flat_map(|arm| &arm.subjects);
     let checks: BTreeSet<_> = subjects.filter_map(|subject| fleet.subject(*subject).check).collect();
     checks.into_iter().map(|ix| fleet.check(ix)).max_by_key(|check| detection(check))
+}
+
+/// The arms of a service and of its rules, without the last resort.
+fn answering(service: &Service) -> impl Iterator<Item = &Arm> {
+    service.arms.iter().chain(service.rules.iter().flat_map(|rule| &rule.arms))
 }
 
 fn detection(check: &Check) -> Duration {
@@ -38,8 +46,12 @@ pub(super) fn find(build: &Build<'_, '_>, fleet: &Fleet) -> Vec<Raw> {
     let mut found = Vec::new();
     checks(build, fleet, &mut found);
     pools(build, fleet, &mut found);
+    let mut left = rules::COMPARED_MAX;
     for (ix, service) in fleet.services() {
         self::service(build, fleet, ix, service, &mut found);
+        steering::service(build, fleet, ix, &mut found);
+        rules::hidden(build, fleet, ix, &mut left, &mut found);
+        rules::blind(build, fleet, ix, &mut found);
     }
     if fleet.services.is_empty() {
         found.push(Raw::warning("W210", "no service is configured, so nothing is steered"));
@@ -67,6 +79,21 @@ fn pools(build: &Build<'_, '_>, fleet: &Fleet, found: &mut Vec<Raw>) {
             );
         }
         let differ = pool.members.iter().any(|member| member.weight != pool.members[0].weight);
+        let blind = pool.members.iter().all(|member| fleet.endpoint(member.endpoint).load.is_none());
+        if pool.answer == PoolAnswer::LeastConnections && blind {
+            let message = format!("pool `{}` chooses by load, and none of its endpoints has a `load`", pool.id);
+            found.push(Raw::warning("W218", message).at(*place, "they are drawn by weight"));
+        }
+        let mut targets = pool.members.iter().map(|member| fleet.endpoint(member.endpoint));
+        if let (true, Some(endpoint)) =
+            (pool.members.len().min(pool.count.into()) > 1, targets.find(|e| e.target().is_some()))
+        {
+            let message =
+                format!("pool `{}` answers several endpoints at once, and `{}` stands alone", pool.id, endpoint.id);
+            let raw =
+                Raw::warning("W220", message).at(*place, "a target is answered as CNAME, beside which nothing stands");
+            found.push(raw.hint("write count = 1"));
+        }
         if differ && pool.answer == PoolAnswer::All {
             let message = format!("pool `{}` answers all its endpoints, so their weights do nothing", pool.id);
             found.push(Raw::warning("W206", message).at(*place, "answer = \"weighted\" uses them"));
@@ -86,11 +113,11 @@ fn service(build: &Build<'_, '_>, fleet: &Fleet, ix: ServiceIx, service: &Servic
         };
         found.push(Raw::warning("W204", message).at(place, label));
     }
-    let subjects: Vec<_> = service.arms.iter().flat_map(|arm| &arm.subjects).map(|ix| fleet.subject(*ix)).collect();
-    if subjects.iter().any(|subject| subject.check.is_none()) {
+    if answering(service).flat_map(|arm| &arm.subjects).any(|ix| fleet.subject(*ix).check.is_none()) {
         let message = format!("service `{id}` has endpoints without a check");
         found.push(Raw::warning("W207", message).at(place, "they count as up whatever happens to them"));
     }
+    let subjects: Vec<_> = service.arms.iter().flat_map(|arm| &arm.subjects).map(|ix| fleet.subject(*ix)).collect();
     let providers: BTreeSet<_> = subjects.iter().map(|subject| &fleet.endpoint(subject.endpoint).provider).collect();
     if let (1, Some(provider)) = (providers.len(), providers.first())
         && provider.as_str() != "default"

@@ -35,6 +35,11 @@ pub(super) fn kind(text: &str) -> Result<u16, String> {
     rdata::kind(text)
 }
 
+/// A type as it is written.
+pub(super) fn word_of(kind: u16) -> String {
+    domain::base::Rtype::from_int(kind).to_string()
+}
+
 /// A text whose offsets can be turned into places.
 pub(super) struct Sheet<'t> {
     pub(super) text: &'t str,

@@ -92,7 +92,8 @@ pub enum Ecs {
     Ignore,
 }
 
-/// Files that say where clients are; without any, nothing is known of any client.
+/// Files that say where clients are; without any, nothing is known of any client. A configuration from a request names
+/// none, whatever it says: it reads nothing of this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GeoSettings {
     /// A City or Country database (mmdb).

@@ -3,7 +3,9 @@
 mod fuzz;
 mod mistakes;
 mod reference;
+mod slips;
 mod sources;
+mod steering;
 mod zones;
 
 use super::*;

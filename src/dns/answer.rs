@@ -4,17 +4,24 @@
 //! health decision is made for the name that carries its TTL, and never becomes part of another name's answer.
 
 mod chain;
+mod https;
+mod steered;
+mod why;
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    net::{IpAddr, SocketAddr},
+};
 
 use self::chain::Chain;
 use super::{
-    message::{Rcode, meta},
+    desk::Face,
+    message::{Ede, Rcode, meta},
     read::Query,
 };
 use crate::{
-    model::{DnsName, Family, kind},
-    steer::{AnswerTable, Client, Draw, Lookup, Outcome, Picks, Rrset, Steering, ZoneTable},
+    model::{DnsName, Mono, kind},
+    steer::{AnswerTable, Client, Draw, Locator, Lookup, Picks, Rrset, Steering, ZoneTable},
 };
 
 /// TTL of the HINFO that stands for "do not ask ANY" (RFC 8482 section 4.2 leaves it to us): one hour.
@@ -24,8 +31,43 @@ const ANY_HINFO: &[u8] = b"\x07RFC8482\x00";
 
 /// Where chance and turns come from.
 pub trait Draws {
-    /// For one answer of the family that keeps its turns in `slot`.
+    /// For one answer of those that keep their turns in `slot`; the time is the asker's.
     fn draw(&mut self, slot: usize) -> Draw;
+}
+
+/// Who asks, and when: all that an answer may depend on beside the table and chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asker {
+    /// The network that is answered for; `None` if it is to be nobody's.
+    pub network: Option<(IpAddr, u8)>,
+    /// May ask why.
+    pub may_ask_why: bool,
+    /// On the clock that the table's deadlines are on.
+    pub now: Mono,
+}
+
+impl Asker {
+    /// Who a query is answered for: the client whose network it tells, else whoever sent it (RFC 7871 section 7.2.1).
+    #[must_use]
+    pub fn of(query: &Query<'_>, from: SocketAddr, face: &Face, now: Mono) -> Self {
+        let from = from.ip().to_canonical();
+        let bits = if from.is_ipv4() { 32 } else { 128 };
+        Self {
+            network: match query.edns.and_then(|edns| edns.subnet) {
+                Some(subnet) => subnet.network(),
+                None => Some((from, bits)),
+            },
+            may_ask_why: face.debug_names.iter().any(|net| net.contains(&from)),
+            now,
+        }
+    }
+
+    fn client(self, locator: &Locator) -> Client<'_> {
+        match self.network {
+            Some((address, bits)) => Client::new(locator, address, bits),
+            None => Client::nobody(),
+        }
+    }
 }
 
 /// An answer, not yet written. Borrows from the table that it was made of.
@@ -45,6 +87,10 @@ pub struct Answer<'t> {
     pub picks: Picks,
     /// The service that answered.
     pub steering: Option<&'t Steering>,
+    /// How many bits of the asker's network decided (RFC 7871 section 7.2.1).
+    pub scope: u8,
+    /// What explains it.
+    pub ede: Option<Ede>,
 }
 
 /// Records of one owner, type and TTL.
@@ -77,9 +123,11 @@ pub enum Data<'t> {
     /// As the table has it.
     Set(&'t [Box<[u8]>]),
     /// Made for this answer.
-    One(Cow<'static, [u8]>),
+    One(Cow<'t, [u8]>),
     /// The addresses in [`Answer::picks`].
     Picked,
+    /// Of a target, in one family.
+    Resolved(&'t [IpAddr]),
 }
 
 impl Answer<'_> {
@@ -94,7 +142,15 @@ impl Answer<'_> {
             additional: Vec::new(),
             picks: Picks::new(),
             steering: None,
+            scope: 0,
+            ede: None,
         }
+    }
+
+    /// REFUSED, and why.
+    #[must_use]
+    pub fn refused(ede: Ede) -> Self {
+        Self { ede: Some(ede), ..Self::only(Rcode::Refused) }
     }
 }
 
@@ -109,7 +165,7 @@ impl<'t> Records<'t> {
     }
 
     /// One record that no zone has.
-    pub(super) fn made(owner: Owner<'t>, kind: u16, class: u16, ttl: u32, data: impl Into<Cow<'static, [u8]>>) -> Self {
+    pub(super) fn made(owner: Owner<'t>, kind: u16, class: u16, ttl: u32, data: impl Into<Cow<'t, [u8]>>) -> Self {
         Self { owner, kind, class, ttl, data: Data::One(data.into()) }
     }
 }
@@ -119,128 +175,128 @@ fn named(name: &DnsName) -> Owner<'_> {
 }
 
 /// Answers a question of class IN from a table.
-pub fn answer<'t>(table: &'t AnswerTable, query: &Query<'_>, draws: &mut impl Draws) -> Answer<'t> {
+pub fn answer<'t>(table: &'t AnswerTable, query: &Query<'_>, asker: Asker, draws: &mut impl Draws) -> Answer<'t> {
     match query.kind {
         // Transfers are for those who may have them; OPT is no question; the others ask for services of old.
-        kind::AXFR | kind::IXFR => return Answer::only(Rcode::Refused),
+        kind::AXFR | kind::IXFR => return Answer::refused(Ede::Prohibited),
         kind::OPT => return Answer::only(Rcode::FormErr),
         meta::TKEY | meta::TSIG | meta::MAILA | meta::MAILB => return Answer::only(Rcode::NotImp),
         _ => {}
     }
-    let mut answer = Answer::only(Rcode::NoError);
-    let mut chain = Chain::new(query.name.wire());
-    loop {
-        let asked_itself = chain.is_at_start();
-        let found = table.lookup(chain.name(), query.kind);
-        match found {
-            Lookup::NotOurs if asked_itself => answer.rcode = Rcode::Refused,
-            // The rest of the chain is another server's.
-            Lookup::NotOurs => {}
-            Lookup::Referral { cut, ns, glue, .. } => {
-                answer.authority = Some(Records::of(named(cut), ns));
-                answer.additional = glue.into_iter().map(|(name, set)| Records::of(named(name), set)).collect();
-                return answer;
-            }
-            Lookup::Found { zone, sets, steering, .. } => {
-                answer.authoritative = true;
-                let alias = found_at(&mut answer, &chain, query.kind, zone, sets, steering, draws);
-                if let Some(set) = alias
-                    && let Some(target) = set.rdata.first()
-                    && chain.follow(target)
-                {
-                    continue;
-                }
-            }
-            Lookup::Dname { owner, set, .. } => {
-                answer.authoritative = true;
-                answer.answer.push(Records::of(named(owner), set));
-                let alias = chain.owner();
-                match set.rdata.first().and_then(|target| chain.redirected(owner, target)) {
-                    Some(target) => {
-                        let records = Records::made(alias, kind::CNAME, meta::CLASS_IN, set.ttl, target.clone());
-                        answer.answer.push(records);
-                        // Who asks for the CNAME itself has it now.
-                        if query.kind != kind::CNAME && query.kind != kind::ANY && chain.follow(&target) {
-                            continue;
-                        }
-                    }
-                    None => answer.rcode = Rcode::YxDomain,
-                }
-            }
-            Lookup::NoName { zone } => {
-                answer.authoritative = true;
-                // Of the last name of a chain, as RFC 6604 section 3 has it.
-                answer.rcode = Rcode::NxDomain;
-                answer.authority = Some(Records::negative(zone));
-            }
-        }
-        return answer;
-    }
-}
-
-/// The name exists: adds what it has of the type, or the proof that it has nothing; returns a CNAME to follow.
-fn found_at<'t>(
-    answer: &mut Answer<'t>,
-    chain: &Chain,
-    asked: u16,
-    zone: &'t ZoneTable,
-    sets: &'t [Rrset],
-    steering: Option<&'t Steering>,
-    draws: &mut impl Draws,
-) -> Option<&'t Rrset> {
-    let family = match asked {
-        kind::A => Some(Family::V4),
-        kind::AAAA => Some(Family::V6),
-        _ => None,
+    let mut answering = Answering {
+        table,
+        asked: query.kind,
+        network: asker.network,
+        client: asker.client(table.locator()),
+        now: asker.now,
+        draws,
+        answer: Answer::only(Rcode::NoError),
     };
-    if let (Some(family), Some(steering)) = (family, steering) {
-        if chain.is_at_start() {
-            steered(answer, family, zone, steering, draws);
-        }
-        return None;
+    if !(asker.may_ask_why && answering.why(query.name.wire())) {
+        answering.look_up(query.name.wire());
     }
-    if asked == kind::ANY
-        && let Some(records) = any(chain.owner(), sets, steering.is_some())
-    {
-        answer.answer.push(records);
-        return None;
-    }
-    if let Some(set) = sets.iter().find(|set| set.kind == asked) {
-        answer.answer.push(Records::of(chain.owner(), set));
-        return None;
-    }
-    if let Some(alias) = sets.iter().find(|set| set.kind == kind::CNAME) {
-        answer.answer.push(Records::of(chain.owner(), alias));
-        return Some(alias);
-    }
-    answer.authority = Some(Records::negative(zone));
-    None
+    answering.answer.scope = answering.client.scope();
+    answering.answer
 }
 
-fn steered<'t>(
-    answer: &mut Answer<'t>,
-    family: Family,
-    zone: &'t ZoneTable,
-    steering: &'t Steering,
-    draws: &mut impl Draws,
-) {
-    let draw = draws.draw(steering.slot(family));
-    match steering.pick(family, &mut Client::nobody(), draw, &mut answer.picks) {
-        Outcome::Addresses => {
-            let kind = match family {
-                Family::V4 => kind::A,
-                Family::V6 => kind::AAAA,
-            };
-            let (ttl, class) = (answer.picks.ttl(), meta::CLASS_IN);
-            answer.steering = Some(steering);
-            answer.answer.push(Records { owner: Owner::Asked, kind, class, ttl, data: Data::Picked });
+/// An answer in the making.
+struct Answering<'t, 'd, D> {
+    table: &'t AnswerTable,
+    /// QTYPE.
+    asked: u16,
+    network: Option<(IpAddr, u8)>,
+    client: Client<'t>,
+    now: Mono,
+    draws: &'d mut D,
+    answer: Answer<'t>,
+}
+
+impl<'t, D: Draws> Answering<'t, '_, D> {
+    fn look_up(&mut self, name: &[u8]) {
+        let table = self.table;
+        let mut chain = Chain::new(name);
+        loop {
+            let asked_itself = chain.is_at_start();
+            match table.lookup(chain.name(), self.asked) {
+                Lookup::NotOurs if asked_itself => self.answer = Answer::refused(Ede::NotAuthoritative),
+                // The rest of the chain is another server's.
+                Lookup::NotOurs => {}
+                Lookup::Referral { cut, ns, glue, .. } => {
+                    self.answer.authority = Some(Records::of(named(cut), ns));
+                    self.answer.additional =
+                        glue.into_iter().map(|(name, set)| Records::of(named(name), set)).collect();
+                }
+                Lookup::Found { zone, sets, steering, .. } => {
+                    self.answer.authoritative = true;
+                    let alias = self.found_at(&chain, zone, sets, steering);
+                    if let Some(set) = alias
+                        && let Some(target) = set.rdata.first()
+                        && chain.follow(target)
+                    {
+                        continue;
+                    }
+                }
+                Lookup::Dname { owner, set, .. } => {
+                    self.answer.authoritative = true;
+                    if self.redirected(&mut chain, owner, set) {
+                        continue;
+                    }
+                }
+                Lookup::NoName { zone } => {
+                    self.answer.authoritative = true;
+                    // Of the last name of a chain, as RFC 6604 section 3 has it.
+                    self.answer.rcode = Rcode::NxDomain;
+                    self.answer.authority = Some(Records::negative(zone));
+                }
+            }
+            return;
         }
-        // No configuration makes targets yet.
-        Outcome::NoData | Outcome::Target => answer.authority = Some(Records::negative(zone)),
-        Outcome::ServFail => {
-            answer.authoritative = false;
-            answer.rcode = Rcode::ServFail;
+    }
+
+    /// The name exists: adds what it has of the type, or the proof that it has nothing; returns a CNAME to follow.
+    fn found_at(
+        &mut self,
+        chain: &Chain,
+        zone: &'t ZoneTable,
+        sets: &'t [Rrset],
+        steering: Option<&'t Steering>,
+    ) -> Option<&'t Rrset> {
+        if let Some(steering) = steering
+            && self.steered(chain, zone, sets, steering)
+        {
+            return None;
         }
+        let answer = &mut self.answer;
+        if self.asked == kind::ANY
+            && let Some(records) = any(chain.owner(), sets, steering.is_some())
+        {
+            answer.answer.push(records);
+            return None;
+        }
+        if let Some(set) = sets.iter().find(|set| set.kind == self.asked) {
+            answer.answer.push(Records::of(chain.owner(), set));
+            return None;
+        }
+        if let Some(alias) = sets.iter().find(|set| set.kind == kind::CNAME) {
+            answer.answer.push(Records::of(chain.owner(), alias));
+            return Some(alias);
+        }
+        answer.authority = Some(Records::negative(zone));
+        None
+    }
+
+    /// Below a DNAME: adds it and the CNAME it makes; tells whether the chain goes on.
+    fn redirected(&mut self, chain: &mut Chain, owner: &'t DnsName, set: &'t Rrset) -> bool {
+        let answer = &mut self.answer;
+        answer.answer.push(Records::of(named(owner), set));
+        let alias = chain.owner();
+        let Some(target) = set.rdata.first().and_then(|target| chain.redirected(owner, target)) else {
+            answer.rcode = Rcode::YxDomain;
+            return false;
+        };
+        answer.answer.push(Records::made(alias, kind::CNAME, meta::CLASS_IN, set.ttl, target.clone()));
+        // Who asks for the CNAME itself has it now.
+        self.asked != kind::CNAME && self.asked != kind::ANY && chain.follow(&target)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     answer::{Answer, Owner, Records},
     desk::{Chaos, Face},
-    message::{Rcode, meta},
+    message::{Ede, Rcode, meta},
     read::Query,
 };
 use crate::model::kind;
@@ -21,7 +21,7 @@ pub(super) fn chaos(query: &Query<'_>, face: &Face) -> Answer<'static> {
         Chaos::Version if IDENTITY.contains(&query.name.wire()) => face.nsid.as_deref(),
         Chaos::Version => None,
     };
-    let (Some(text), kind::TXT | kind::ANY) = (text, query.kind) else { return Answer::only(Rcode::Refused) };
+    let (Some(text), kind::TXT | kind::ANY) = (text, query.kind) else { return Answer::refused(Ede::Prohibited) };
     // One character string holds 255 octets (RFC 1035 section 3.3.14).
     let text = &text.as_bytes()[..text.len().min(255)];
     let rdata = [&[u8::try_from(text.len()).unwrap_or(u8::MAX)], text].concat();

@@ -2,14 +2,17 @@
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
+use ipnet::IpNet;
+
 use super::{
-    answer::{Answer, Draws, answer},
+    answer::{Answer, Asker, Draws, answer},
     chaos::chaos,
-    message::{Rcode, meta},
-    read::{Dropped, Query, Reading, read},
+    message::{Ede, meta},
+    read::{Dropped, Ecs, Query, Reading, read},
     write::{self, Own, Room, Written},
 };
 use crate::{
+    clock::Clock,
     model::{Digest, Mono, PoolIx, ServiceIx},
     steer::{AnswerTable, Draw, Reader},
     telemetry::dns::{DnsShard, DropReason, Proto, Share},
@@ -27,6 +30,10 @@ pub struct Face {
     pub nsid: Option<Box<str>>,
     /// What CH TXT tells.
     pub chaos: Chaos,
+    /// Whether resolvers are believed about their clients' networks.
+    pub ecs: Ecs,
+    /// From where `_why.` names may be asked; to all others they do not exist.
+    pub debug_names: Vec<IpNet>,
 }
 
 /// What is told to questions of class CH (RFC 4892).
@@ -71,20 +78,26 @@ pub struct Desk {
     table: Reader,
     face: Arc<Face>,
     chance: Chance,
+    clock: Clock,
     counts: Arc<DnsShard>,
     shares: Shares,
 }
 
 impl Desk {
-    /// `seed` decides all draws, so that a test can repeat them.
+    /// `seed` decides all draws, so that a test can repeat them; `clock` is the one that the tables' deadlines are on.
     #[must_use]
-    pub fn new(table: Reader, face: Arc<Face>, seed: u64, counts: Arc<DnsShard>) -> Self {
-        Self { table, face, chance: Chance::new(seed), counts, shares: Shares::default() }
+    pub fn new(table: Reader, face: Arc<Face>, seed: u64, clock: Clock, counts: Arc<DnsShard>) -> Self {
+        Self { table, face, chance: Chance::new(seed), clock, counts, shares: Shares::default() }
     }
 
     /// Lets an old table go, while nobody asks.
     pub fn idle(&mut self) {
         self.table.table();
+    }
+
+    /// What is read in client networks.
+    pub(super) fn ecs(&self) -> Ecs {
+        self.face.ecs
     }
 
     /// Where the door counts what it drops by itself.
@@ -101,21 +114,25 @@ impl Desk {
         match query.class {
             meta::CLASS_IN => {
                 let table = self.table.table();
-                let answer = answer(table, query, &mut self.chance);
+                let asker = Asker::of(query, client.address, own.face, self.clock.mono());
+                let answer = answer(table, query, asker, &mut self.chance);
                 self.shares.count(table, &answer, &self.counts);
+                if query.edns.is_some_and(|edns| edns.subnet.is_some()) {
+                    self.counts.told_subnet(0 < answer.scope);
+                }
                 write::reply(query, &answer, room, own, out)
             }
             meta::CLASS_CHAOS => write::reply(query, &chaos(query, own.face), room, own, out),
             // We have data in one class (RFC 6895 section 3.2).
-            _ => write::reply(query, &Answer::only(Rcode::Refused), room, own, out),
+            _ => write::reply(query, &Answer::refused(Ede::Prohibited), room, own, out),
         }
     }
 }
 
 impl Answerer for Desk {
     fn answer(&mut self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Handled {
-        let reading = read(packet);
         let face = Arc::clone(&self.face);
+        let reading = read(packet, face.ecs);
         let own = Own { face: &face, keepalive: client.keepalive };
         let written = match reading {
             Reading::Drop(why) => {
@@ -175,7 +192,7 @@ impl Chance {
 
 impl Draws for Chance {
     /// Turns begin at a random place, so that the desks of a node do not all begin with the same endpoint. There are as
-    /// many as the largest table had slots.
+    /// many as the largest table had slots, one more for each service, and one.
     fn draw(&mut self, slot: usize) -> Draw {
         if self.turns.len() <= slot {
             self.turns.resize_with(slot + 1, || self.random.u32(..));

@@ -152,7 +152,7 @@ impl Answerer for General {
             Proto::Tcp => Protocol::Tcp,
         };
         // Nothing is decoded before our reader has passed it: pointer chains and packet loops end there.
-        let request = match read(packet) {
+        let request = match read(packet, self.desk().ecs()) {
             Reading::Query(_) => Request::from_bytes(packet.to_vec(), client.address, protocol).ok(),
             Reading::Drop(_) | Reading::Refuse(_) => None,
         };

@@ -25,7 +25,9 @@ pub(super) mod flag {
 /// EDNS options by number (IANA: DNS EDNS0 Option Codes).
 pub(super) mod option {
     pub(in crate::dns) const NSID: u16 = 3;
+    pub(in crate::dns) const SUBNET: u16 = 8;
     pub(in crate::dns) const KEEPALIVE: u16 = 11;
+    pub(in crate::dns) const EXTENDED_ERROR: u16 = 15;
 }
 
 /// Record types and classes that only queries and envelopes carry.
@@ -112,6 +114,32 @@ impl Rcode {
 impl fmt::Display for Rcode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())
+    }
+}
+
+/// Why an answer is what it is (RFC 8914; IANA: Extended DNS Error Codes): the ones we send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ede {
+    /// The last set answered while healthy: nothing is healthy now.
+    StaleAnswer,
+    /// A target has not been resolved yet.
+    NotReady,
+    /// Not for strangers.
+    Prohibited,
+    /// Not in our zones.
+    NotAuthoritative,
+}
+
+impl Ede {
+    /// The registry's number.
+    #[must_use]
+    pub fn number(self) -> u16 {
+        match self {
+            Self::StaleAnswer => 3,
+            Self::NotReady => 14,
+            Self::Prohibited => 18,
+            Self::NotAuthoritative => 20,
+        }
     }
 }
 

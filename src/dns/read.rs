@@ -4,8 +4,10 @@
 //! for each packet whether it is dropped, refused with a code, or a query. All doors share it, so all doors agree.
 
 mod extra;
+mod subnet;
 
 use self::extra::{Extra, walk};
+pub use self::subnet::{Ecs, Subnet};
 use super::message::{HEADER, Rcode, flag, meta, u16_at};
 use crate::model::{LABEL_LENGTH_MAX, NAME_LENGTH_MAX, kind};
 
@@ -91,6 +93,8 @@ pub struct Edns {
     pub nsid: bool,
     /// The idle time of the connection is asked for (RFC 7828).
     pub keepalive: bool,
+    /// The client's network (RFC 7871), where it is used.
+    pub subnet: Option<Subnet>,
 }
 
 /// An uncompressed name in lower case, in place.
@@ -139,7 +143,7 @@ impl std::fmt::Debug for LowerName {
 
 /// Reads one message. Never fails: every packet is one of the three.
 #[must_use]
-pub fn read(packet: &[u8]) -> Reading<'_> {
+pub fn read(packet: &[u8], ecs: Ecs) -> Reading<'_> {
     let Some((header, rest)) = packet.split_first_chunk::<HEADER>() else { return Reading::Drop(Dropped::Short) };
     if header[2] & flag::QR != 0 {
         return Reading::Drop(Dropped::Response);
@@ -160,7 +164,7 @@ pub fn read(packet: &[u8]) -> Reading<'_> {
     let (questions, answers, authorities, additionals) = (count(4), count(6), count(8), count(10));
     if questions != 1 {
         // Without a question the sections begin at once; with several nobody can tell what is asked (RFC 9619).
-        let edns = if questions == 0 { late_edns(rest, answers, authorities, additionals) } else { None };
+        let edns = if questions == 0 { late_edns(rest, answers, authorities, additionals, ecs) } else { None };
         return refuse(Rcode::FormErr, None, edns);
     }
     let Some(name) = LowerName::first(rest) else { return refuse(Rcode::FormErr, None, None) };
@@ -173,9 +177,9 @@ pub fn read(packet: &[u8]) -> Reading<'_> {
     // An IXFR query brings the SOA that the asker has (RFC 1995 section 3); every other query is a question alone.
     let authorities_max = u16::from(kind == kind::IXFR);
     if answers != 0 || authorities > authorities_max || additionals > ADDITIONALS_MAX {
-        return refuse(Rcode::FormErr, Some(question), late_edns(sections, answers, authorities, additionals));
+        return refuse(Rcode::FormErr, Some(question), late_edns(sections, answers, authorities, additionals, ecs));
     }
-    match walk(sections, authorities, additionals) {
+    match walk(sections, authorities, additionals, ecs) {
         Extra::Malformed(edns) => refuse(Rcode::FormErr, Some(question), edns),
         Extra::Read { edns: Some(edns), .. } if edns.version != 0 => refuse(Rcode::BadVers, Some(question), Some(edns)),
         // We hold no keys in this version.
@@ -185,12 +189,12 @@ pub fn read(packet: &[u8]) -> Reading<'_> {
 }
 
 /// The OPT of a query that is refused anyway: the refusal has one if and only if the query had (RFC 6891 section 7).
-fn late_edns(sections: &[u8], answers: u16, authorities: u16, additionals: u16) -> Option<Edns> {
+fn late_edns(sections: &[u8], answers: u16, authorities: u16, additionals: u16, ecs: Ecs) -> Option<Edns> {
     let before = answers.checked_add(authorities)?;
     if before.checked_add(additionals)? > RECORDS_WALKED_MAX {
         return None;
     }
-    match walk(sections, before, additionals) {
+    match walk(sections, before, additionals, ecs) {
         Extra::Malformed(edns) | Extra::Read { edns, .. } => edns,
     }
 }

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use super::{
     desk::{Chaos, Desk, Face},
     handler::General,
+    read::Ecs,
 };
 use crate::{
+    clock::Clock,
     model::{Digest, Fleet, LastGood, Now, Snapshot},
     steer::{Live, compile},
     telemetry::dns::DnsMetrics,
 };
 
-pub(super) const FACE: Face = Face { udp_size: 1232, nsid: None, chaos: Chaos::Hide };
+pub(super) const FACE: Face =
+    Face { udp_size: 1232, nsid: None, chaos: Chaos::Hide, ecs: Ecs::Use, debug_names: Vec::new() };
 
 pub(super) fn general() -> General {
     let snapshot = Snapshot {
@@ -28,7 +31,7 @@ pub(super) fn general() -> General {
         feeds: Arc::default(),
     };
     let live = Live::new(compile(&Arc::new(snapshot), None, &LastGood::default()));
-    General::new(Desk::new(live.reader(), Arc::new(FACE), 1, DnsMetrics::default().shard()))
+    General::new(Desk::new(live.reader(), Arc::new(FACE), 1, Clock::start(), DnsMetrics::default().shard()))
 }
 
 /// 17 octets, and so is the reply.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::{
     answer::{Answer, Data, Owner, Records},
     desk::{Face, NSID_LENGTH_MAX},
-    message::{HEADER, OPT, Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN, flag, option},
+    message::{Ede, HEADER, OPT, Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN, flag, option},
     names::{Case, Names},
     read::{Edns, Head, Query, Refusal},
 };
@@ -52,7 +52,8 @@ pub fn reply(query: &Query<'_>, answer: &Answer<'_>, room: Room, own: Own<'_>, o
         Room::Stream => STREAM_SIZE_MAX,
     };
     let start = out.len();
-    let tail = query.edns.map_or(0, |edns| OPT + options_length(edns, own));
+    let mut told = Told { scope: Some(answer.scope), ede: None };
+    let tail = query.edns.map_or(0, |edns| OPT + options_length(edns, own, &told));
     let mut message = Message::begin(query.head, Some(query.question), out);
     let mut written = Written { rcode: answer.rcode, truncated: false };
     let mut counts = [0_u16; 3];
@@ -80,16 +81,31 @@ pub fn reply(query: &Query<'_>, answer: &Answer<'_>, room: Room, own: Own<'_>, o
             }
         }
     }
-    message.end(written.rcode, counts, query.edns, own);
+    // Explaining is worth no record: it takes the room that is left.
+    if written.rcode == answer.rcode && message.out.len() - start + EDE_LENGTH <= limit {
+        told.ede = answer.ede;
+    }
+    message.end(written.rcode, counts, query.edns, own, &told);
     written
 }
 
 /// Appends the reply to what is refused.
 pub fn refusal(refusal: &Refusal<'_>, own: Own<'_>, out: &mut Vec<u8>) -> Written {
     let message = Message::begin(refusal.head, refusal.question, out);
-    message.end(refusal.rcode, [0; 3], refusal.edns, own);
+    message.end(refusal.rcode, [0; 3], refusal.edns, own, &Told::default());
     Written { rcode: refusal.rcode, truncated: false }
 }
+
+/// What one reply says in its OPT record about its answer.
+#[derive(Default)]
+struct Told {
+    /// How much of the client's network it is for; `None` where nothing was looked up.
+    scope: Option<u8>,
+    ede: Option<Ede>,
+}
+
+/// An option with a code alone (RFC 8914 section 2).
+const EDE_LENGTH: usize = 4 + 2;
 
 struct Message<'o> {
     out: &'o mut Vec<u8>,
@@ -117,10 +133,15 @@ impl<'o> Message<'o> {
         match &records.data {
             Data::Set(set) => set.iter().all(|rdata| self.record(records, rdata, count, limit)),
             Data::One(rdata) => self.record(records, rdata, count, limit),
-            Data::Picked => picks.addresses().all(|address| match address {
-                IpAddr::V4(address) => self.record(records, &address.octets(), count, limit),
-                IpAddr::V6(address) => self.record(records, &address.octets(), count, limit),
-            }),
+            Data::Picked => picks.addresses().all(|address| self.address(records, address, count, limit)),
+            Data::Resolved(addresses) => addresses.iter().all(|one| self.address(records, *one, count, limit)),
+        }
+    }
+
+    fn address(&mut self, records: &Records<'_>, address: IpAddr, count: &mut u16, limit: usize) -> bool {
+        match address {
+            IpAddr::V4(address) => self.record(records, &address.octets(), count, limit),
+            IpAddr::V6(address) => self.record(records, &address.octets(), count, limit),
         }
     }
 
@@ -160,7 +181,7 @@ impl<'o> Message<'o> {
         self.out.extend_from_slice(rest);
     }
 
-    fn end(self, rcode: Rcode, counts: [u16; 3], edns: Option<Edns>, own: Own<'_>) {
+    fn end(self, rcode: Rcode, counts: [u16; 3], edns: Option<Edns>, own: Own<'_>, told: &Told) {
         let [extended, low] = rcode.number().to_be_bytes();
         let (extended, low) = (extended << 4 | low >> 4, low & 0x0f);
         self.out[self.start + 3] |= low;
@@ -172,7 +193,7 @@ impl<'o> Message<'o> {
         let Some(edns) = edns else { return };
         let [size_high, size_low] = own.face.udp_size.to_be_bytes();
         let flags = if edns.dnssec_ok { 0x80 } else { 0 };
-        let length = u16::try_from(options_length(edns, own)).expect("options are short");
+        let length = u16::try_from(options_length(edns, own, told)).expect("options are short");
         let [length_high, length_low] = length.to_be_bytes();
         self.out.extend_from_slice(&[
             0,
@@ -193,11 +214,21 @@ impl<'o> Message<'o> {
         if let Some(keepalive) = asked_keepalive(edns, own) {
             put_option(self.out, option::KEEPALIVE, &keepalive.to_be_bytes());
         }
+        if let Some((subnet, scope)) = edns.subnet.zip(told.scope) {
+            let (data, length) = subnet.echo(scope);
+            put_option(self.out, option::SUBNET, &data[..length]);
+        }
+        if let Some(ede) = told.ede {
+            put_option(self.out, option::EXTENDED_ERROR, &ede.number().to_be_bytes());
+        }
     }
 }
 
-fn options_length(edns: Edns, own: Own<'_>) -> usize {
-    asked_nsid(edns, own).map_or(0, |nsid| 4 + nsid.len()) + asked_keepalive(edns, own).map_or(0, |_| 4 + 2)
+fn options_length(edns: Edns, own: Own<'_>, told: &Told) -> usize {
+    asked_nsid(edns, own).map_or(0, |nsid| 4 + nsid.len())
+        + asked_keepalive(edns, own).map_or(0, |_| 4 + 2)
+        + edns.subnet.zip(told.scope).map_or(0, |(subnet, _)| 4 + subnet.length())
+        + told.ede.map_or(0, |_| EDE_LENGTH)
 }
 
 fn asked_nsid<'s>(edns: Edns, own: Own<'s>) -> Option<&'s [u8]> {

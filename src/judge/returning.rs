@@ -1,8 +1,8 @@
 //! How what was away comes back, and how a slow drain goes (DECIDING sections 5 and 6): shares in ten steps, and the
 //! wait of a failback.
 //!
-//! Every step lies on a whole second of the clock (unless steps are shorter than that), and what comes back within one
-//! second has all its steps together: however many return, there is one new picture a second at most. Control wakes at
+//! Every step lies on a whole second of the clock (or a tenth, if steps are shorter than a second), and what comes back
+//! within one of these has all its steps together: however many return, the new pictures are that few. Control wakes at
 //! these times and steering reads the same functions at the picture's time, so both agree.
 
 use std::time::Duration;
@@ -14,8 +14,10 @@ use crate::model::{Fleet, MinUp, Mono, Override, Pool, Service, Wall, Weight, ms
 const TENTH: u8 = 10;
 /// Jumps between the first tenth and the whole.
 const JUMPS: u64 = 9;
-/// Steps that are not shorter lie on a multiple of this, in milliseconds.
+/// Steps of at least this lie on a multiple of it, in milliseconds.
 const GRID_MS: u64 = 1_000;
+/// Shorter ones lie on a multiple of this.
+const FINE_GRID_MS: u64 = 100;
 
 /// The share in percent of what came back at `returned`, in ten steps from 10 to 100; the whole from `ramp` after it on.
 /// What never was away (or so long ago that it is forgotten) has the whole.
@@ -138,10 +140,8 @@ pub fn longest(fleet: &Fleet) -> Duration {
 
 fn after(at: Mono, wait: Duration) -> Mono {
     let wait = ms(wait);
-    if wait < GRID_MS {
-        return Mono(at.0.saturating_add(wait));
-    }
-    Mono(rounded_up(at.0).saturating_add(rounded_up(wait)))
+    let grid = grid(wait);
+    Mono(rounded_up(at.0, grid).saturating_add(rounded_up(wait, grid)))
 }
 
 /// How many of the jumps have been reached.
@@ -155,18 +155,20 @@ fn ahead(from: u64, now: u64, length: Duration) -> Option<u64> {
     (1..=JUMPS).map(|jump| jump_at(from, jump, length)).find(|at| now < *at)
 }
 
-/// What begins within one second has all its jumps together.
+/// What begins together on the grid has all its jumps together.
 fn jump_at(from: u64, jump: u64, length: Duration) -> u64 {
     let length = ms(length);
     let offset = u64::try_from(u128::from(length) * u128::from(jump) / u128::from(JUMPS)).unwrap_or(u64::MAX);
-    if length / JUMPS < GRID_MS {
-        return from.saturating_add(offset);
-    }
-    rounded_up(from).saturating_add(offset - offset % GRID_MS)
+    let grid = grid(length / JUMPS);
+    rounded_up(from, grid).saturating_add(offset - offset % grid)
 }
 
-fn rounded_up(at: u64) -> u64 {
-    at.div_ceil(GRID_MS).saturating_mul(GRID_MS)
+fn grid(step: u64) -> u64 {
+    if step < GRID_MS { FINE_GRID_MS } else { GRID_MS }
+}
+
+fn rounded_up(at: u64, grid: u64) -> u64 {
+    at.div_ceil(grid).saturating_mul(grid)
 }
 
 #[cfg(test)]

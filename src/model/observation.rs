@@ -98,6 +98,8 @@ pub enum Failure {
     Certificate,
     /// What came is not HTTP.
     Protocol(String),
+    /// The target's name has no addresses any more, or those who should know them do not say so for too long.
+    Name,
     /// The probe passed, and the check is inverted; only the judge says so.
     Inverted,
 }
@@ -111,6 +113,8 @@ pub enum OwnFault {
     NoResources,
     /// The probe was started or ended late by this node.
     Lag,
+    /// The resolver does not answer, so that nothing is known of where the target is.
+    Resolver,
 }
 
 impl Failure {
@@ -129,6 +133,7 @@ impl Failure {
             Self::Latency => "latency",
             Self::Certificate => "certificate",
             Self::Protocol(_) => "protocol",
+            Self::Name => "name",
             Self::Inverted => "inverted",
         }
     }
@@ -143,6 +148,7 @@ impl fmt::Display for Failure {
             Self::Body => f.write_str("the body lacks the expected text"),
             Self::Header(name) => write!(f, "header {name} lacks the expected value"),
             Self::Protocol(why) => write!(f, "not HTTP: {why}"),
+            Self::Name => f.write_str("the name does not resolve"),
             Self::Latency => f.write_str("slower than expect.latency"),
             Self::Certificate => f.write_str("the certificate ends too soon"),
             Self::Inverted => f.write_str("it answers, and the check is inverted"),
@@ -170,6 +176,7 @@ impl OwnFault {
             Self::NoFamily => "no-family",
             Self::NoResources => "no-resources",
             Self::Lag => "lag",
+            Self::Resolver => "resolver",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use crate::{
     config::{self, Loaded, Problems, SourceFile},
+    probe::{Lookup, System},
     store::accepted::AcceptedFolder,
 };
 
@@ -26,6 +27,8 @@ pub struct Boot {
     pub stale: Option<Arc<Problems>>,
     /// What reloads look variables up in.
     pub env: Env,
+    /// Where targets of endpoints are looked up.
+    pub lookup: Arc<dyn Lookup>,
 }
 
 /// No configuration to start from: exit 78.
@@ -55,11 +58,12 @@ pub fn find(told: Option<PathBuf>) -> PathBuf {
 /// # Errors
 /// When neither serves.
 pub fn boot(file: PathBuf, env: Env, strict: bool) -> Result<Boot, NoConfiguration> {
+    let lookup = Arc::new(System::new());
     match config::load(&file, &*env) {
-        Ok(loaded) => Ok(Boot { loaded: Arc::new(loaded), file, stale: None, env }),
+        Ok(loaded) => Ok(Boot { loaded: Arc::new(loaded), file, stale: None, env, lookup }),
         Err(problems) if strict => Err(NoConfiguration { file, problems }),
         Err(problems) => match last_accepted(&file, &*env) {
-            Some(loaded) => Ok(Boot { loaded: Arc::new(loaded), file, stale: Some(Arc::new(problems)), env }),
+            Some(loaded) => Ok(Boot { loaded: Arc::new(loaded), file, stale: Some(Arc::new(problems)), env, lookup }),
             None => Err(NoConfiguration { file, problems }),
         },
     }

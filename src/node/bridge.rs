@@ -17,7 +17,7 @@ use crate::{
     config::{AdminToken, Loaded, Settings},
     control::Input,
     model::{Fleet, Observation},
-    probe::ProbeNow,
+    probe::{Found, ProbeNow, Reading},
 };
 
 /// Probes asked for by people that may wait.
@@ -52,6 +52,32 @@ pub(super) fn observations(
         // A node that does not probe has no results: the inbox says when to end.
         inbox.closed().await;
         "observations"
+    });
+}
+
+/// Loads go to the controller.
+pub(super) fn loads(tasks: &mut Tasks, mut readings: mpsc::Receiver<Reading>, inbox: mpsc::Sender<Input>) {
+    tasks.spawn(async move {
+        while let Some(Reading { endpoint, load, at }) = readings.recv().await {
+            if inbox.send(Input::Load { endpoint, load, at }).await.is_err() {
+                break;
+            }
+        }
+        inbox.closed().await;
+        "loads"
+    });
+}
+
+/// Where targets are goes to the controller.
+pub(super) fn targets(tasks: &mut Tasks, mut founds: mpsc::Receiver<Found>, inbox: mpsc::Sender<Input>) {
+    tasks.spawn(async move {
+        while let Some(Found { target, found }) = founds.recv().await {
+            if inbox.send(Input::Resolved { target, found }).await.is_err() {
+                break;
+            }
+        }
+        inbox.closed().await;
+        "targets"
     });
 }
 

@@ -20,6 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Watches everything that can be wrong with a node.
 pub(super) struct Conditions {
     stale: watch::Receiver<Option<Arc<Problems>>>,
+    places: watch::Receiver<Option<String>>,
     store: Option<watch::Receiver<Option<Arc<str>>>>,
     snapshot_file: watch::Receiver<Option<String>>,
     journal: Arc<Journal>,
@@ -35,6 +36,7 @@ impl Conditions {
     pub(super) fn new(
         disk: &Disk,
         stale: &watch::Receiver<Option<Arc<Problems>>>,
+        places: watch::Receiver<Option<String>>,
         started: Wall,
         doors_bound: bool,
     ) -> Self {
@@ -42,6 +44,7 @@ impl Conditions {
         lasting.extend(disk.broken.iter().map(|why| ("store-unusable", why.clone())));
         let conditions = Self {
             stale: stale.clone(),
+            places,
             store: disk.embedded.as_ref().map(|embedded| embedded.trouble()),
             snapshot_file: disk.keeper.trouble(),
             journal: Arc::clone(&disk.journal),
@@ -112,6 +115,9 @@ impl Conditions {
             let detail =
                 format!("the configuration file has problems, the last accepted one serves: {}", problems.summary());
             found.insert("config-stale", detail);
+        }
+        if let Some(why) = self.places.borrow().clone() {
+            found.insert("geo-stale", format!("where clients are is not known from the files as they are now: {why}"));
         }
         if let Some(why) = self.store.as_ref().and_then(|store| store.borrow().clone()) {
             found.insert("store-refuses", format!("the store takes no changes: {why}"));

@@ -19,7 +19,7 @@ use crate::{
     clock::Clock,
     control::{Controller, Identity, Input, Step},
     model::{Ballot, EndpointId, Event, Fleet, Happening, LastGood, Memory, Mono, NodeId, PoolId, Snapshot, Tempi},
-    steer::{AnswerChange, AnswerSet, AnswerTable, Live},
+    steer::{AnswerChange, AnswerSet, AnswerTable, Live, Locator},
     store::{BallotBus, Durable},
     telemetry::control::ControlMetrics,
 };
@@ -50,6 +50,8 @@ pub(super) struct CoreParts {
     pub(super) durable: watch::Receiver<Arc<Durable>>,
     /// Called with what happened, in order.
     pub(super) announce: Box<dyn FnMut(Vec<Event>) + Send>,
+    /// What clients are located with; the table in force follows it.
+    pub(super) locator: watch::Receiver<Arc<Locator>>,
     /// Counts verdicts and how long failovers take.
     pub(super) metrics: Arc<ControlMetrics>,
     /// Writes the snapshot file. Called before overrides of a newer store generation are announced, so that "applied"
@@ -81,6 +83,7 @@ pub(super) struct Core {
     clock: Clock,
     bus: Arc<dyn BallotBus>,
     durable: watch::Receiver<Arc<Durable>>,
+    locator: watch::Receiver<Arc<Locator>>,
     announce: Box<dyn FnMut(Vec<Event>) + Send>,
     persist: Box<dyn FnMut(&Memory) + Send>,
     metrics: Arc<ControlMetrics>,
@@ -98,7 +101,8 @@ pub(super) struct Core {
 impl Core {
     /// Decides and compiles for the first time.
     pub(super) fn new(parts: CoreParts) -> (Self, CoreHandle) {
-        let CoreParts { identity, fleet, memory, clock, bus, durable, mut announce, mut persist, metrics } = parts;
+        let CoreParts { identity, fleet, memory, clock, bus, durable, mut locator, mut announce, mut persist, metrics } =
+            parts;
         let (inbox_in, inbox) = mpsc::channel(INBOX_MAX);
         let now = clock.now();
         let (mut controller, mut step) = Controller::new(identity.clone(), Arc::clone(&fleet), &memory, now);
@@ -108,7 +112,7 @@ impl Core {
         let snapshot = with_store.snapshot.or(first).expect("a controller decides when it is made");
         step.events.extend(with_store.events);
         let table = crate::steer::compile(&snapshot, None, &memory.last_good);
-        let live = Live::new(table);
+        let live = Live::new(table.with_locator(Arc::clone(&locator.borrow_and_update())));
         let remembered = Recall { outline: controller.outline(now), table: live.load() };
         persist(&remembered.whole());
         announce(std::mem::take(&mut step.events));
@@ -131,6 +135,7 @@ impl Core {
             clock,
             bus,
             durable,
+            locator,
             announce,
             persist,
             metrics,
@@ -151,7 +156,7 @@ impl Core {
     pub(super) async fn run(mut self, until: CancellationToken) {
         let mut ballots = self.bus.watch();
         let mut batch = Vec::new();
-        let mut store_gone = false;
+        let (mut store_gone, mut places_gone) = (false, false);
         loop {
             let wait = self.wait();
             tokio::select! {
@@ -162,6 +167,10 @@ impl Core {
                     // The store's end must not end deciding: the last overrides stay.
                     Err(_) => store_gone = true,
                 },
+                changed = self.locator.changed(), if !places_gone => match changed {
+                    Ok(()) => self.relocate(),
+                    Err(_) => places_gone = true,
+                },
                 Ok(()) = ballots.changed() => {
                     let all = Arc::clone(&ballots.borrow_and_update());
                     batch.extend(self.news(&all));
@@ -171,6 +180,15 @@ impl Core {
             }
             self.turn(&mut batch);
         }
+    }
+
+    /// Clients are located by something else from now on; what is decided stays. Nothing may hold the old table, because
+    /// it holds the old databases.
+    fn relocate(&mut self) {
+        let locator = Arc::clone(&self.locator.borrow_and_update());
+        let table = self.live.relocate(locator);
+        let outline = self.memory.borrow().outline.clone();
+        self.memory.send_replace(Arc::new(Recall { outline, table }));
     }
 
     fn wait(&self) -> Duration {

@@ -25,6 +25,11 @@ pub(super) fn dns(settings: &config::DnsSettings) -> dns::Settings {
                 config::Chaos::Hide => dns::Chaos::Hide,
                 config::Chaos::Version => dns::Chaos::Version,
             },
+            ecs: match settings.ecs {
+                config::Ecs::Use => dns::Ecs::Use,
+                config::Ecs::Ignore => dns::Ecs::Ignore,
+            },
+            debug_names: settings.debug_names.clone(),
         },
         tcp: dns::TcpLimits {
             connections: count(settings.tcp.connections),

@@ -9,15 +9,16 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    bridge,
-    core::{Core, CoreParts, INBOX_MAX},
+    core::{Core, CoreParts},
+    probing::Probing,
 };
 use crate::{
     admin::Recent,
     clock::Clock,
+    config::Roles,
     control::Identity,
     model::{Fleet, Memory},
-    probe,
+    probe::System,
     store::{BallotBus, Durable},
     telemetry::Metrics,
 };
@@ -45,21 +46,24 @@ impl Vantage {
             clock,
             bus,
             durable: durable_seen,
+            locator: watch::channel(Arc::default()).1,
             announce: Box::new(|_| ()),
             metrics: metrics.control,
             persist: Box::new(|_| ()),
         });
         let (fleet, fleet_seen) = watch::channel(fleet);
-        let (observed_in, observed) = mpsc::channel(INBOX_MAX);
         let (_, asks) = mpsc::channel(1);
-        bridge::observations(&mut tasks, observed, handle.inbox, Arc::new(Recent::new()), fleet_seen.clone());
-        let settings = probe::Settings::new(name);
-        let runner = probe::Runner::new(settings, fleet_seen, handle.tempi, observed_in, asks, clock, metrics.probe);
-        let until = stop.child_token();
-        tasks.spawn(async move {
-            runner.run(until).await;
-            "probes"
-        });
+        let probing = Probing {
+            node: name,
+            roles: Roles { answer: false, probe: true, admin: false },
+            fleet: fleet_seen,
+            lookup: Arc::new(System::new()),
+            asks,
+            recent: Arc::new(Recent::new()),
+            clock,
+            metrics: metrics.probe,
+        };
+        probing.start(&mut tasks, &handle, &stop);
         let until = stop.child_token();
         tasks.spawn(async move {
             core.run(until).await;

@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ProbeNow, Settings,
+    Directory, ProbeNow, Settings,
     agenda::{Agenda, Place, Start},
     asks::Asks,
     job::{self, Job},
@@ -37,6 +37,7 @@ pub struct Runner {
     asks: mpsc::Receiver<ProbeNow>,
     clock: Clock,
     metrics: Arc<ProbeMetrics>,
+    directory: Directory,
 }
 
 impl Runner {
@@ -52,14 +53,19 @@ impl Runner {
         clock: Clock,
         metrics: Arc<ProbeMetrics>,
     ) -> Self {
-        Self { settings, fleet, tempi, out, asks, clock, metrics }
+        Self { settings, fleet, tempi, out, asks, clock, metrics, directory: Directory::default() }
+    }
+
+    /// Targets are probed where this says they are; without it nothing is known of any.
+    #[must_use]
+    pub fn with_directory(self, directory: Directory) -> Self {
+        Self { directory, ..self }
     }
 
     /// Probes until told to stop, or until nobody is left who gives fleets or takes results. Probes in flight are
     /// dropped then.
     pub async fn run(mut self, until: CancellationToken) {
-        let mut rounds =
-            Rounds::new(self.settings.in_flight_max, self.out.clone(), self.clock, Arc::clone(&self.metrics));
+        let mut rounds = Rounds::new(&self);
         let first = Arc::clone(&self.fleet.borrow_and_update());
         rounds.adopt(prepare(first, &self.settings).await);
         let mut tempi_again = Instant::now();
@@ -119,21 +125,23 @@ struct Rounds {
     out: mpsc::Sender<Observation>,
     clock: Clock,
     metrics: Arc<ProbeMetrics>,
+    directory: Directory,
 }
 
 impl Rounds {
-    fn new(in_flight_max: usize, out: mpsc::Sender<Observation>, clock: Clock, metrics: Arc<ProbeMetrics>) -> Self {
+    fn new(runner: &Runner) -> Self {
         Self {
             agenda: Agenda::default(),
             asks: Asks::default(),
             running: JoinSet::new(),
             flights: HashMap::new(),
             handles: HashMap::new(),
-            in_flight_max: in_flight_max.max(1),
+            in_flight_max: runner.settings.in_flight_max.max(1),
             origin: Instant::now(),
-            out,
-            clock,
-            metrics,
+            out: runner.out.clone(),
+            clock: runner.clock,
+            metrics: Arc::clone(&runner.metrics),
+            directory: runner.directory.clone(),
         }
     }
 
@@ -156,9 +164,9 @@ impl Rounds {
         {
             self.metrics.lagged(lag);
             self.asks.start(place);
-            let (out, clock) = (self.out.clone(), self.clock);
+            let (out, clock, directory) = (self.out.clone(), self.clock, self.directory.clone());
             let handle = self.running.spawn(async move {
-                let observation = job.run(clock).await;
+                let observation = job.run(clock, &directory).await;
                 // Whoever reads results has gone: the runner is about to notice.
                 let _ = out.send(observation.clone()).await;
                 observation

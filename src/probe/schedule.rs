@@ -38,9 +38,12 @@ pub(super) struct Ran {
 
 impl Rhythm {
     pub(super) fn new(node: &NodeId, target: &Target, check: &Check) -> Self {
-        let mut hash = StableHash::new();
-        write!(hash, "{node} {target}").expect("hashing does not fail");
-        Self::from_seed(hash.finish(), check.interval, check.recheck)
+        Self::from_seed(seed(format_args!("{node} {target}")), check.interval, check.recheck)
+    }
+
+    /// Of something that is only ever steady.
+    pub(super) fn of(what: &str, interval: Duration) -> Self {
+        Self::from_seed(seed(format_args!("{what}")), interval, interval)
     }
 
     fn from_seed(seed: u64, interval: Duration, recheck: Duration) -> Self {
@@ -105,6 +108,12 @@ fn share(whole: Duration, of: u64) -> Duration {
 
 fn nanos(count: u128) -> Duration {
     Duration::from_nanos(u64::try_from(count).unwrap_or(u64::MAX))
+}
+
+fn seed(words: std::fmt::Arguments<'_>) -> u64 {
+    let mut hash = StableHash::new();
+    hash.write_fmt(words).expect("hashing does not fail");
+    hash.finish()
 }
 
 /// FNV-1a with a final mix: the same on every machine and in every version, which the standard library's is not.

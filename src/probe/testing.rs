@@ -52,25 +52,41 @@ pub(crate) fn target(endpoint: &str, check: &str) -> Target {
 
 /// Endpoints that are probed at these sockets under one check.
 pub(crate) fn fleet(check: Check, endpoints: &[(&str, SocketAddr)]) -> std::sync::Arc<Fleet> {
-    let endpoints = endpoints
-        .iter()
-        .map(|(id, at)| Endpoint {
-            id: id.parse().unwrap(),
-            provider: "aws".parse().unwrap(),
-            region: "eu-west".parse().unwrap(),
-            serves: Serves::Addresses(match at {
-                SocketAddr::V4(at) => Addresses::V4(*at.ip()),
-                SocketAddr::V6(at) => Addresses::V6(*at.ip()),
-            }),
-            weight: Weight::default(),
-            capacity: None,
-            labels: BTreeMap::new(),
-            check_at: Some(CheckAt::Socket(*at)),
-            check: Some(CheckIx::new(0)),
-            alias: None,
-            load: None,
-            resume: Resume::Auto,
+    let endpoints = endpoints.iter().map(|(id, at)| endpoint(id, *at)).collect();
+    Fleet::assemble(Parts { checks: vec![check], endpoints, ..Parts::default() }).unwrap()
+}
+
+/// One that is probed at this socket under the first check.
+pub(crate) fn endpoint(id: &str, at: SocketAddr) -> Endpoint {
+    Endpoint {
+        id: id.parse().unwrap(),
+        provider: "aws".parse().unwrap(),
+        region: "eu-west".parse().unwrap(),
+        serves: Serves::Addresses(match at {
+            SocketAddr::V4(at) => Addresses::V4(*at.ip()),
+            SocketAddr::V6(at) => Addresses::V6(*at.ip()),
+        }),
+        weight: Weight::default(),
+        capacity: None,
+        labels: BTreeMap::new(),
+        check_at: Some(CheckAt::Socket(at)),
+        check: Some(CheckIx::new(0)),
+        alias: None,
+        load: None,
+        resume: Resume::Auto,
+    }
+}
+
+/// Endpoints that are these names.
+pub(crate) fn targets(names: &[&str]) -> std::sync::Arc<Fleet> {
+    let mut parts = Parts { checks: vec![tcp_check("web", 80)], ..Parts::default() };
+    parts.endpoints = (0..)
+        .zip(names)
+        .map(|(n, name): (usize, _)| Endpoint {
+            serves: Serves::Target(name.parse().unwrap()),
+            check_at: None,
+            ..endpoint(&format!("e{n}"), ([127, 0, 0, 1], 80).into())
         })
         .collect();
-    Fleet::assemble(Parts { checks: vec![check], endpoints, ..Parts::default() }).unwrap()
+    Fleet::assemble(parts).unwrap()
 }

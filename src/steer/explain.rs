@@ -1,17 +1,21 @@
 //! Why a name gets the answer it gets: the same lookup, decision and pick as the doors', with the reasons kept.
 
+mod picked;
 mod trace;
 
-pub use self::trace::{Answered, Drawn, MemberTrace, NameTrace, NextTrace, PickTrace, PoolTrace, SteeringTrace, Trace};
+use std::time::Duration;
 
+pub use self::trace::{
+    Answered, ClientTrace, Drawn, Fit, MemberTrace, NameTrace, NextTrace, PickTrace, PoolTrace, RankTrace, RuleTrace,
+    SteeringTrace, Trace, Until,
+};
 use super::{
-    AnswerTable, Client, Draw, Lookup, Picks, Seat, Seated, Steering,
-    decide::{Branch, Choice, Decision, MemberView, PoolView, decide, orders},
-    steering,
+    AnswerTable, Client, Draw, Lookup, Steering,
+    decide::{Branch, Decision, MemberView, PoolView, WHOLE, decide, orders},
 };
 use crate::{
     judge::Orders,
-    model::{DnsName, Family, Fleet, OverrideId, Snapshot, kind},
+    model::{DnsName, Family, Mono, OverrideId, Rule, Snapshot, When, kind},
 };
 
 impl AnswerTable {
@@ -37,8 +41,8 @@ impl AnswerTable {
             kind::AAAA => Some(Family::V6),
             _ => None,
         };
-        let steering =
-            steering.map(|steering| Explaining::new(self.snapshot(), steering, client).trace(family, client, draw));
+        let steering = steering
+            .map(|steering| Explaining::new(self.snapshot(), steering, client, draw.now).trace(family, client, draw));
         let (node, generation) = (self.snapshot().node.clone(), self.generation);
         Trace { name: name.clone(), kind: asked, node, generation, at, steering }
     }
@@ -49,15 +53,20 @@ struct Explaining<'t> {
     steering: &'t Steering,
     decision: Decision,
     rule: Option<usize>,
+    now: Mono,
 }
 
 impl<'t> Explaining<'t> {
-    fn new(snapshot: &'t Snapshot, steering: &'t Steering, client: &mut Client<'_>) -> Self {
+    fn new(snapshot: &'t Snapshot, steering: &'t Steering, client: &mut Client<'_>, now: Mono) -> Self {
         let orders = Orders::new(&snapshot.fleet, &snapshot.overrides);
         // While nothing is healthy the set remembered is still the one that was decided with; else it is not read.
         let good = steering.good_by_id(&snapshot.fleet);
         let decision = decide(snapshot, &orders, steering.service_ix(), good.as_deref());
-        Self { snapshot, steering, decision, rule: steering.rule(client) }
+        Self { snapshot, steering, decision, rule: steering.rule(client), now: now.max(snapshot.at.mono) }
+    }
+
+    fn left(&self, until: Mono) -> Duration {
+        until.since(self.now)
     }
 
     fn branch(&self) -> &Branch {
@@ -69,22 +78,39 @@ impl<'t> Explaining<'t> {
         let about = fleet.service(self.decision.service);
         let branch = self.branch();
         let pin = branch.pin.as_ref();
+        let pick = family.map(|family| self.pick(family, client, draw));
+        let known = client.known();
+        // What the answer looked at, before anything is looked at for people.
+        let client_trace =
+            ClientTrace { geo: known.geo, asn: known.asn, placed: known.at.is_some(), scope: client.scope() };
+        let rule = self.rule.and_then(|nth| Some((nth, about.rules.get(nth)?)));
         SteeringTrace {
             service: about.id.clone(),
+            client: client_trace,
+            rule: rule.map(|(nth, rule)| because(nth, rule, client)),
             steer: branch.steer,
             ttl: about.ttl,
             pin: pin.map(|pin| (fleet.pool(pin.pool).id.clone(), pin.order.clone(), pin.void)),
             overrides: self.overrides(),
-            pools: branch.pools.iter().map(|pool| self.pool(pool, family)).collect(),
+            pools: self.pools(family).map(|pool| self.pool(pool, family)).collect(),
             kept: branch.kept.iter().map(|ix| fleet.endpoint(*ix).id.clone()).collect(),
-            pick: family.map(|family| self.pick(family, client, draw)),
+            pick,
         }
+    }
+
+    /// Those of the rule, and where the service stands in for it those of the service behind them.
+    fn pools(&self, family: Option<Family>) -> impl Iterator<Item = &PoolView> {
+        let own = &self.branch().pools;
+        let mut sides = Family::ALL.into_iter().filter(move |one| family.is_none_or(|family| family == *one));
+        let base = sides.any(|family| self.branch().side(family).stands_in).then_some(&self.decision.base.pools);
+        let other = |pool: &&PoolView| !own.iter().any(|one| one.pool == pool.pool);
+        own.iter().chain(base.into_iter().flatten().filter(other))
     }
 
     /// Every order that governs something here, each once, oldest first.
     fn overrides(&self) -> Vec<OverrideId> {
         let pin = self.branch().pin.iter().map(|pin| &pin.order);
-        let members = self.branch().pools.iter().flat_map(|pool| &pool.members);
+        let members = self.pools(None).flat_map(|pool| &pool.members);
         let members = members.flat_map(|member| orders(self.snapshot, member));
         let mut found: Vec<OverrideId> = pin.chain(members).cloned().collect();
         found.sort();
@@ -97,6 +123,8 @@ impl<'t> Explaining<'t> {
         PoolTrace {
             pool: pool.id.clone(),
             weight: view.weight,
+            share: view.share,
+            waits: view.waits_until.map(|end| self.left(end)),
             last_resort: view.last_resort,
             state: view.state,
             serving: view.serving,
@@ -112,6 +140,7 @@ impl<'t> Explaining<'t> {
         let families = Family::ALL.into_iter().filter(shown);
         let seen = families.filter_map(|family| Some((member.health[family.index()]?, family)));
         let worst = seen.max_by_key(|(health, _)| *health);
+        let at = worst.map(|(_, family)| family.index());
         let verdict = worst.and_then(|(_, family)| self.snapshot.verdict_for(member.subject, family));
         MemberTrace {
             endpoint: endpoint.id.clone(),
@@ -123,64 +152,26 @@ impl<'t> Explaining<'t> {
             weight: member.weight,
             weighted_by: member.weighted_by.clone(),
             order: member.order.clone(),
+            share: at.map_or(WHOLE, |at| member.share[at]),
+            leaving: member.leaving.is_some(),
+            returned: at.and_then(|at| member.returned[at]).map(|at| self.now.since(at)),
+            hold: verdict.and_then(|verdict| verdict.hold),
+            flips_in: at.and_then(|at| member.flips_at[at]).map(|at| self.left(at)),
         }
-    }
-
-    fn pick(&self, family: Family, client: &mut Client<'_>, draw: Draw) -> PickTrace {
-        let fleet = &self.snapshot.fleet;
-        let side = self.branch().side(family);
-        let mut picks = Picks::new();
-        let outcome = self.steering.pick(family, client, draw, &mut picks);
-        let picked: Vec<_> = picks
-            .seats()
-            .map(|seat| {
-                (fleet.pool(seat.pool).id.clone(), fleet.endpoint(seat.endpoint).id.clone(), answered(fleet, seat))
-            })
-            .collect();
-        PickTrace {
-            family,
-            basis: side.basis,
-            answer: picks.seats().next().map(|seat| steering::answer(fleet, side, seat.pool)),
-            drawn: self.steering.drawn(family, client, draw),
-            outcome,
-            next: self.next(family, &picks),
-            picked,
-        }
-    }
-
-    /// Who would answer next: the rest of the pools that were drawn from, then the other pools with candidates, then
-    /// the last resort.
-    fn next(&self, family: Family, picks: &Picks) -> Vec<NextTrace> {
-        let fleet = &self.snapshot.fleet;
-        let drawn = |choice: &&Choice| picks.seats().any(|seat| seat.pool == choice.pool);
-        let (now, later): (Vec<&Choice>, Vec<&Choice>) = self.branch().side(family).choices().iter().partition(drawn);
-        let rest = now.into_iter().chain(later).filter_map(|choice| {
-            let left = choice.members.iter().filter(|one| !picks.seats().any(|seat| seat.endpoint == one.endpoint));
-            let endpoints: Vec<_> = left.map(|one| fleet.endpoint(one.endpoint).id.clone()).collect();
-            let pool = fleet.pool(choice.pool).id.clone();
-            (!endpoints.is_empty()).then_some(NextTrace { pool, endpoints, last_resort: false })
-        });
-        let resort = self
-            .branch()
-            .pools
-            .iter()
-            .filter(|pool| pool.last_resort && !picks.seats().any(|seat| seat.pool == pool.pool));
-        let resort = resort.map(|pool| NextTrace {
-            pool: fleet.pool(pool.pool).id.clone(),
-            endpoints: pool.members.iter().map(|member| fleet.endpoint(member.endpoint).id.clone()).collect(),
-            last_resort: true,
-        });
-        rest.chain(resort).collect()
     }
 }
 
-fn answered(fleet: &Fleet, seat: &Seat) -> Answered {
-    match seat.answer {
-        Seated::Address(address) => Answered::Address(address),
-        Seated::Target => {
-            Answered::Target(fleet.endpoint(seat.endpoint).target().cloned().unwrap_or_else(DnsName::root))
-        }
-    }
+/// Of each kind that the rule names the first that fits: the same the door found.
+fn because(nth: usize, rule: &Rule, client: &mut Client<'_>) -> RuleTrace {
+    let mut fits = |when: When| client.fits(&when);
+    let none = When::default;
+    let when = &rule.when;
+    let subnet = when.subnets.iter().find(|net| fits(When { subnets: Box::new([**net]), ..none() }));
+    let geo = when.geo.iter().find(|code| fits(When { geo: Box::new([**code]), ..none() }));
+    let asn = when.asn.iter().find(|number| fits(When { asn: Box::new([**number]), ..none() }));
+    let because = [subnet.copied().map(Fit::Subnet), geo.copied().map(Fit::Geo), asn.copied().map(Fit::Asn)];
+    let because = because.into_iter().flatten().collect();
+    RuleTrace { nth, place: rule.place.clone(), because, geofence: rule.geofence }
 }
 
 #[cfg(test)]

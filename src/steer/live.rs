@@ -10,7 +10,7 @@ use std::{
 
 use arc_swap::{ArcSwap, cache::Cache};
 
-use super::AnswerTable;
+use super::{AnswerTable, Locator};
 
 /// Old tables held for their readers. Beyond it the oldest is let go, and a door that sleeps on it frees it. Tables of
 /// one fleet share nearly all they hold, so these cost little.
@@ -48,6 +48,12 @@ impl Live {
             retired.pop_front();
         }
         table
+    }
+
+    /// Puts the same table in force with another locator, and gives it back: no decision depends on where clients are,
+    /// so nothing is compiled. The swapper alone calls it, as it alone swaps.
+    pub fn relocate(&self, locator: Arc<Locator>) -> Arc<AnswerTable> {
+        self.swap(AnswerTable::clone(&self.load()).with_locator(locator))
     }
 
     /// Frees the old tables that no reader holds any more. The swapper calls it now and then: after a reload the old

@@ -1,19 +1,19 @@
 //! One answer from a steering: chance and turn come from the caller, nothing is allocated, equal draws give equal picks.
 
+mod pools;
+mod seats;
+
 use std::net::IpAddr;
 
 use super::{
     explain::Drawn,
     locate::Client,
-    steering::{Busy, Many, Row, Side, Steering},
-    wheel::{scaled, word},
+    steering::{Busy, Side, Steering, Tuned},
 };
-use crate::model::{ANSWER_ENDPOINTS_MAX, EndpointIx, Family, Mono, PoolAnswer, PoolIx, Steer};
+use crate::model::{ANSWER_ENDPOINTS_MAX, EndpointIx, Family, Mono, PoolIx};
 
 /// Most addresses in one answer.
 const PICKS_MAX: usize = ANSWER_ENDPOINTS_MAX as usize;
-/// Which of a draw's words chooses the pool; those before it choose inside the pool.
-const POOL_WORD: u64 = ANSWER_ENDPOINTS_MAX as u64;
 
 /// Chance, turn and time of one query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -140,27 +140,52 @@ impl Picks {
         self.seats[self.count] = Some(seat);
         self.count += 1;
     }
+
+    fn replace(&mut self, place: usize, seat: Seat) {
+        self.seats[place] = Some(seat);
+    }
+
+    fn sort(&mut self) {
+        self.seats[..self.count].sort_unstable_by_key(|seat| seat.map(|seat| seat.answer));
+    }
+
+    /// How many providers there are among them.
+    fn providers(&self) -> usize {
+        (0..self.count).filter(|at| !self.stands_before(*at)).count()
+    }
+
+    /// The last one whose provider stands before it too.
+    fn twice(&self) -> Option<usize> {
+        (0..self.count).rev().find(|at| self.stands_before(*at))
+    }
+
+    fn stands_before(&self, at: usize) -> bool {
+        let provider = |seat: &Option<Seat>| seat.map(|seat| seat.provider);
+        self.seats[..at].iter().any(|before| provider(before) == provider(&self.seats[at]))
+    }
 }
 
 impl Steering {
-    /// Draws the answer of a family into `out`, whose content before does not matter.
+    /// Draws the answer of a family into `out`, whose content before does not matter. What it looks at of the client
+    /// raises the client's scope, and nothing else does.
     pub fn pick(&self, family: Family, client: &mut Client<'_>, draw: Draw, out: &mut Picks) -> Outcome {
         out.clear();
-        out.ttl = self.ttl();
         let rule = self.rule(client);
+        let mut asking = Asking { client, draw, tuned: &self.tuned };
         let outcome = match self.side(rule, family) {
             Side::NoData => Outcome::NoData,
             Side::ServFail => Outcome::ServFail,
             Side::One(row) => {
-                row.pick(draw, out);
+                row.pick(&mut asking, draw.turn, out);
                 Outcome::Addresses
             }
             Side::Many(many) => {
-                let (row, turn) = self.row(many, draw);
-                row.pick(Draw { turn, ..draw }, out);
+                let (at, turn) = many.choose(&mut asking);
+                many.rows[at].row.pick(&mut asking, turn, out);
                 Outcome::Addresses
             }
         };
+        out.ttl = self.tuned.ttl_at(draw.now, out.seats());
         if out.seats().next().is_some_and(|seat| seat.answer == Seated::Target) {
             // A CNAME stands alone.
             out.count = 1;
@@ -172,120 +197,43 @@ impl Steering {
     /// Where the first draw inside the pool falls; `None` where chance does not decide there.
     pub(super) fn drawn(&self, family: Family, client: &mut Client<'_>, draw: Draw) -> Option<Drawn> {
         let rule = self.rule(client);
+        let mut asking = Asking { client, draw, tuned: &self.tuned };
         let row = match self.side(rule, family) {
             Side::NoData | Side::ServFail => return None,
             Side::One(row) => row,
-            Side::Many(many) => self.row(many, draw).0,
+            Side::Many(many) => &many.rows[many.choose(&mut asking).0].row,
         };
-        let of = match (row.answer, &row.wheel) {
-            (PoolAnswer::Weighted, Some(wheel)) => wheel.sum(),
-            (PoolAnswer::Weighted, None)
-            | (PoolAnswer::Random | PoolAnswer::LeastConnections | PoolAnswer::Hash, _) => row.seats.len() as u64,
-            (PoolAnswer::All, _) if usize::from(row.count) < row.seats.len() => row.seats.len() as u64,
-            (PoolAnswer::All | PoolAnswer::First | PoolAnswer::RoundRobin, _) => return None,
-        };
-        Some(Drawn { point: scaled(draw.word, of), of })
-    }
-
-    /// Which pool, and the turn that is left for it: with turns on both levels the pool's own must advance once a
-    /// round, or an even number of pools would always meet the same endpoint.
-    fn row<'t>(&self, many: &'t Many, draw: Draw) -> (&'t Row, u32) {
-        let chance = word(draw.word, POOL_WORD);
-        let count = many.rows.len();
-        let pools = u32::try_from(count).expect("a service has few pools");
-        let (at, turn) = match (many.steer, &many.wheel) {
-            (Steer::Failover | Steer::Nearest | Steer::Fastest | Steer::All, _) => (0, draw.turn),
-            (Steer::RoundRobin, _) => ((draw.turn % pools) as usize, draw.turn / pools),
-            (Steer::Weighted, Some(wheel)) => (wheel.at(scaled(chance, wheel.sum())), draw.turn),
-            (Steer::Weighted, None) | (Steer::Random | Steer::LeastConnections, _) => (below(chance, count), draw.turn),
-        };
-        (&many.rows[at].row, turn)
+        row.drawn(&mut asking).map(|(point, of)| Drawn { point, of })
     }
 }
 
-fn below(word: u64, count: usize) -> usize {
-    usize::try_from(scaled(word, count as u64)).expect("it is below a usize")
-}
-
-impl Row {
-    fn pick(&self, draw: Draw, out: &mut Picks) {
-        let all = self.seats.len();
-        let count = usize::from(self.count).min(all).min(PICKS_MAX);
-        match self.answer {
-            PoolAnswer::First => self.seats[..count].iter().for_each(|seat| out.push(*seat)),
-            PoolAnswer::All => self.window(draw, count, out),
-            PoolAnswer::RoundRobin => {
-                let from = draw.turn as usize % all;
-                (0..count).for_each(|nth| out.push(self.seats[(from + nth) % all]));
-            }
-            PoolAnswer::Random | PoolAnswer::LeastConnections | PoolAnswer::Hash => self.random(draw, count, out),
-            PoolAnswer::Weighted => self.weighted(draw, count, out),
-        }
-    }
-
-    /// All, or of more than fit a window whose beginning is drawn, so that each has the same chance. In order, so that
-    /// equal windows are equal answers.
-    fn window(&self, draw: Draw, count: usize, out: &mut Picks) {
-        let all = self.seats.len();
-        let from = if count < all { below(draw.word, all) } else { 0 };
-        let wrapped = (from + count).saturating_sub(all);
-        let to = (from + count).min(all);
-        self.seats[..wrapped].iter().chain(&self.seats[from..to]).for_each(|seat| out.push(*seat));
-    }
-
-    /// Without replacement: the nth draw is among those left, counted past the ones taken.
-    fn random(&self, draw: Draw, count: usize, out: &mut Picks) {
-        let mut taken = Taken::default();
-        for nth in 0..count {
-            let left = self.seats.len() - nth;
-            let mut at = below(word(draw.word, nth as u64), left);
-            for before in taken.ascending() {
-                at += usize::from(before <= at);
-            }
-            taken.insert(at);
-            out.push(self.seats[at]);
-        }
-    }
-
-    /// Without replacement: the nth draw is a point on the wheel with the parts of those taken cut out.
-    fn weighted(&self, draw: Draw, count: usize, out: &mut Picks) {
-        let Some(wheel) = &self.wheel else { return self.random(draw, count, out) };
-        let mut taken = Taken::default();
-        let mut left = wheel.sum();
-        for nth in 0..count {
-            if left == 0 {
-                break;
-            }
-            let mut point = scaled(word(draw.word, nth as u64), left);
-            for before in taken.ascending() {
-                let (from, length) = wheel.part(before);
-                point += if from <= point { length } else { 0 };
-            }
-            let at = wheel.at(point);
-            taken.insert(at);
-            left -= wheel.part(at).1;
-            out.push(self.seats[at]);
-        }
+impl Tuned {
+    /// How long an answer of these seats may be remembered, in seconds: no longer than until one of them may become
+    /// down or a timer ends, in whole steps, so that a result more or less changes nothing.
+    fn ttl_at<'s>(&self, now: Mono, seats: impl Iterator<Item = &'s Seat>) -> u32 {
+        let Some(end) = seats.filter_map(|seat| seat.flips_at).chain(self.deadline).min() else { return self.ttl };
+        let step = u64::from(self.step_ms);
+        let left = end.0.saturating_sub(now.0).div_ceil(step).saturating_mul(step).div_ceil(1_000);
+        u32::try_from(left).unwrap_or(u32::MAX).clamp(self.ttl_min, self.ttl)
     }
 }
 
-/// The places drawn before, smallest first.
-#[derive(Default)]
-struct Taken {
-    places: [usize; PICKS_MAX],
-    count: usize,
+/// One query at its steering.
+struct Asking<'a, 't> {
+    client: &'a mut Client<'t>,
+    draw: Draw,
+    tuned: &'a Tuned,
 }
 
-impl Taken {
-    fn ascending(&self) -> impl Iterator<Item = usize> + '_ {
-        self.places[..self.count].iter().copied()
+impl Asking<'_, '_> {
+    /// The client's network, where the service answers the same network the same; `None` for clients that have none.
+    fn key(&mut self) -> Option<u64> {
+        self.client.key(self.tuned.sticky?)
     }
 
-    fn insert(&mut self, place: usize) {
-        let at = self.places[..self.count].partition_point(|before| *before < place);
-        self.places.copy_within(at..self.count, at + 1);
-        self.places[at] = place;
-        self.count += 1;
+    /// What stands for chance: always the same for the same network, where that is asked.
+    fn luck(&mut self) -> u64 {
+        self.key().unwrap_or(self.draw.word)
     }
 }
 

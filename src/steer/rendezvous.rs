@@ -2,19 +2,12 @@
 //! nothing but its own share (Thaler and Ravishankar 1998; weights by exponential races).
 //!
 //! Each (client, member) pair has a hash that is fixed for good, because nodes of different builds answer the same
-//! clients: FNV-1a over the member's id, then two steps of [`mixed`] with the client's key. The hash is taken as a
+//! clients: FNV-1a over the member's id, [`mixed`] with the client's key. The hash is taken as a
 //! uniform number u, and the member with the smallest -ln(u) / weight wins. The logarithm is our own: it is made of
 //! operations that IEEE 754 defines to the last bit, which those of system libraries are not.
 
-/// The hash of an id, made once when a table is compiled.
-pub(super) fn id_hash(id: &str) -> u64 {
-    let fnv = id
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, octet| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3));
-    mixed(0, fnv)
-}
-
-/// Two numbers into one of which every bit depends on every bit of both (SplitMix64's finalizer).
+/// Two numbers into one of which every bit depends on every bit of both (SplitMix64's finalizer). Whoever changes it
+/// moves every sticky client.
 pub(super) fn mixed(a: u64, b: u64) -> u64 {
     let mixed = a.rotate_left(32).wrapping_add(b ^ 0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -50,7 +43,6 @@ mod tests {
     #[test]
     fn the_hash_is_fixed_for_good() {
         // Nodes of different versions answer the same clients: a change here moves every one of them.
-        assert_eq!(id_hash("aws-euw"), 0x7b2a_c2a1_765f_2197);
         assert_eq!(mixed(1, 2), 0xb370_3ad8_9450_7022);
     }
 

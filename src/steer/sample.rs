@@ -7,8 +7,8 @@ use crate::{
     model::{
         Action, Addresses, Arm, Availability, Cause, Degraded, DnsName, Ended, Endpoint, EndpointIx, Family, Feeds,
         Fleet, Health, Member, MinUp, Mono, Now, Override, OverrideId, Parts, Pool, PoolAnswer, PoolIx, RecordSet,
-        Resume, Serves, Service, ServiceIx, Snapshot, Steer, SubjectIx, Tally, Tuning, Verdict, Wall, Weight, WhenNone,
-        Zone, digest,
+        Region, Resume, Rule, Serves, Service, ServiceIx, Snapshot, Steer, SubjectIx, Tally, Tuning, Verdict, Wall,
+        Weight, When, WhenNone, Zone, digest,
     },
 };
 
@@ -78,6 +78,25 @@ impl World {
         self
     }
 
+    /// An endpoint that is another name.
+    pub(crate) fn target(self, id: &str, name: &str) -> Self {
+        let mut world = self.endpoint(id, "192.0.2.99");
+        world.parts.endpoints.last_mut().unwrap().serves = Serves::Target(name.parse().unwrap());
+        world
+    }
+
+    /// A region with a place; endpoints lie in the region that the second part of their id names.
+    pub(crate) fn region(mut self, id: &str, latitude: f64, longitude: f64) -> Self {
+        self.parts.regions.push(Region { id: id.parse().unwrap(), title: None, at: Some((latitude, longitude)) });
+        self
+    }
+
+    /// Changes the endpoint made last.
+    pub(crate) fn with_endpoint(mut self, change: impl FnOnce(&mut Endpoint)) -> Self {
+        change(self.parts.endpoints.last_mut().unwrap());
+        self
+    }
+
     /// A pool: endpoints by id, with weights.
     pub(crate) fn pool(mut self, id: &str, answer: PoolAnswer, members: &[(&str, u16)]) -> Self {
         let place = |id: &str| self.parts.endpoints.iter().position(|endpoint| endpoint.id.as_str() == id).unwrap();
@@ -132,6 +151,22 @@ impl World {
         self
     }
 
+    /// Gives the service made last one more rule, for clients at these places.
+    pub(crate) fn rule(self, geo: &[&str], steer: Steer, arms: &[(&str, u16)]) -> Self {
+        let arms = arms.iter().map(|(id, weight)| self.arm(id, *weight)).collect();
+        let when = When { geo: geo.iter().map(|code| code.parse().unwrap()).collect(), ..When::default() };
+        self.with_service(|service| {
+            let place = format!("test.toml:{}", service.rules.len());
+            let rule = Rule { when, arms, steer, geofence: false, place };
+            service.rules = service.rules.iter().cloned().chain([rule]).collect();
+        })
+    }
+
+    /// Changes the rule made last.
+    pub(crate) fn with_rule(self, change: impl FnOnce(&mut Rule)) -> Self {
+        self.with_service(|service| change(service.rules.last_mut().unwrap()))
+    }
+
     /// Gives the service made last its last resort.
     pub(crate) fn last_resort(self, pool: &str) -> Self {
         let arm = self.arm(pool, 1);
@@ -153,6 +188,19 @@ impl World {
     pub(crate) fn measure_family(&mut self, id: &str, family: Family, health: Health) {
         let place = self.parts.endpoints.iter().position(|endpoint| endpoint.id.as_str() == id).unwrap();
         self.health.insert((EndpointIx::new(place), family), health);
+    }
+
+    /// Both clocks go on.
+    pub(crate) fn pass(&mut self, seconds: u64) {
+        self.at.mono.0 += seconds * 1_000;
+        self.at.wall.0 += seconds * 1_000;
+    }
+
+    /// It is up again, since now.
+    pub(crate) fn returns(&mut self, id: &str) {
+        self.measure(id, Health::Up);
+        let place = self.parts.endpoints.iter().position(|endpoint| endpoint.id.as_str() == id).unwrap();
+        self.returned.insert(EndpointIx::new(place), self.at.mono);
     }
 
     pub(crate) fn order(&mut self, action: Action, target: &str) {

@@ -13,8 +13,8 @@ use std::{
 pub(super) use self::make::{Making, answer};
 use super::{locate::Client, pick::Seat, wheel::Wheel};
 use crate::model::{
-    EndpointId, EndpointIx, Family, Fleet, Mono, Point, PoolAnswer, PoolId, PoolIx, ServiceId, ServiceIx, Steer,
-    Sticky, When,
+    EndpointId, EndpointIx, Family, Fleet, Mono, Point, PoolAnswer, PoolId, PoolIx, RegionId, ServiceId, ServiceIx,
+    Steer, Sticky, When,
 };
 
 /// One service's answers. Shared by the tables in which nothing about it differs.
@@ -81,6 +81,7 @@ pub(super) struct Many {
 /// A region from which paths have been measured.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Vantage {
+    pub(super) region: RegionId,
     pub(super) point: Point,
 }
 
@@ -152,7 +153,7 @@ impl Steering {
 
     /// Which rule answers a client, by its place: the first that is for it; `None` if none is.
     pub(super) fn rule(&self, client: &mut Client<'_>) -> Option<usize> {
-        self.rules.iter().position(|rule| client.matches(&rule.when))
+        self.rules.iter().position(|rule| client.fits(&rule.when))
     }
 
     /// What a rule answers, or the service without one.

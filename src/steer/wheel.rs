@@ -40,6 +40,11 @@ pub(super) fn scaled(word: u64, bound: u64) -> u64 {
     u64::try_from((u128::from(word) * u128::from(bound)) >> 64).expect("the product is below bound x 2^64")
 }
 
+/// A place below `bound` from a uniform word.
+pub(super) fn below(word: u64, bound: usize) -> usize {
+    usize::try_from(scaled(word, bound as u64)).expect("it is below a usize")
+}
+
 /// Further words of one draw that have nothing to do with each other: SplitMix64, of which each step is a bijection,
 /// so that a uniform word gives uniform words.
 pub(super) fn word(word: u64, nth: u64) -> u64 {

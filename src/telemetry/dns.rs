@@ -54,6 +54,8 @@ const RCODES: [(u16, &str); 9] = [
     (9, "NOTAUTH"),
     (16, "BADVERS"),
 ];
+/// Whether a client's network decided anything.
+const USED: [&str; 2] = ["no", "yes"];
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
 
 /// How a query came.
@@ -111,6 +113,7 @@ pub struct DnsShard {
     requests: [[[AtomicU64; TYPES.len() + 1]; FAMILIES.len()]; Proto::WORDS.len()],
     responses: [[AtomicU64; RCODES.len() + 1]; Proto::WORDS.len()],
     truncated: AtomicU64,
+    subnets: [AtomicU64; USED.len()],
     dropped: [AtomicU64; DropReason::WORDS.len()],
     answers: Shares,
 }
@@ -127,6 +130,11 @@ impl DnsShard {
         add(&self.truncated, u64::from(is_truncated));
     }
 
+    /// A query told its client's network, which decided something or did not.
+    pub fn told_subnet(&self, is_used: bool) {
+        add(&self.subnets[usize::from(is_used)], 1);
+    }
+
     /// A packet went without a reply.
     pub fn dropped(&self, reason: DropReason) {
         add(&self.dropped[reason as usize], 1);
@@ -140,7 +148,11 @@ impl DnsShard {
 
     fn cells(&self) -> impl Iterator<Item = &AtomicU64> {
         let requests = self.requests.iter().flatten().flatten();
-        requests.chain(self.responses.iter().flatten()).chain([&self.truncated]).chain(&self.dropped)
+        requests
+            .chain(self.responses.iter().flatten())
+            .chain([&self.truncated])
+            .chain(&self.subnets)
+            .chain(&self.dropped)
     }
 
     fn take_in(&self, other: &Self) {
@@ -232,6 +244,13 @@ impl Collector for DnsMetrics {
         encoder
             .encode_descriptor("dns_truncated", "Replies that did not fit and say so", None, counter)?
             .encode_counter::<NoLabelSet, u64, u64>(&sum.truncated.load(Relaxed), None)?;
+        let help = "Questions that told their client's network, by whether it decided anything";
+        let mut family = encoder.encode_descriptor("dns_ecs_requests", help, None, counter)?;
+        for (used, cell) in USED.iter().zip(&sum.subnets) {
+            family
+                .encode_family(&[("used", *used)])?
+                .encode_counter::<NoLabelSet, u64, u64>(&cell.load(Relaxed), None)?;
+        }
         let mut family = encoder.encode_descriptor("dns_dropped", "Packets without a reply", None, counter)?;
         for (reason, cell) in DropReason::WORDS.iter().zip(&sum.dropped) {
             family
@@ -274,6 +293,7 @@ mod tests {
         two.replied(Proto::Tcp, 5, false);
         one.replied(Proto::Udp, 0, true);
         one.dropped(DropReason::Response);
+        two.told_subnet(true);
         one.share("web", "aws").answered();
         two.share("web", "aws").answered();
         drop(two);
@@ -285,6 +305,7 @@ mod tests {
                 r#"wayshift_dns_requests_total{proto="tcp",family="ipv6",type="other"} 1"#,
                 r#"wayshift_dns_responses_total{proto="tcp",rcode="REFUSED"} 1"#,
                 "wayshift_dns_truncated_total 1",
+                r#"wayshift_dns_ecs_requests_total{used="yes"} 1"#,
                 r#"wayshift_answers_total{service="web",pool="aws"} 2"#,
                 r#"wayshift_dns_dropped_total{reason="response"} 1"#,
                 r#"wayshift_dns_tcp_connections{proto="tcp"} 1"#,

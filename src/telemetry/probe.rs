@@ -35,6 +35,7 @@ pub struct ProbeMetrics {
     lag: Histogram,
     last_success: Family<SubjectLabels, Gauge<f64, AtomicU64>>,
     cert_expiry: Family<EndpointLabels, Gauge<f64, AtomicU64>>,
+    loads: Family<LoadLabels, Counter>,
     seen: Mutex<Seen>,
 }
 
@@ -69,6 +70,11 @@ struct PhaseLabels {
     phase: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LoadLabels {
+    result: &'static str,
+}
+
 fn seconds() -> Histogram {
     Histogram::new(SECONDS)
 }
@@ -83,6 +89,7 @@ impl Default for ProbeMetrics {
             lag: seconds(),
             last_success: Family::default(),
             cert_expiry: Family::default(),
+            loads: Family::default(),
             seen: Mutex::default(),
         }
     }
@@ -123,7 +130,23 @@ impl ProbeMetrics {
             Unit::Seconds,
             metrics.cert_expiry.clone(),
         );
+        registry.register(
+            "load_readings",
+            "Loads of endpoints that were read, or could not be, by what came of it",
+            metrics.loads.clone(),
+        );
         metrics
+    }
+
+    /// A load was read (`ok`), or could not be, for this reason.
+    pub fn load_read(&self, result: &'static str) {
+        self.loads.get_or_create(&LoadLabels { result }).inc();
+    }
+
+    /// How often this came of reading a load.
+    #[cfg(test)]
+    pub(crate) fn loads_read(&self, result: &'static str) -> u64 {
+        self.loads.get_or_create(&LoadLabels { result }).get()
     }
 
     /// A probe ended.

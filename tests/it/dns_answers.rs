@@ -9,14 +9,15 @@ use hickory_proto::{
 };
 use proptest::prelude::*;
 use wayshift::{
-    dns::{Answerer, Chaos, Desk, General, Handled},
+    clock::Clock,
+    dns::{Answerer, Chaos, Client, Desk, General, Handled},
     model::DnsName,
     telemetry::dns::{DnsMetrics, Proto},
 };
 
 use crate::dns_world::{APEX, ask, client, decoded, desk, face, live, query, with_edns};
 
-const NEGATIVE: &str = "SOA";
+pub(crate) const NEGATIVE: &str = "SOA";
 
 /// `name TTL TYPE rdata` of each record, names under the apex shortened.
 fn shown(records: &[Record]) -> Vec<String> {
@@ -48,7 +49,7 @@ fn unknown(rdata: &[u8], kind: RecordType) -> String {
 }
 
 /// Asks twice, at the desk and through hickory's handler: the code, AA, and the sections.
-fn check(
+pub(crate) fn check(
     name: &str,
     kind: RecordType,
     rcode: ResponseCode,
@@ -305,24 +306,30 @@ fn options_are_given_to_who_asks() {
     assert_eq!(options(b"\0\x03\0\0", Proto::Udp), b"\0\x03\0\x06test-1");
     assert_eq!(options(b"\0\x0b\0\0", Proto::Udp), b"");
     assert_eq!(options(b"\0\x0b\0\0", Proto::Tcp), b"\0\x0b\0\x02\0\x64");
-    // Client subnet, cookie and unknown options mean nothing yet, and are never echoed.
-    assert_eq!(options(b"\0\x08\0\x04\0\x01\0\0\0\x0a\0\x0812345678\xfd\xe9\0\x01x", Proto::Udp), b"");
+    // A cookie and unknown options mean nothing yet, and are never echoed; a client's network is.
+    let subnet = b"\0\x08\0\x07\0\x01\x18\0\xc6\x33\x64";
+    assert_eq!(options(subnet, Proto::Udp), subnet);
+    assert_eq!(options(b"\0\x0a\0\x0812345678\xfd\xe9\0\x01x", Proto::Udp), b"");
 }
 
 #[test]
 fn the_least_datagram_holds_any_question_and_every_option() {
     let label = "y".repeat(63);
-    let name = format!("{label}.{label}.{label}.{}.{APEX}", "y".repeat(48));
+    // A name that is refused with an explanation.
+    let name = format!("{label}.{label}.{label}.{}.example.net.", "y".repeat(49));
     let mut octets = query(&name, A).to_vec().unwrap();
     assert_eq!(octets.len(), 12 + 255 + 4);
     octets[11] = 1;
-    octets.extend_from_slice(b"\0\0\x29\x02\0\0\0\0\0\0\x08\0\x03\0\0\0\x0b\0\0");
+    octets.extend_from_slice(b"\0\0\x29\x02\0\0\0\0\0\0\x20\0\x03\0\0\0\x0b\0\0\0\x08\0\x14\0\x02\x80\0");
+    octets.extend_from_slice(&[7; 16]);
     let mut face = face(Chaos::Hide);
     face.nsid = Some("n".repeat(1000).into());
-    let mut desk = Desk::new(live().reader(), Arc::new(face), 1, DnsMetrics::default().shard());
+    let mut desk = Desk::new(live().reader(), Arc::new(face), 1, Clock::start(), DnsMetrics::default().shard());
+    let asks = Client { keepalive: Some(1), ..client(Proto::Udp) };
     let mut reply = Vec::new();
-    desk.answer(&octets, &client(Proto::Udp), &mut reply);
-    assert!(reply.len() <= 512 && decoded(&reply).edns.is_some(), "{} octets", reply.len());
+    desk.answer(&octets, &asks, &mut reply);
+    let edns = decoded(&reply).edns.unwrap();
+    assert!(reply.len() <= 512 && edns.options().as_ref().len() == 4, "{} octets, {edns}", reply.len());
 }
 
 const NAMES: [&str; 14] = [

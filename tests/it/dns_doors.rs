@@ -11,6 +11,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use wayshift::{
+    clock::Clock,
     dns::{BindError, Doors, RunError, TcpLimits},
     telemetry::Metrics,
 };
@@ -52,9 +53,13 @@ async fn udp(address: SocketAddr) -> UdpSocket {
 }
 
 async fn reply(socket: &UdpSocket) -> Message {
+    decoded(&octets(socket).await)
+}
+
+async fn octets(socket: &UdpSocket) -> Vec<u8> {
     let mut buffer = [0; 4096];
     let length = timeout(PATIENCE, socket.recv(&mut buffer)).await.expect("a reply comes").unwrap();
-    decoded(&buffer[..length])
+    buffer[..length].to_vec()
 }
 
 fn frame(message: &Message) -> Vec<u8> {
@@ -72,10 +77,14 @@ fn numbered(id: u16, name: &str, kind: RecordType) -> Message {
 }
 
 async fn next(stream: &mut TcpStream) -> io::Result<Message> {
+    Ok(decoded(&next_octets(stream).await?))
+}
+
+async fn next_octets(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     timeout(PATIENCE, async {
         let mut octets = vec![0; usize::from(stream.read_u16().await?)];
         stream.read_exact(&mut octets).await?;
-        Ok(decoded(&octets))
+        Ok(octets)
     })
     .await
     .expect("a reply or an end comes")
@@ -111,7 +120,7 @@ async fn every_address_answers_over_both_transports() {
 async fn replies_leave_from_the_address_asked() {
     let mut settings = settings(limits());
     settings.listen = vec!["0.0.0.0:0".parse().unwrap()];
-    let running = Running::new(Doors::bind(settings, live(), Arc::default()).unwrap());
+    let running = Running::new(Doors::bind(settings, live(), Clock::start(), Arc::default()).unwrap());
     for ip in ["127.0.0.1", "127.0.0.2", "127.1.2.3"] {
         let socket = udp(SocketAddr::new(ip.parse().unwrap(), running.addresses[0].port())).await;
         socket.send(&query("www", RecordType::A).to_vec().unwrap()).await.unwrap();
@@ -126,18 +135,18 @@ async fn malformed_packets_change_nothing() {
     let socket = udp(running.addresses[0]).await;
     for line in include_str!("../data/dns/malformed.jsonl").lines() {
         let case: serde_json::Value = serde_json::from_str(line).unwrap();
-        let octets = data_encoding::HEXLOWER.decode(case["hex"].as_str().unwrap().as_bytes()).unwrap();
+        let sent = data_encoding::HEXLOWER.decode(case["hex"].as_str().unwrap().as_bytes()).unwrap();
         let expected = case["expect"].as_str().unwrap();
-        socket.send(&octets).await.unwrap();
+        socket.send(&sent).await.unwrap();
         if expected != "drop" {
-            let said = reply(&socket).await.metadata;
-            assert_eq!(said.id.to_be_bytes(), octets[..2], "{}", case["name"]);
+            // Undecoded: hickory knows no network of family 0, which comes back as it was sent.
+            assert_eq!(octets(&socket).await[..2], sent[..2], "{}", case["name"]);
         }
         let mut stream = running.tcp().await;
-        let _ = stream.write_all(&framed(&octets)).await;
+        let _ = stream.write_all(&framed(&sent)).await;
         match expected {
             "drop" => ends(&mut stream).await,
-            _ => drop(next(&mut stream).await.unwrap()),
+            _ => drop(next_octets(&mut stream).await.unwrap()),
         }
     }
     // Nothing was sent for those that are dropped: the next reply is to the next query.
@@ -243,13 +252,13 @@ async fn what_was_asked_is_answered_before_the_end() {
 async fn dropping_the_run_closes_the_doors() {
     let mut settings = settings(limits());
     settings.listen.truncate(1);
-    let doors = Doors::bind(settings.clone(), live(), Arc::default()).unwrap();
+    let doors = Doors::bind(settings.clone(), live(), Clock::start(), Arc::default()).unwrap();
     settings.listen = doors.local_addrs();
     let running = Running::new(doors);
     assert!(answers(&mut running.tcp().await).await);
     running.task.abort();
     let again = async {
-        while Doors::bind(settings.clone(), live(), Arc::default()).is_err() {
+        while Doors::bind(settings.clone(), live(), Clock::start(), Arc::default()).is_err() {
             tokio::task::yield_now().await
         }
     };
@@ -263,7 +272,7 @@ fn addresses_that_are_not_to_be_had_are_named() {
     for (address, expected) in [(taken, "is taken"), ("192.0.2.77:0".parse().unwrap(), "is on no interface")] {
         let mut settings = settings(limits());
         settings.listen = vec!["127.0.0.1:0".parse().unwrap(), address];
-        let error = Doors::bind(settings, live(), Arc::default()).unwrap_err();
+        let error = Doors::bind(settings, live(), Clock::start(), Arc::default()).unwrap_err();
         let text = error.to_string();
         assert!(text.contains(expected) && text.contains(&address.to_string()), "{text}");
         assert!(matches!(error, BindError::Taken { .. } | BindError::NoSuchAddress { .. }));
@@ -273,7 +282,7 @@ fn addresses_that_are_not_to_be_had_are_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_are_counted() {
     let (metrics, registry) = Metrics::new();
-    let doors = Doors::bind(settings(limits()), live(), Arc::clone(&metrics.dns)).unwrap();
+    let doors = Doors::bind(settings(limits()), live(), Clock::start(), Arc::clone(&metrics.dns)).unwrap();
     let running = Running::new(doors);
     let socket = udp(running.addresses[0]).await;
     socket.send(&query("nope", RecordType::A).to_vec().unwrap()).await.unwrap();

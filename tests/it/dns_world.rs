@@ -1,6 +1,12 @@
 //! A small world to ask: one zone with one of everything, a second zone, and four services.
 
-use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    num::NonZeroUsize,
+    sync::Arc,
+    time::Duration,
+};
 
 use domain::{
     base::{Rtype, iana::Class, rdata::ComposeRecordData},
@@ -11,11 +17,12 @@ use hickory_proto::{
     rr::{Name, RecordType},
 };
 use wayshift::{
-    dns::{Answerer, Chaos, Client, Desk, Doors, Face, Handled, Settings, TcpLimits},
+    clock::Clock,
+    dns::{Answerer, Chaos, Client, Desk, Doors, Ecs, Face, Handled, Settings, TcpLimits},
     model::{
-        Addresses, Arm, Cause, Degraded, Digest, DnsName, Endpoint, EndpointIx, Family, Fleet, Health, Member, MinUp,
-        Now, Parts, Pool, PoolAnswer, PoolIx, RecordSet, Resume, Serves, Service, Snapshot, Steer, Tally, Tuning,
-        Verdict, Weight, WhenNone, Zone,
+        Addresses, Arm, Cause, Degraded, Digest, DnsName, Endpoint, EndpointIx, Family, Feeds, Fleet, Health, Https,
+        Member, MinUp, Now, Parts, Pool, PoolAnswer, PoolIx, RecordSet, Resolved, Resume, Serves, Service, Snapshot,
+        Steer, Tally, Tuning, Verdict, Weight, WhenNone, Zone,
     },
     steer::{Live, compile},
     telemetry::dns::{DnsMetrics, Proto},
@@ -32,6 +39,11 @@ pub(crate) fn live() -> Live {
     live_of(&[(APEX, ZONE), ("sister.test.", SISTER)])
 }
 
+/// The only target whose addresses are known.
+fn resolved_name() -> DnsName {
+    "apex.cdn.example.net".parse().unwrap()
+}
+
 /// A table over zones given as master files; services stand in the first.
 pub(crate) fn live_of(zones: &[(&str, &str)]) -> Live {
     let apex = zones[0].0;
@@ -42,6 +54,20 @@ pub(crate) fn live_of(zones: &[(&str, &str)]) -> Live {
     service(&mut parts, "old", &[&format!("old.{apex}")], &[second], WhenNone::ServeAll);
     service(&mut parts, "tenants", &[&format!("*.tenants.{apex}")], &[second], WhenNone::ServeAll);
     service(&mut parts, "dark", &[&format!("dark.{apex}")], &[second], WhenNone::Servfail);
+    let https = Some(Https { alpn: Box::new(["h2".into(), "h3".into()]) });
+    let addresses = [both, second].map(Serves::Addresses);
+    let shop = pool(&mut parts, "shop", &addresses);
+    steered(&mut parts, "shop", &[&format!("shop.{apex}")], &[shop], WhenNone::ServeAll, https.clone());
+    let off = pool(&mut parts, "dark-off", &addresses);
+    steered(&mut parts, "dark-off", &[&format!("off.{apex}")], &[off], WhenNone::Nodata, https);
+    alias(&mut parts, "cdn", &format!("cdn.{apex}"), "www.cdn.example.net");
+    alias(&mut parts, "cdns", &format!("*.cdns.{apex}"), "www.cdn.example.net");
+    alias(&mut parts, "apex", apex, "apex.cdn.example.net");
+    alias(&mut parts, "new", &format!("new.{apex}"), "new.cdn.example.net");
+    // IPv4 of its own, IPv6 from elsewhere.
+    let half = [Serves::Addresses(second)];
+    let half = [pool(&mut parts, "half", &half), pool(&mut parts, "beside", &[Serves::Target(resolved_name())])];
+    steered(&mut parts, "half", &[&format!("half.{apex}")], &half, WhenNone::ServeAll, None);
     let fleet = Fleet::assemble(parts).unwrap();
     let verdicts = (fleet.subjects.iter())
         .flat_map(|subject| {
@@ -50,6 +76,8 @@ pub(crate) fn live_of(zones: &[(&str, &str)]) -> Live {
             Family::ALL.map(|family| endpoint.is_judged(family).then(|| verdict(health)))
         })
         .collect();
+    let addresses = ["192.0.2.201", "192.0.2.202", "2001:db8::201"].map(|one| one.parse().unwrap());
+    let resolved = Resolved { addresses: Arc::new(addresses), ttl: 20 };
     let snapshot = Snapshot {
         node: "test".parse().unwrap(),
         generation: 1,
@@ -60,12 +88,13 @@ pub(crate) fn live_of(zones: &[(&str, &str)]) -> Live {
         overrides: Arc::new([]),
         planned: Arc::new([]),
         ended: Arc::new([]),
-        feeds: Arc::default(),
+        feeds: Arc::new(Feeds { resolved: HashMap::from([(resolved_name(), resolved)]), ..Feeds::default() }),
     };
     Live::new(compile(&Arc::new(snapshot), None, &BTreeMap::default()))
 }
 
-fn verdict(health: Health) -> Verdict {
+/// What is judged of one that is so.
+pub(crate) fn verdict(health: Health) -> Verdict {
     Verdict {
         measured: health,
         health,
@@ -105,12 +134,24 @@ fn zone(apex: &str, text: &str) -> Zone {
 }
 
 fn service(parts: &mut Parts, id: &str, names: &[&str], addresses: &[Addresses], when_none: WhenNone) {
-    let members = addresses.iter().enumerate().map(|(nth, addresses)| {
+    let serves: Vec<Serves> = addresses.iter().copied().map(Serves::Addresses).collect();
+    let pool = pool(parts, id, &serves);
+    steered(parts, id, names, &[pool], when_none, None);
+}
+
+/// A service of one endpoint that is another name.
+fn alias(parts: &mut Parts, id: &str, name: &str, target: &str) {
+    let pool = pool(parts, id, &[Serves::Target(target.parse().unwrap())]);
+    steered(parts, id, &[name], &[pool], WhenNone::ServeAll, Some(Https { alpn: Box::new(["h2".into()]) }));
+}
+
+fn pool(parts: &mut Parts, id: &str, serves: &[Serves]) -> PoolIx {
+    let members = serves.iter().enumerate().map(|(nth, serves)| {
         parts.endpoints.push(Endpoint {
             id: format!("{id}-{nth}").parse().unwrap(),
             provider: "lab".parse().unwrap(),
             region: "lab".parse().unwrap(),
-            serves: Serves::Addresses(*addresses),
+            serves: serves.clone(),
             weight: Weight(1),
             capacity: None,
             labels: BTreeMap::new(),
@@ -123,7 +164,6 @@ fn service(parts: &mut Parts, id: &str, names: &[&str], addresses: &[Addresses],
         Member { endpoint: EndpointIx::new(parts.endpoints.len() - 1), weight: Weight(1) }
     });
     let members = members.collect();
-    let pool = PoolIx::new(parts.pools.len());
     parts.pools.push(Pool {
         id: id.parse().unwrap(),
         members,
@@ -135,10 +175,14 @@ fn service(parts: &mut Parts, id: &str, names: &[&str], addresses: &[Addresses],
         degraded: Degraded::Same,
         ramp: None,
     });
+    PoolIx::new(parts.pools.len() - 1)
+}
+
+fn steered(parts: &mut Parts, id: &str, names: &[&str], pools: &[PoolIx], when_none: WhenNone, https: Option<Https>) {
     parts.services.push(Service {
         id: id.parse().unwrap(),
         names: names.iter().map(|name| name.parse().unwrap()).collect(),
-        arms: Box::new([Arm { pool, weight: Weight(1), subjects: Box::default() }]),
+        arms: pools.iter().map(|&pool| Arm { pool, weight: Weight(1), subjects: Box::default() }).collect(),
         steer: Steer::Failover,
         ttl: 30,
         when_none,
@@ -147,18 +191,24 @@ fn service(parts: &mut Parts, id: &str, names: &[&str], addresses: &[Addresses],
         owner: None,
         runbook: None,
         rules: Box::default(),
-        tuning: Tuning::default(),
+        tuning: Tuning { https, ..Tuning::default() },
     });
 }
 
 /// What the doors say about themselves in tests.
 pub(crate) fn face(chaos: Chaos) -> Face {
-    Face { udp_size: 1232, nsid: Some("test-1".into()), chaos }
+    Face {
+        udp_size: 1232,
+        nsid: Some("test-1".into()),
+        chaos,
+        ecs: Ecs::Use,
+        debug_names: vec!["127.0.0.0/8".parse().unwrap()],
+    }
 }
 
 /// A desk over the world, with a fixed seed.
 pub(crate) fn desk(chaos: Chaos) -> Desk {
-    Desk::new(live().reader(), Arc::new(face(chaos)), 1, DnsMetrics::default().shard())
+    Desk::new(live().reader(), Arc::new(face(chaos)), 1, Clock::start(), DnsMetrics::default().shard())
 }
 
 /// A client at a documentation address.
@@ -242,5 +292,5 @@ pub(crate) fn limits() -> TcpLimits {
 
 /// Doors that are bound.
 pub(crate) fn doors(tcp: TcpLimits) -> Doors {
-    Doors::bind(settings(tcp), live(), Arc::default()).unwrap()
+    Doors::bind(settings(tcp), live(), Clock::start(), Arc::default()).unwrap()
 }

@@ -4,13 +4,14 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    net::{SocketAddr, UdpSocket},
-    process::{Command, Stdio},
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use crate::support::{Endpoint, Node, PATIENCE, ask, eventually, query, short, v4_answers};
+use crate::{
+    support::{Endpoint, Node, ask, eventually, query, short, v4_answers},
+    unbound::Unbound,
+};
 
 const ZONE: &str = "[zone.\"gslb.example.com\"]\nns = { ns1 = \"192.0.2.53\" }\n";
 
@@ -36,7 +37,7 @@ fn a_dead_endpoint_leaves_the_answers_of_a_real_resolver_and_comes_back() {
         endpoint("one", "203.0.113.1", one.address, "aws"),
         endpoint("two", "203.0.113.2", two.address, "gcp"),
     ));
-    let resolver = Unbound::start(node.dns);
+    let resolver = Unbound::start(node.dns, "module-config: \"iterator\"");
     let seen = || short(resolver.address, "www.gslb.example.com", "A");
     eventually("the first answer through the resolver", || (seen() == ["203.0.113.1"]).then_some(()));
     one.kill();
@@ -48,55 +49,6 @@ fn a_dead_endpoint_leaves_the_answers_of_a_real_resolver_and_comes_back() {
     eprintln!("failover through unbound took {:?}, the bound is {bound:?}", begun.elapsed());
     one.revive();
     eventually("the first endpoint again", || (seen() == ["203.0.113.1"]).then_some(()));
-}
-
-/// Debian's unbound, which asks the node for its zone.
-struct Unbound {
-    address: SocketAddr,
-    child: std::process::Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Unbound {
-    fn start(node: SocketAddr) -> Self {
-        // A port cannot be handed over: one that was free a moment ago is tried, and another if it is gone.
-        for _ in 0..5 {
-            let folder = tempfile::tempdir().unwrap();
-            let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let home = folder.path().display();
-            let config = format!(
-                "server:\n directory: \"{home}\"\n chroot: \"\"\n username: \"\"\n pidfile: \"\"\n interface: 127.0.0.1@{port}\n do-daemonize: no\n use-syslog: no\n do-not-query-localhost: no\n module-config: \"iterator\"\n num-threads: 1\n local-zone: \"gslb.example.com.\" nodefault\nremote-control:\n control-enable: no\nstub-zone:\n name: \"gslb.example.com\"\n stub-addr: {}@{}\n",
-                node.ip(),
-                node.port()
-            );
-            fs::write(folder.path().join("unbound.conf"), config).unwrap();
-            let program =
-                ["/usr/sbin/unbound", "/usr/bin/unbound"].into_iter().find(|p| fs::exists(p).unwrap_or(false));
-            let child = Command::new(program.expect("unbound is installed by `make test`"))
-                .args(["-d", "-p", "-c"])
-                .arg(folder.path().join("unbound.conf"))
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn()
-                .unwrap();
-            let mut resolver = Self { address: ([127, 0, 0, 1], port).into(), child, _folder: folder };
-            let begun = Instant::now();
-            while begun.elapsed() < PATIENCE / 6 && resolver.child.try_wait().unwrap().is_none() {
-                if !short(resolver.address, "gslb.example.com", "SOA").is_empty() {
-                    return resolver;
-                }
-            }
-        }
-        panic!("no unbound came up");
-    }
-}
-
-impl Drop for Unbound {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// Three endpoints behind one weighted pool.

@@ -5,9 +5,12 @@
 mod dns_answers;
 mod dns_doors;
 mod dns_handler;
+mod dns_places;
+mod dns_steered;
 mod dns_world;
 mod durable;
 mod failover;
+mod feeds;
 mod hostile;
 mod journal;
 mod mmdb;
@@ -19,3 +22,4 @@ mod store_contract;
 mod store_files;
 mod support;
 mod tidy;
+mod unbound;

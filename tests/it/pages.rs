@@ -11,7 +11,9 @@ use wayshift::{cli::Cli, config};
 
 use crate::support::{Endpoint, Node, wayshift};
 
-const PAGES: [&str; 2] = ["README.md", "deploy/README.md"];
+const PAGES: [&str; 3] = ["README.md", "deploy/README.md", "docs/steering.md"];
+/// Those of which most is commands.
+const MANUALS: [&str; 2] = ["README.md", "deploy/README.md"];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -43,9 +45,14 @@ fn blocks(page: &str) -> Vec<(String, String, String)> {
 #[test]
 fn configurations_on_the_pages_load() {
     for page in PAGES {
-        for (_, language, mut text) in blocks(&read(page)) {
+        for (before, language, mut text) in blocks(&read(page)) {
             if language != "toml" {
                 continue;
+            }
+            if let Some(file) = before.strip_prefix("<!-- with: ").and_then(|rest| rest.strip_suffix(" -->")) {
+                // It stands where that file's service stands.
+                let rest = read(file);
+                text = format!("{}\n{text}", rest.split("\n[service.").next().unwrap_or(&rest));
             }
             // What lacks the rest is a fragment: it must fit into a small configuration.
             if !text.contains("[zone.") {
@@ -75,6 +82,40 @@ fn files_shown_on_the_pages_are_the_files() {
         }
     }
     assert!(shown > 0, "README.md shows config/minimal.toml");
+}
+
+/// `tests/it/failover::a_name` names a test: some file of that path has that function.
+#[test]
+fn tests_on_the_pages_are_tests() {
+    let files: Vec<(String, String)> = ["src", "tests"].iter().flat_map(|folder| sources(folder)).collect();
+    let mut named = 0;
+    for page in PAGES {
+        let text = read(page);
+        let spans =
+            text.split('`').skip(1).step_by(2).filter(|span| span.starts_with("src/") || span.starts_with("tests/"));
+        for (path, test) in spans.filter_map(|span| span.split_once("::")) {
+            let function = format!("fn {test}(");
+            let found = files.iter().any(|(file, text)| file.starts_with(path) && text.contains(&function));
+            assert!(found, "{page}: no file {path}... has the test {test}");
+            named += 1;
+        }
+    }
+    assert!(named > 30, "{named} tests are named");
+}
+
+/// Every Rust file below a folder, with its path from the root.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root().join(folder)).unwrap() {
+        let path = format!("{folder}/{}", entry.unwrap().file_name().to_str().unwrap());
+        if root().join(&path).is_dir() {
+            found.extend(sources(&path));
+        } else if path.ends_with(".rs") {
+            let text = read(&path);
+            found.push((path, text));
+        }
+    }
+    found
 }
 
 /// `wayshift ...` in blocks (whole lines, also behind `&&`) and between backticks, without comments.
@@ -131,7 +172,7 @@ fn words(command: &str, order: &str) -> Vec<String> {
 fn commands_on_the_pages_are_commands() {
     for page in PAGES {
         let found = commands(&read(page));
-        assert!(found.len() > 3, "{page}: {found:?}");
+        assert!(found.len() > 3 || !MANUALS.contains(&page), "{page}: {found:?}");
         for command in found {
             if let Err(error) = Cli::try_parse_from(words(&command, "ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6")) {
                 panic!("{page}: `{command}`\n{error}");

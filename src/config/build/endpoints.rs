@@ -38,7 +38,9 @@ impl Build<'_, '_> {
             let Ok(id) = entry.key.parse() else { continue };
             let table = entry.node.table().cloned().unwrap_or_default();
             let title = table.text("title").map(Into::into);
-            self.parts.regions.push(Region { id, title, at: table.get("at").and_then(coordinates) });
+            let at = table.get("at").and_then(coordinates);
+            self.regions.by_id.insert(entry.key.clone(), at.is_some());
+            self.parts.regions.push(Region { id, title, at });
         }
     }
 
@@ -190,7 +192,8 @@ impl Build<'_, '_> {
 
     fn no_region(&mut self) -> RegionId {
         let id: RegionId = DEFAULT.parse().expect("`default` is an id");
-        if self.regions.by_id.insert(DEFAULT.into(), ()).is_none() {
+        if !self.regions.by_id.contains_key(DEFAULT) {
+            self.regions.by_id.insert(DEFAULT.into(), false);
             self.parts.regions.push(Region { id: id.clone(), title: None, at: None });
         }
         id

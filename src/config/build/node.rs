@@ -1,13 +1,13 @@
 //! `[node]`, `[dns]`, `[geo]`, `[store]`, `[admin]` and `[telemetry]`.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::PathBuf};
 
 use crate::model::{NodeId, RegionId};
 
 use super::{Build, span, word_of};
 use crate::config::{
     document::{Node, Table, Value},
-    files::From,
+    files::{From, open_regular},
     report::Raw,
     settings::*,
     values::{Size, TokenHash},
@@ -54,8 +54,27 @@ impl Build<'_, '_> {
     /// The files are read by the room that uses them; here they must be readable.
     fn geo(&mut self) -> GeoSettings {
         let table = self.root.section("geo");
-        let mut path = |key: &str| table.get(key).and_then(|node| self.existing(node.place, node.text()?));
+        let mut path = |key: &str| table.get(key).and_then(|node| self.located_by(node));
         GeoSettings { database: path("database"), asn: path("asn"), nets: path("nets") }
+    }
+
+    /// Missing files refuse a new configuration, but do not keep a node from starting with an accepted one: without
+    /// them clients are not located, and answers are as in the order written.
+    fn located_by(&mut self, node: &Node) -> Option<PathBuf> {
+        if matches!(self.reader.from, From::Sealed) {
+            // Whoever judges a request's configuration locates clients with what the node has.
+            return None;
+        }
+        let path = self.reader.beside(node.place, node.text()?);
+        if let Err(error) = open_regular(&path) {
+            let message = format!("cannot read {}: {error}", path.display());
+            let raw = match self.reader.from {
+                From::Copies(_) => Raw::warning("W219", message),
+                From::Disk | From::Sealed => Raw::error("E001", message),
+            };
+            self.report().add(raw.at(node.place, "put the file there first, or leave the key out"));
+        }
+        Some(path)
     }
 
     fn var(&self, name: &str) -> Option<String> {

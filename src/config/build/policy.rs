@@ -1,14 +1,26 @@
 //! `[verdict]` and `[safety]`.
 
 use crate::model::{
-    FlapHold, KeepRule, Lives, PanicBelow, Quorum, ReloadGuard, RemovalBudget, Safety, Startup, VerdictPolicy,
+    FlapHold, KeepRule, Lives, PanicBelow, Quorum, ReloadGuard, RemovalBudget, Safety, Span, Startup, VerdictPolicy,
 };
 
-use super::span;
+use super::{Build, span};
 use crate::config::{
     document::{Node, Table, Value},
+    report::Raw,
     values::Percent,
 };
+
+impl Build<'_, '_> {
+    /// That the hold can begin and grow.
+    pub(super) fn flap(&mut self) {
+        let Some(flap) = self.parts.verdict.flap.filter(|flap| flap.hold > flap.max) else { return };
+        if let Some(node) = self.root.section("verdict").get("flap") {
+            let message = format!("the hold of {} is above its `max` of {}", Span(flap.hold), Span(flap.max));
+            self.report().add(Raw::error("E029", message).at(node.place, "it grows from `hold` to `max`"));
+        }
+    }
+}
 
 pub(super) fn verdict(table: &Table) -> VerdictPolicy {
     let default = VerdictPolicy::default();
@@ -26,7 +38,7 @@ pub(super) fn verdict(table: &Table) -> VerdictPolicy {
             Some("unknown") => Startup::Unknown,
             _ => default.startup,
         },
-        flap: table.get("flap").map_or(default.flap, flap),
+        flap: table.get("flap").map_or(default.flap, flap_of),
     }
 }
 
@@ -73,7 +85,7 @@ fn percent(table: &Table, key: &str, default: u8) -> u8 {
 }
 
 /// On unless it is switched off; a table changes what it holds.
-fn flap(node: &Node) -> Option<FlapHold> {
+fn flap_of(node: &Node) -> Option<FlapHold> {
     let default = FlapHold::default();
     let Some(table) = node.table() else {
         return (!matches!(node.value, Value::Bool(false))).then_some(default);

@@ -72,6 +72,7 @@ impl Build<'_, '_> {
         let degraded = degraded.unwrap_or(self.defaults.degraded);
         let members = self.members(members);
         self.some_weight(&members, answer, table);
+        self.no_shares(answer, table);
         Pool {
             id: id.parse().unwrap_or_else(|_| "x".parse().expect("`x` is an id")),
             members,
@@ -92,6 +93,24 @@ impl Build<'_, '_> {
             let place = entry.place;
             self.report()
                 .add(Raw::error("E029", "all weights of this pool are 0").at(place, "write at least one above 0"));
+        }
+    }
+
+    /// Whoever answers all its endpoints has no shares: what sets them would do nothing there.
+    fn no_shares(&mut self, answer: PoolAnswer, table: &Table) {
+        if answer != PoolAnswer::All {
+            return;
+        }
+        if let Some(entry) = table.entry("ramp") {
+            let message = "`ramp` does nothing in a pool that answers all its endpoints";
+            let label = "leave it out, or draw by weight: answer = \"weighted\"";
+            self.reader.report.add(Raw::error("E029", message).at(entry.place, label));
+        }
+        let weights = table.entry("endpoints").filter(|entry| entry.node.table().is_some());
+        if let (Some(entry), Some(answer)) = (weights, table.entry("answer")) {
+            let message = "weights do nothing in a pool that answers all its endpoints";
+            let raw = Raw::error("E029", message).at(answer.node.place, "answer = \"weighted\" uses them");
+            self.reader.report.add(raw.at(entry.place, "write a list, or draw by weight"));
         }
     }
 

@@ -13,18 +13,19 @@ use crate::config::{
 
 impl Build<'_, '_> {
     /// The rules of a service; what a rule does not say about steering, the service says.
-    pub(super) fn rules(&mut self, table: &Table, steer: Steer) -> Box<[Rule]> {
+    pub(super) fn rules(&mut self, table: &Table, steer: Steer, steered: Place) -> Box<[Rule]> {
         let items = table.get("rule").map_or(&[][..], Node::items);
-        items.iter().filter_map(|item| self.rule(item.place, item.table()?, steer)).collect()
+        items.iter().filter_map(|item| self.rule(item.place, item.table()?, (steer, steered))).collect()
     }
 
-    fn rule(&mut self, place: Place, table: &Table, of_service: Steer) -> Option<Rule> {
+    fn rule(&mut self, place: Place, table: &Table, (of_service, steered): (Steer, Place)) -> Option<Rule> {
         let when = self.when(table);
         let pools = table.get("pools")?;
         let arms = self.listed_arms(pools);
         // Weights stand in the table of the service's own pools; a list of other pools has none.
         let inherited = if of_service == Steer::Weighted { Steer::Failover } else { of_service };
         let steer = self.steer(table, inherited);
+        self.placed(&arms, steer, table.get("steer").map_or(steered, |node| node.place));
         let geofence = table.bool("geofence").unwrap_or(false);
         Some(Rule { when, arms, steer, geofence, place: self.report().line_of(place) })
     }

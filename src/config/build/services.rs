@@ -28,6 +28,8 @@ impl Build<'_, '_> {
         let arms = self.arms(entry, table);
         let steer = self.steer(table, Steer::Failover);
         let ttl = seconds(table, "ttl").unwrap_or(self.defaults.ttl);
+        let steered = table.get("steer").map_or(entry.place, |node| node.place);
+        self.placed(&arms, steer, steered);
         let last_resort = table.get("last_resort").and_then(|node| {
             let pool = Self::refer(&self.pools, node.text()?, node.place, &mut self.reader.report)?;
             Some(arm(pool, Weight::default()))
@@ -44,7 +46,7 @@ impl Build<'_, '_> {
             check,
             owner: table.text("owner").map(Into::into),
             runbook: table.text("runbook").map(Into::into),
-            rules: self.rules(table, steer),
+            rules: self.rules(table, steer, steered),
             tuning: self.tuning(table, ttl),
         }
     }

@@ -1,5 +1,7 @@
 //! What a service sets about its answers beside its pools, nearest first: the service, then `[defaults]`.
 
+use std::collections::HashSet;
+
 use crate::model::{Https, Sticky, Tuning};
 
 use super::{Build, seconds, span};
@@ -17,11 +19,37 @@ impl Build<'_, '_> {
             let raw = Raw::error("E029", format!("`ttl_min` of {least}s is above the TTL of {ttl}s"));
             self.report().add(raw.at(node.place, "it is what the TTL shrinks to"));
         }
+        self.protocols(table);
         let spread = table.section("spread").number("providers").unwrap_or(set.spread);
         Tuning {
             // A service with a shorter TTL than the inherited least one means its own.
             ttl_min: ttl_min.unwrap_or(set.ttl_min).min(ttl),
             ..written(table, Tuning { spread, ..set })
+        }
+    }
+}
+
+impl Build<'_, '_> {
+    /// That what all services inherit fits together.
+    pub(super) fn inherited(&mut self) {
+        let table = self.root.section("defaults");
+        let (least, ttl) = (self.defaults.tuning.ttl_min, self.defaults.ttl);
+        if let (true, Some(node)) = (least > ttl, table.get("ttl_min")) {
+            let raw = Raw::error("E029", format!("`ttl_min` of {least}s is above the TTL of {ttl}s"));
+            self.report().add(raw.at(node.place, "it is what the TTL shrinks to"));
+        }
+    }
+
+    /// No protocol twice.
+    fn protocols(&mut self, table: &Table) {
+        let mut seen = HashSet::new();
+        for item in table.section("https").get("alpn").map_or(&[][..], Node::items) {
+            if let Some(text) = item.text()
+                && !seen.insert(text)
+            {
+                let raw = Raw::error("E011", format!("`{text}` stands twice in one list")).at(item.place, "again here");
+                self.reader.report.add(raw);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::model::{
 };
 
 use super::{check_id, seconds, span};
-use crate::config::values::Trickle;
+use crate::config::{master::word_of, values::Trickle};
 
 pub(super) fn endpoint(fleet: &Fleet, endpoint: &Endpoint) -> Value {
     let addresses: Vec<String> = endpoint.addresses().map(|(_, address)| address.to_string()).collect();
@@ -95,8 +95,9 @@ fn rule(fleet: &Fleet, rule: &Rule) -> Value {
 
 pub(super) fn case(case: &Case) -> Value {
     let CaseQuestion { name, kind, from } = &case.question;
+    let from = from.as_ref().map(|from| format!(" from {from}")).unwrap_or_default();
     json!({
         "name": case.name, "down": case.down, "drain": case.drain, "expect": case.expect,
-        "query": { "name": name.to_string(), "type": kind, "from": from.as_ref().map(ToString::to_string) },
+        "query": format!("{name} {}{from}", word_of(*kind)),
     })
 }

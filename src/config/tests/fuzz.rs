@@ -4,7 +4,38 @@ use proptest::prelude::*;
 
 use super::*;
 
-const FILES: [&str; 4] = [
+/// What the files for people show in comments alone.
+const STEERED: &str = r#"[zone."g.example"]
+ns = { ns1 = "192.0.2.53" }
+[endpoint]
+a = { address = "192.0.2.1", load = { url = "http://{address}/", field = "x" }, resume = "manual" }
+b = { target = "www.cdn.example.net.", load = { push = true, stale_after = "20s" } }
+[pool]
+p = { endpoints = { a = 1 }, answer = "hash", ramp = "1m", degraded = "last" }
+q = { endpoints = ["b"], answer = "least-connections" }
+[service.s]
+names = ["*.g.example"]
+pools = ["p", "q"]
+sticky = { v4 = 20, v6 = 48 }
+trickle = "0.25%"
+https = { alpn = ["h2"] }
+[[service.s.rule]]
+when = { subnet = ["10.0.0.0/8", "2001:db8::/32"], geo = "EU-DE", asn = [64500, "AS1"] }
+pools = { q = 3, p = 1 }
+geofence = true
+[[service.s.rule]]
+when = { subnet = "10.1.0.0/16" }
+pools = ["q"]
+steer = "random"
+[[test]]
+name = "t"
+down = "all"
+query = "x.g.example HTTPS from 198.51.100.0/24"
+expect = ["a", "q", "NODATA"]
+"#;
+
+const FILES: [&str; 5] = [
+    STEERED,
     include_str!("../../../config/minimal.toml"),
     include_str!("../../../config/typical.toml"),
     include_str!("../../../config/reference.toml"),
@@ -60,6 +91,11 @@ fn changed(text: &str, changes: &[Change]) -> String {
         }
     }
     chars.into_iter().collect()
+}
+
+#[test]
+fn what_is_changed_was_sound_before() {
+    FILES.iter().for_each(|file| drop(loaded(file)));
 }
 
 proptest! {

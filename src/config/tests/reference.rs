@@ -25,7 +25,10 @@ fn the_typical_configuration_loads() {
     let loaded = loaded(include_str!("../../../config/typical.toml"));
     assert_eq!((loaded.fleet.pools.len(), loaded.fleet.endpoints.len()), (3, 5));
     let codes: Vec<_> = loaded.warnings.iter().map(|problem| problem.code).collect();
-    assert_eq!(codes, ["W202"], "the pool `ap` has one endpoint");
+    assert_eq!(codes, ["W202", "W214"], "the pool `ap` has one endpoint, and there is no database beside it");
+    let test = &loaded.tests[3];
+    assert_eq!((test.name.as_str(), test.place.as_str()), ("losing AWS moves Europe to GCP Dublin", "test.toml:61"));
+    assert_eq!(loaded.tests.len(), 7);
 }
 
 #[test]

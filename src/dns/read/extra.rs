@@ -1,6 +1,6 @@
 //! The records behind a question: OPT is read, TSIG is recognised, anything else is stepped over.
 
-use super::Edns;
+use super::{Ecs, Edns, Subnet};
 use crate::{
     dns::message::{UDP_SIZE_MIN, meta, option, u16_at},
     model::{LABEL_LENGTH_MAX, NAME_LENGTH_MAX, kind},
@@ -28,7 +28,7 @@ struct Record<'p> {
 }
 
 /// Steps over `before` records and reads `additionals` more, which must end the message.
-pub(super) fn walk(mut rest: &[u8], before: u16, additionals: u16) -> Extra {
+pub(super) fn walk(mut rest: &[u8], before: u16, additionals: u16, ecs: Ecs) -> Extra {
     let mut edns = None;
     let mut signed = false;
     for nth in 0..before.saturating_add(additionals) {
@@ -43,7 +43,7 @@ pub(super) fn walk(mut rest: &[u8], before: u16, additionals: u16) -> Extra {
         }
         match record.kind {
             kind::OPT => {
-                let (read, well_formed) = opt(&record);
+                let (read, well_formed) = opt(&record, ecs);
                 // One OPT at most, at the root (RFC 6891 section 6.1.1).
                 let alone = edns.is_none() && record.root;
                 edns = edns.or(Some(read));
@@ -92,8 +92,9 @@ fn owner_length(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// The OPT, and whether its options fill its RDATA exactly. Of another version only the fixed part can be read.
-fn opt(record: &Record<'_>) -> (Edns, bool) {
+/// The OPT, and whether its options fill its RDATA exactly and are what they must be. Of another version only the fixed
+/// part can be read.
+fn opt(record: &Record<'_>, ecs: Ecs) -> (Edns, bool) {
     let [_, version, flags, _] = record.ttl;
     let mut edns = Edns {
         size: record.class.max(UDP_SIZE_MIN),
@@ -101,6 +102,7 @@ fn opt(record: &Record<'_>) -> (Edns, bool) {
         dnssec_ok: flags & 0x80 != 0,
         nsid: false,
         keepalive: false,
+        subnet: None,
     };
     if version != 0 {
         return (edns, true);
@@ -108,11 +110,18 @@ fn opt(record: &Record<'_>) -> (Edns, bool) {
     let mut rest = record.data;
     while !rest.is_empty() {
         let (Some(code), Some(length)) = (u16_at(rest, 0), u16_at(rest, 2)) else { return (edns, false) };
-        let Some(behind) = rest.get(4 + usize::from(length)..) else { return (edns, false) };
+        let Some((option, behind)) = rest.split_at_checked(4 + usize::from(length)) else { return (edns, false) };
         rest = behind;
         edns.nsid |= code == option::NSID;
         // A client asks with an empty option (RFC 7828 section 3.2.1); another length asks for nothing we know.
         edns.keepalive |= code == option::KEEPALIVE && length == 0;
+        if code == option::SUBNET && ecs == Ecs::Use {
+            // A client is in one network.
+            match Subnet::read(&option[4..]) {
+                Some(subnet) if edns.subnet.is_none() => edns.subnet = Some(subnet),
+                Some(_) | None => return (Edns { subnet: None, ..edns }, false),
+            }
+        }
     }
     (edns, true)
 }

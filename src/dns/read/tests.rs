@@ -35,7 +35,7 @@ fn malformed_packets_are_dropped_or_refused() {
     for line in MALFORMED.lines() {
         let case: serde_json::Value = serde_json::from_str(line).unwrap();
         let octets = HEXLOWER.decode(case["hex"].as_str().unwrap().as_bytes()).unwrap();
-        assert_eq!(said(&read(&octets)), case["expect"], "{}", case["name"]);
+        assert_eq!(said(&read(&octets, Ecs::Use)), case["expect"], "{}", case["name"]);
         count += 1;
     }
     assert_eq!(count, 95);
@@ -45,13 +45,13 @@ fn malformed_packets_are_dropped_or_refused() {
 fn a_query_is_read() {
     let options = b"\0\x03\0\0\0\x0b\0\0\xfd\xe9\0\x01x";
     let octets = packet([0x01, 0x10], [1, 0, 0, 1], &opt(4096, [0, 0, 0x80, 0], options));
-    let Reading::Query(query) = read(&octets) else { panic!("{:?}", read(&octets)) };
+    let Reading::Query(query) = read(&octets, Ecs::Use) else { panic!("{:?}", read(&octets, Ecs::Use)) };
     assert_eq!(query.question, b"\x03wWw\x07example\x04test\0\0\x01\0\x01");
     assert_eq!(query.name.wire(), b"\x03www\x07example\x04test\0");
     assert_eq!((query.kind, query.class), (1, 1));
     let head = Head { id: 0x1234, opcode: 0, recursion_desired: true, checking_disabled: true };
     assert_eq!(query.head, head);
-    let edns = Edns { size: 4096, version: 0, dnssec_ok: true, nsid: true, keepalive: true };
+    let edns = Edns { size: 4096, version: 0, dnssec_ok: true, nsid: true, keepalive: true, subnet: None };
     assert_eq!(query.edns, Some(edns));
 }
 
@@ -75,7 +75,7 @@ fn headers_decide_first() {
         ([0x00, 0x00], [1, 0, 0, 3], "formerr"),
     ] {
         let octets = packet(flags, counts, &[]);
-        assert_eq!(said(&read(&octets)), expected, "{flags:02x?} {counts:?}");
+        assert_eq!(said(&read(&octets, Ecs::Use)), expected, "{flags:02x?} {counts:?}");
     }
 }
 
@@ -98,19 +98,19 @@ fn refusals_carry_the_question_and_an_opt_if_there_was_one() {
         ([1, 0, 0, 3], edns.repeat(3), Rcode::FormErr, true, true),
     ] {
         let octets = packet([0, 0], counts, &behind);
-        let Reading::Refuse(refusal) = read(&octets) else { panic!("{counts:?} {behind:?}") };
+        let Reading::Refuse(refusal) = read(&octets, Ecs::Use) else { panic!("{counts:?} {behind:?}") };
         let found = (refusal.rcode, refusal.question.is_some(), refusal.edns.is_some());
         assert_eq!(found, (rcode, question, has_opt), "{counts:?} {behind:?}");
     }
     let octets = [&[0x12, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], edns.as_slice()].concat();
-    let Reading::Refuse(refusal) = read(&octets) else { panic!("a query without a question is refused") };
+    let Reading::Refuse(refusal) = read(&octets, Ecs::Use) else { panic!("a query without a question is refused") };
     assert!(refusal.question.is_none() && refusal.edns.is_some());
 }
 
 #[test]
 fn unknown_opcodes_get_back_a_header() {
     let octets = packet([0x7f, 0xff], [1, 0, 0, 0], &[]);
-    let Reading::Refuse(refusal) = read(&octets) else { panic!("it is refused") };
+    let Reading::Refuse(refusal) = read(&octets, Ecs::Use) else { panic!("it is refused") };
     let mut out = Vec::new();
     write::refusal(&refusal, Own { face: &FACE, keepalive: None }, &mut out);
     assert_eq!(out, [0x12, 0x34, 0xf8, 0x04, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -145,7 +145,7 @@ proptest! {
 
 /// What is true of every packet.
 fn holds(octets: &[u8]) -> Result<(), TestCaseError> {
-    match read(octets) {
+    match read(octets, Ecs::Use) {
         Reading::Drop(_) => prop_assert!(octets.len() < 12 || octets[2] & flag::QR != 0),
         Reading::Refuse(refusal) => {
             prop_assert!(octets[2] & flag::QR == 0);

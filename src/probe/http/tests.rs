@@ -21,7 +21,7 @@ const SHORT: Duration = Duration::from_millis(400);
 async fn probe_as(http: HttpCheck, at: SocketAddr, timeout: Duration) -> Observation {
     let check = Check { timeout, ..check("web", CheckKind::Http(Box::new(http))) };
     let jobs = job::jobs(&fleet(check, &[("a", at)]), &Settings::new("node-a".parse().unwrap()));
-    jobs[0].run(Clock::start()).await
+    jobs[0].run(Clock::start(), &crate::probe::Directory::default()).await
 }
 
 async fn probe(http: HttpCheck, at: SocketAddr) -> Observation {

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The whole of a share, in percent.
-pub(super) const WHOLE: u8 = 100;
+pub(in crate::steer) const WHOLE: u8 = 100;
 
 /// A pin as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,13 @@
 //! An explanation as data, by ids: one step behind the other, as `wayshift explain` prints them.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr, time::Duration};
+
+use ipnet::IpNet;
 
 use crate::{
     model::{
-        Availability, Cause, DnsName, EndpointId, Family, Health, MinUp, NodeId, OverrideId, PoolAnswer, PoolId,
-        ServiceId, Steer, Tally, Weight,
+        Availability, Cause, DnsName, EndpointId, Family, GeoCode, Health, Hold, MinUp, NodeId, OverrideId, PoolAnswer,
+        PoolId, RegionId, ServiceId, Steer, Tally, Weight,
     },
     steer::{
         Outcome,
@@ -70,9 +72,13 @@ pub enum NameTrace {
 pub struct SteeringTrace {
     /// Which service.
     pub service: ServiceId,
-    /// How it chooses among its pools.
+    /// What was looked at of who asks.
+    pub client: ClientTrace,
+    /// The rule that is for this client; without it the service's own pools answer.
+    pub rule: Option<RuleTrace>,
+    /// How one of the pools is chosen.
     pub steer: Steer,
-    /// TTL of the answer in seconds.
+    /// TTL of its answers in seconds, while nothing is about to change.
     pub ttl: u32,
     /// The governing pin: to which pool, by which order, and whether it is void because the pool has nothing servable.
     pub pin: Option<(PoolId, OverrideId, bool)>,
@@ -86,13 +92,64 @@ pub struct SteeringTrace {
     pub pick: Option<PickTrace>,
 }
 
+/// Who asks, as far as the answer looked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientTrace {
+    /// Its code.
+    pub geo: Option<GeoCode>,
+    /// The autonomous system that announces it.
+    pub asn: Option<u32>,
+    /// Its place on the globe is known.
+    pub placed: bool,
+    /// How many bits of its address the answer depends on (RFC 7871 section 7.2.1).
+    pub scope: u8,
+}
+
+/// The rule that matched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleTrace {
+    /// Its place among the rules of the service, from 0.
+    pub nth: usize,
+    /// Where it stands: `wayshift.toml:141`.
+    pub place: String,
+    /// What of it fits the client, one of each kind that it names.
+    pub because: Vec<Fit>,
+    /// It never leaves its pools.
+    pub geofence: bool,
+}
+
+/// What of a rule fits a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// The client is in this network.
+    Subnet(IpNet),
+    /// The client is at this place.
+    Geo(GeoCode),
+    /// The client belongs to this autonomous system.
+    Asn(u32),
+}
+
+impl fmt::Display for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Subnet(net) => write!(f, "subnet {net}"),
+            Self::Geo(code) => write!(f, "geo {code}"),
+            Self::Asn(number) => write!(f, "asn {number}"),
+        }
+    }
+}
+
 /// A pool in an explanation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolTrace {
     /// Which pool.
     pub pool: PoolId,
-    /// Its share, where the service steers by weight.
+    /// Its weight, where the service steers by weight.
     pub weight: Weight,
+    /// In percent of what it would have: below 100 while it comes back.
+    pub share: u8,
+    /// For so long it still stands behind pools that are open for longer (`failback`).
+    pub waits: Option<Duration>,
     /// It is the last resort.
     pub last_resort: bool,
     /// Whether it takes part.
@@ -120,12 +177,22 @@ pub struct MemberTrace {
     pub cause: Option<Cause>,
     /// The votes.
     pub tally: Option<Tally>,
-    /// Its share in force.
+    /// Its weight in force.
     pub weight: Weight,
-    /// The order that set the share.
+    /// The order that set the weight.
     pub weighted_by: Option<OverrideId>,
     /// The governing availability order.
     pub order: Option<(Availability, OverrideId)>,
+    /// In percent of its weight: below 100 while it comes back, or leaves in steps.
+    pub share: u8,
+    /// A drain takes it out in steps and is not through yet.
+    pub leaving: bool,
+    /// How long ago it came back, where a ramp or failback may still ask.
+    pub returned: Option<Duration>,
+    /// What holds its health away from what was measured.
+    pub hold: Option<Hold>,
+    /// It wavers: in so much time it may be down.
+    pub flips_in: Option<Duration>,
 }
 
 /// What was picked.
@@ -135,6 +202,14 @@ pub struct PickTrace {
     pub family: Family,
     /// On what ground.
     pub basis: Basis,
+    /// The rule has nothing as good, and what the service answers without it stands in.
+    pub stands_in: bool,
+    /// How one of the pools was chosen.
+    pub steer: Steer,
+    /// The pools in the order in which they come for this client, where one is chosen by place, path or order.
+    pub ranking: Vec<RankTrace>,
+    /// Where paths were measured from that stand for this client, for `fastest`.
+    pub vantage: Option<RegionId>,
     /// The answer mode of the pool that was drawn from; `None` where nothing was.
     pub answer: Option<PoolAnswer>,
     /// The first draw, where chance decided inside the pool.
@@ -143,8 +218,44 @@ pub struct PickTrace {
     pub outcome: Outcome,
     /// Pool, endpoint and what is answered for it, in the order of the answer.
     pub picked: Vec<(PoolId, EndpointId, Answered)>,
+    /// For how many seconds it may be remembered.
+    pub ttl: u32,
+    /// Why no longer.
+    pub until: Until,
     /// Who would answer next.
     pub next: Vec<NextTrace>,
+}
+
+/// A pool in the order for one client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RankTrace {
+    /// Which.
+    pub pool: PoolId,
+    /// In percent: it is passed over with the chance that is missing.
+    pub share: u8,
+    /// From the client to its nearest endpoint, in kilometres.
+    pub distance_km: Option<u32>,
+    /// From the vantage to its best endpoint, in microseconds.
+    pub path_us: Option<u32>,
+}
+
+/// How long an answer holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Until {
+    /// Nothing is about to change.
+    Steady,
+    /// One of its endpoints wavers and may be down then.
+    Wavers {
+        /// Which.
+        endpoint: EndpointId,
+        /// In so much time.
+        left: Duration,
+    },
+    /// A failback, an override or a drain in steps ends.
+    Timer {
+        /// In so much time.
+        left: Duration,
+    },
 }
 
 /// What is answered for an endpoint.
@@ -156,8 +267,8 @@ pub enum Answered {
     Target(DnsName),
 }
 
-impl std::fmt::Display for Answered {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Answered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => write!(f, "{address}"),
             Self::Target(name) => write!(f, "{name}"),

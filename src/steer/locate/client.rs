@@ -89,7 +89,7 @@ impl<'t> Client<'t> {
     }
 
     /// Whether a rule is for this client. Kinds are tried in turn, and what is not tried does not count.
-    pub(in crate::steer) fn matches(&mut self, when: &When) -> bool {
+    pub(in crate::steer) fn fits(&mut self, when: &When) -> bool {
         (when.subnets.is_empty() || self.inside(&when.subnets))
             && (when.geo.is_empty()
                 || self.place().geo.is_some_and(|code| when.geo.iter().any(|wide| wide.contains(&code))))

@@ -80,7 +80,7 @@ fn rules_match_and_count_what_they_looked_at() {
     };
     let check = |net: &str, when: When, expected: (bool, u8)| {
         let mut client = client(&locator, net);
-        assert_eq!((client.matches(&when), client.scope()), expected, "{net} {when:?}");
+        assert_eq!((client.fits(&when), client.scope()), expected, "{net} {when:?}");
     };
     check("198.51.100.7/32", when(&["198.51.0.0/16"], &[], &[]), (true, 16));
     check("198.50.100.7/32", when(&["198.51.0.0/16"], &[], &[]), (false, 16));
@@ -96,12 +96,12 @@ fn rules_match_and_count_what_they_looked_at() {
     let told = |whence: &str| Client::from_whence(&whence.parse().unwrap(), &locator, &Fleet::empty()).known();
     assert_eq!(told("EU-DE").at, Some(code("EU-DE").middle()));
     assert_eq!(told("AS64500").asn, Some(64500));
-    assert!(Client::from_whence(&"AS64500".parse().unwrap(), &locator, &Fleet::empty()).matches(&when(
+    assert!(Client::from_whence(&"AS64500".parse().unwrap(), &locator, &Fleet::empty()).fits(&when(
         &[],
         &[],
         &[64500]
     )));
-    assert!(!Client::nobody().matches(&when(&["0.0.0.0/0"], &[], &[])));
+    assert!(!Client::nobody().fits(&when(&["0.0.0.0/0"], &[], &[])));
 }
 
 #[test]

@@ -7,8 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 use super::{Busy, Many, PoolRow, Row, Ruled, Side, Steering, Tuned, Vantage};
 use crate::{
     model::{
-        Endpoint, EndpointId, EndpointIx, Family, Fleet, Point, PoolAnswer, PoolId, PoolIx, RegionId, Snapshot, Steer,
-        WhenNone,
+        Endpoint, EndpointId, EndpointIx, Family, Fleet, Point, PoolAnswer, PoolId, PoolIx, Snapshot, Steer, WhenNone,
     },
     steer::{
         decide::{Answers, Candidate, Choice, Decision, Side as Decided},
@@ -28,16 +27,15 @@ pub(in crate::steer) struct Making<'s> {
     facts: &'s Facts,
     rows: HashSet<Arc<Row>>,
     /// Regions from which paths are known and that have a place.
-    regions: Vec<&'s RegionId>,
     vantages: Arc<[Vantage]>,
 }
 
 impl<'s> Making<'s> {
     pub(in crate::steer) fn new(snapshot: &'s Snapshot, facts: &'s Facts) -> Self {
         let known = snapshot.feeds.paths.keys();
-        let placed = known.filter_map(|id| Some((id, Vantage { point: snapshot.fleet.region(id)?.point()? })));
-        let (regions, vantages): (Vec<&RegionId>, Vec<Vantage>) = placed.unzip();
-        Self { snapshot, facts, rows: HashSet::new(), regions, vantages: vantages.into() }
+        let placed =
+            known.filter_map(|id| Some(Vantage { region: id.clone(), point: snapshot.fleet.region(id)?.point()? }));
+        Self { snapshot, facts, rows: HashSet::new(), vantages: placed.collect() }
     }
 
     /// Compiles a decision; `good` is the last set answered while healthy before it.
@@ -148,7 +146,7 @@ impl<'s> Making<'s> {
     fn paths(&self, choice: &Choice) -> Box<[Option<u32>]> {
         let fleet = &self.snapshot.fleet;
         let members = || choice.members.iter().map(|member| &fleet.endpoint(member.endpoint).id);
-        let from = self.regions.iter().filter_map(|region| self.snapshot.feeds.paths.get(*region));
+        let from = self.vantages.iter().filter_map(|from| self.snapshot.feeds.paths.get(&from.region));
         from.map(|paths| members().filter_map(|id| paths.get(id).copied()).min()).collect()
     }
 
