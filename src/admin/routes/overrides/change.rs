@@ -344,6 +344,7 @@ pub(in crate::admin::routes) fn blocker(fleet: &Fleet, refusal: &Refusal) -> Str
     match refusal {
         Refusal::EmptiesService { service, .. } => format!("service:{}", fleet.service(*service).id),
         Refusal::Keep { rule, .. } => format!("rule:{rule}"),
+        Refusal::MaxDrained { .. } => "rule:max_drained".into(),
     }
 }
 
