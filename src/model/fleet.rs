@@ -5,7 +5,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Arm, Check, CheckId, CheckIx, Digest, DnsName, Endpoint, EndpointId, EndpointIx, Family, Member, Pool, PoolId, PoolIx, Provider, ProviderId, Region, RegionId, Safety, Selector, Service, ServiceId, ServiceIx, SubjectId, SubjectIx, Target, VerdictPolicy, Zone};
+use super::{
+    Arm, Check, CheckId, CheckIx, Digest, DnsName, Endpoint, EndpointId, EndpointIx, Family, Member, Pool, PoolId,
+    PoolIx, Provider, ProviderId, Region, RegionId, Safety, Selector, Service, ServiceId, ServiceIx, SubjectId,
+    SubjectIx, Target, VerdictPolicy, Zone,
+};
 
 /// What is judged: an endpoint under a check, or without one (always up, shown as unchecked).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
