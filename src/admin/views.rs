@@ -40,6 +40,7 @@ pub use self::{
     service::{AnswerView, ArmView, ServiceView},
 };
 pub(super) use self::{
+    explain::Past,
     outlook::{NAMES_MAX, kind, listed, touched},
     overrides::{EFFECT_MAX, MATCHES_MAX, tag_of},
 };
