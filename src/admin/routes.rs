@@ -7,6 +7,7 @@ mod events;
 mod explain;
 mod inventory;
 mod life;
+mod loads;
 mod look;
 mod metrics;
 mod overrides;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Router, middleware,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 
 use super::{
@@ -53,6 +54,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/endpoints/{id}", get(inventory::endpoint))
         .route("/v1/endpoints/{id}/results", get(probes::results))
         .route("/v1/endpoints/{id}/probe", post(probes::probe))
+        .route("/v1/endpoints/{id}/load", put(loads::push))
         .route("/v1/providers", get(inventory::providers))
         .route("/v1/providers/{id}", get(inventory::provider))
         .route("/v1/regions", get(inventory::regions))

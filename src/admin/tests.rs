@@ -2,6 +2,7 @@
 //! itself is the subject.
 
 mod access;
+mod foresight;
 mod overrides;
 mod resources;
 mod stream;

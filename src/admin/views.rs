@@ -44,6 +44,7 @@ pub use self::{
     zone::{ExportView, ZoneView},
 };
 pub(super) use self::{
+    explain::Past,
     outlook::{NAMES_MAX, kind, listed, touched},
     overrides::{EFFECT_MAX, MATCHES_MAX, tag_of},
 };

@@ -21,7 +21,10 @@ use crate::{
     },
     clock::Clock,
     config::{Role, parse_sealed},
-    judge::safety::{Refusal, weigh},
+    judge::{
+        capacity,
+        safety::{Refusal, weigh},
+    },
     model::{EndpointIx, Fleet, Health, LastGood, Override, OverrideId, PoolIx, Selector, Snapshot, Wall},
     steer::{
         AnswerTable, compile,
@@ -175,5 +178,18 @@ fn warnings(before: &AnswerTable, then: &Snapshot) -> Vec<String> {
             break;
         }
     }
+    warnings.extend(overloads(then));
     warnings
+}
+
+/// Services whose rest could not carry what they carry.
+fn overloads(then: &Snapshot) -> Vec<String> {
+    let orders = crate::judge::Orders::new(&then.fleet, &then.overrides);
+    let short = then.fleet.services().filter_map(|(ix, service)| {
+        let capacity = capacity::with(then, &orders, ix).filter(capacity::Capacity::is_short)?;
+        let how = if capacity.measured { "its load" } else { "what it is taken to carry" };
+        let left = capacity.serving_percent();
+        Some(format!("service {}: {left} % of its capacity is left, less than {how}", service.id))
+    });
+    short.take(WARNINGS_MAX).collect()
 }

@@ -64,7 +64,7 @@ pub(in crate::cli) const RESTORE_EXAMPLES: &str = "Examples:
 /// Words and flags of `restore`.
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
-    /// Every override whose target equals or lies inside these ends
+    /// Every override whose target equals or lies inside these ends; so do holds that wait for a person
     #[arg(required = true, value_name = "SELECTOR")]
     pub(in crate::cli) targets: Vec<Selector>,
     /// Do not ask

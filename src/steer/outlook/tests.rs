@@ -85,8 +85,8 @@ fn another_address_ttl_or_owner_of_a_name_is_another_answer() {
         [
             "api.example. v4 for all: both aws-a 60 %, gcp-b 40 % -> both aws-a 60 %, gcp-b 40 %",
             "api.example. v6 for all: both aws-a -> both aws-a",
-            "shop.example. v4 for all: own gcp-c -> own gcp-c",
             "www.example. v4 for all: both aws-a 60 %, gcp-b 40 % -> own gcp-c",
+            "shop.example. v4 for all: own gcp-c -> own gcp-c",
             "new.example. v4 for all: none -> both aws-a 60 %, gcp-b 40 %",
             "new.example. v6 for all: none -> both aws-a",
         ]
