@@ -175,10 +175,13 @@ impl<'s> Making<'s> {
             members().filter_map(|(pool, member)| self.seat(family, answer, pool, member, (partial, sized))).collect();
         merge_equal(&mut seats);
         let cnames = seats.iter().any(|seat| seat.answer == Seated::Target);
-        let (answer, count) = match answer {
-            PoolAnswer::All if cnames => (PoolAnswer::Random, 1),
-            one if cnames => (one, 1),
-            one => (one, count),
+        // A CNAME stands alone, and each of them has its chance.
+        let (answer, count) = if !cnames {
+            (answer, count)
+        } else if answer == PoolAnswer::All {
+            (PoolAnswer::Random, 1)
+        } else {
+            (answer, 1)
         };
         if answer == PoolAnswer::All && usize::from(count) < seats.len() {
             seats.sort_by_key(|seat| seat.answer);
