@@ -4,6 +4,7 @@
 //! A step costs what changed: results and ballots mark the slots they touch, and only those are counted again. All of
 //! them are looked at when it changes who votes, what is ordered, or the fleet.
 
+mod brakes;
 mod deciding;
 mod events;
 mod feeds;
@@ -21,6 +22,7 @@ mod voters;
 use std::{collections::BTreeSet, sync::Arc};
 
 use self::{
+    brakes::Brakes,
     feeds::{Intake, Soft},
     holds::Holds,
     publish::Publisher,
@@ -125,6 +127,7 @@ pub struct Controller {
     conditions: events::Conditions,
     returns: Returns,
     holds: Holds,
+    brakes: Brakes,
     feeds: Intake,
     soft: Soft,
     snapshot: Arc<Snapshot>,
@@ -164,6 +167,7 @@ impl Controller {
             conditions: events::Conditions::default(),
             returns: Returns::default(),
             holds: Holds::default(),
+            brakes: Brakes::default(),
             feeds: Intake::default(),
             soft: Soft::new(now.mono),
             snapshot: Arc::new(snapshot),
@@ -172,6 +176,7 @@ impl Controller {
         };
         let mut work = deciding::Work::first();
         controller.adopt_held(memory);
+        controller.adopt_brakes(memory, now);
         controller.feeds.reload(&fleet);
         controller.returns.reload(&fleet, now.mono);
         controller.returns.recall(&memory.lately, now.wall.since(memory.at), now.mono);
@@ -222,6 +227,7 @@ impl Controller {
             ended: self.tenures.ended().clone(),
             known: self.voters.known(),
             delays: self.slots.delays(now.mono),
+            braked: self.brakes.kept(now.mono),
             lately: self.returns.ended().iter().map(|e| (e.order.clone(), now.mono.since(e.at))).collect(),
             ..Memory::default()
         }

@@ -65,6 +65,7 @@ impl Controller {
         self.publisher.paths.retain(|endpoint, _| fleet.has_endpoint(endpoint));
         self.returns.reload(&fleet, now.mono);
         self.holds.reload(&self.slots);
+        self.brakes.reload(&self.slots);
         self.feeds.reload(&fleet);
         work.recount = Recount { all: true, paths: true, slots: Vec::new() };
         work.changed.clear();
@@ -108,6 +109,7 @@ impl Controller {
         self.count(now, work);
         self.hurry(now, work);
         self.settle(now, work);
+        self.brake(now, work);
         let stepped = self.come_back(now, work);
         self.hear_paths(now.mono, work);
         let mut step = Step { tempi: self.new_tempi(now.mono, work), ..Step::default() };
@@ -118,7 +120,11 @@ impl Controller {
             self.soft.taken(now.mono, &mut self.feeds);
             self.tell_holds(work);
             events::verdicts(self, now, work);
-            step.snapshot = Some(self.take_snapshot(now));
+            let feeds = Arc::clone(&self.snapshot.feeds);
+            let snapshot = self.take_snapshot(now);
+            let all = orders_changed || work.fleet_changed || !Arc::ptr_eq(&feeds, &snapshot.feeds);
+            self.weigh_loads(&snapshot, all, work);
+            step.snapshot = Some(snapshot);
         }
         step.events = super::tenure::dated(std::mem::take(&mut work.told), now.wall, self.generation);
         let stale_after = self.slots.fleet.verdict.stale_after;
@@ -283,6 +289,7 @@ impl Controller {
             self.tenures.wake_at(now),
             self.returns.wake_at(now, self.tenures.active()),
             self.holds.wake_at(),
+            self.brakes.wake_at(&self.slots.fleet.safety.removal_budget),
             self.feeds.wake_at(),
             self.soft.wake_at(&self.feeds),
             proof,

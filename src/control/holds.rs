@@ -188,7 +188,7 @@ impl Controller {
             if is_down || is_out {
                 slot.verdict.returned = None;
                 self.returns.forget(place);
-            } else if was_down || was_out {
+            } else if (was_down || was_out) && slot.verdict.hold != Some(Hold::Freeze) {
                 slot.verdict.returned = Some(now.mono).filter(|at| self.returns.mark(place, *at, now.mono));
             }
         }

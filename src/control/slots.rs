@@ -36,8 +36,20 @@ pub(super) struct Slot {
     pub awaits_resume: bool,
     /// The hold that was told and has not ended.
     pub told_hold: Option<&'static str>,
+    /// When it fell, and from what; `None` while it is not measured down, or where this process did not see it fall.
+    pub fell: Option<Fell>,
     /// How long probes of it take until the first byte, smoothed, in eighths of a microsecond.
     pub path: Option<u64>,
+}
+
+/// A slot's turn to measured down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fell {
+    pub at: Mono,
+    /// It was measured to work before.
+    pub worked: bool,
+    /// What was in force but for orders.
+    pub base: Health,
 }
 
 #[derive(Debug, Clone)]
@@ -278,6 +290,7 @@ fn fresh(endpoint: EndpointIx, probed: Option<Probed>, now: Now) -> Slot {
         flaps: Flaps::default(),
         awaits_resume: false,
         told_hold: None,
+        fell: None,
         path: None,
     }
 }

@@ -245,6 +245,13 @@ impl Voters {
         fresh.filter_map(|peer| Some((peer.region.as_ref()?, &peer.paths)))
     }
 
+    /// Regions that have a fresh voter.
+    pub(super) fn voting_regions(&self) -> usize {
+        let mut regions: Vec<RegionKey> = self.seats.iter().filter(|seat| seat.votes).map(|seat| seat.region).collect();
+        regions.dedup();
+        regions.len()
+    }
+
     pub(super) fn known_regions(&self) -> usize {
         self.known_regions
     }

@@ -29,6 +29,8 @@ pub struct Memory {
     pub known: BTreeMap<NodeId, Known>,
     /// Delays of recovery, of targets that have one.
     pub delays: BTreeMap<Target, Delays>,
+    /// The brakes of the fleet.
+    pub braked: Braked,
     /// Drains and downs that ended so lately that a failback or ramp may still reach what they covered, and how long
     /// before `at` that was.
     pub lately: Vec<(Override, Duration)>,
@@ -56,6 +58,15 @@ pub struct Delays {
     pub awaits_resume: bool,
     /// It changed of late.
     pub flap: Option<Flapped>,
+}
+
+/// The brakes of the fleet as remembered; what they hold up is what was measured down and was in force all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Braked {
+    /// Removals were held, because nearly everything had failed at once.
+    pub frozen: bool,
+    /// What had left within the time of the removal budget, and how long ago.
+    pub left: Vec<(EndpointId, Duration)>,
 }
 
 /// Changes of late as remembered.

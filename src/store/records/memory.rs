@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CheckId, Delays, EndpointId, Flapped, Known, Memory, NodeId, Override, OverrideId, PoolId, ProviderId, RegionId,
-    Remembered, ServiceId, SubjectId, Target, Wall, ms,
+    Braked, CheckId, Delays, EndpointId, Flapped, Known, Memory, NodeId, Override, OverrideId, PoolId, ProviderId,
+    RegionId, Remembered, ServiceId, SubjectId, Target, Wall, ms,
 };
 
 use super::{
@@ -31,9 +31,20 @@ pub struct MemoryRecord {
     known: BTreeMap<NodeId, KnownRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     delays: Vec<DelaysRecord>,
+    #[serde(default)]
+    frozen: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    left: Vec<LeftRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lately: Vec<EndedRecord>,
     last_good: BTreeMap<ServiceId, Vec<(PoolId, EndpointId)>>,
+}
+
+/// An endpoint that left, and how many milliseconds ago.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct LeftRecord {
+    endpoint: EndpointId,
+    ago: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -152,6 +163,13 @@ impl From<&Memory> for MemoryRecord {
             ended: memory.ended.clone(),
             known: memory.known.iter().map(|(node, known)| (node.clone(), known.into())).collect(),
             delays: memory.delays.iter().map(DelaysRecord::from).collect(),
+            frozen: memory.braked.frozen,
+            left: memory
+                .braked
+                .left
+                .iter()
+                .map(|(endpoint, ago)| LeftRecord { endpoint: endpoint.clone(), ago: ms(*ago) })
+                .collect(),
             lately: memory
                 .lately
                 .iter()
@@ -183,6 +201,10 @@ impl TryFrom<MemoryRecord> for Memory {
             ended: record.ended,
             known: record.known.into_iter().map(|(node, known)| (node, known.into())).collect(),
             delays: record.delays.into_iter().map(TryInto::try_into).collect::<Result<_, RecordError>>()?,
+            braked: Braked {
+                frozen: record.frozen,
+                left: record.left.into_iter().map(|kept| (kept.endpoint, Duration::from_millis(kept.ago))).collect(),
+            },
             lately: record.lately.into_iter().map(ended).collect::<Result<_, RecordError>>()?,
             last_good: record.last_good,
         })

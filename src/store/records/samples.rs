@@ -6,8 +6,8 @@ use proptest::{collection::vec, option, prelude::*};
 
 use crate::{
     model::{
-        Action, Availability, Delays, Digest, EndpointId, Event, Family, Flapped, Happening, Health, Known, Memory,
-        Override, OverrideId, PoolId, Remembered, Selector, ServiceId, SubjectId, Tally, Target, Wall, Weight,
+        Action, Availability, Braked, Delays, Digest, EndpointId, Event, Family, Flapped, Happening, Health, Known,
+        Memory, Override, OverrideId, PoolId, Remembered, Selector, ServiceId, SubjectId, Tally, Target, Wall, Weight,
     },
     store::AuditDraft,
 };
@@ -199,12 +199,14 @@ pub(in crate::store) fn a_memory() -> impl Strategy<Value = Memory> {
     let ended = proptest::collection::btree_map(an_override_id(), a_wall(), 0..4);
     let delays = proptest::collection::btree_map(a_target(), delays(), 0..4);
     let lately = vec((an_override(), a_while()), 0..3);
-    (head, vec(an_override(), 0..4), verdicts, (ended, known, delays, lately), last_good).prop_map(
+    let braked = (any::<bool>(), vec((an_id(), a_while()), 0..3)).prop_map(|(frozen, left)| Braked { frozen, left });
+    (head, vec(an_override(), 0..4), verdicts, (ended, known, delays, lately, braked), last_good).prop_map(
         |((at, generation, epoch, store_generation), overrides, verdicts, others, last_good)| Memory {
             ended: others.0,
             known: others.1,
             delays: others.2,
             lately: others.3,
+            braked: others.4,
             at,
             generation,
             epoch,

@@ -122,9 +122,9 @@ fn a_slow_drain_shrinks_and_counts_until_it_is_through() {
     assert_eq!(pools(&world), "eu(aws-eu 90%,gcp-eu) | us(aws-us,gcp-us)");
     assert_eq!(deadline(&world), Some(90));
     world.pass(45);
-    assert_eq!(pools(&world), "eu(aws-eu 40%,gcp-eu) | us(aws-us,gcp-us)");
+    assert_eq!(pools(&world), "eu(aws-eu 50%,gcp-eu) | us(aws-us,gcp-us)");
     world.measure("gcp-eu", Down);
-    assert_eq!(pools(&world), "eu(aws-eu 40%) | us(aws-us,gcp-us)", "it still serves");
+    assert_eq!(pools(&world), "eu(aws-eu 50%) | us(aws-us,gcp-us)", "it still serves");
     world.pass(45);
     assert_eq!(pools(&world), "us(aws-us,gcp-us)");
     assert_eq!(deadline(&world), Some(10), "then the order itself ends");
