@@ -204,14 +204,8 @@ impl Controller {
                     self.share(now, epoch, generation, &overrides, &mut work);
                 }
                 Input::Reloaded(fleet) => self.reload(now, fleet, &mut work),
-                Input::Load { endpoint, load, at } => {
-                    let news = self.feeds.load(&endpoint, load, at, now.mono);
-                    self.soft.touch(news);
-                }
-                Input::Resolved { target, found } => {
-                    let news = self.feeds.resolve(&target, found);
-                    self.soft.touch(news);
-                }
+                Input::Load { endpoint, load, at } => self.feeds.load(&endpoint, load, at, now.mono),
+                Input::Resolved { target, found } => self.feeds.resolve(&target, found),
             }
         }
         self.conclude(now, &mut work)
