@@ -9,7 +9,7 @@ use std::{
 
 use hickory_proto::{
     op::Message,
-    rr::{RData, RecordType, rdata::opt::EdnsOption},
+    rr::{RecordType, rdata::opt::EdnsOption},
 };
 use ipnet::IpNet;
 use prometheus_client::registry::Registry;
@@ -330,10 +330,5 @@ fn asked(at: SocketAddr, client: &Asks, family: Family) -> Vec<IpAddr> {
     let subnet = EdnsOption::Subnet(IpNet::from(client.address).to_string().parse().unwrap());
     message.edns.as_mut().unwrap().options_mut().insert(subnet);
     let reply = Message::from_vec(&ask(at, &message.to_vec().unwrap()).expect("the resolver answers")).unwrap();
-    let addresses = reply.answers.iter().filter_map(|record| match &record.data {
-        RData::A(a) => Some(IpAddr::V4(a.0)),
-        RData::AAAA(aaaa) => Some(IpAddr::V6(aaaa.0)),
-        _ => None,
-    });
-    addresses.collect()
+    reply.answers.iter().filter_map(|record| record.data.ip_addr()).collect()
 }

@@ -99,9 +99,10 @@ fn optioned(desk: &mut Desk, name: &str, kind: RecordType, options: &[u8]) -> (M
     let options = reply.edns.as_ref().unwrap().options().as_ref().iter();
     let options = options
         .map(|(code, option)| {
-            let octets = match option {
-                EdnsOption::Unknown(_, octets) => octets.clone(),
-                other => Vec::<u8>::try_from(other).unwrap(),
+            let octets = if let EdnsOption::Unknown(_, octets) = option {
+                octets.clone()
+            } else {
+                Vec::try_from(option).unwrap()
             };
             (u16::from(*code), octets)
         })
@@ -183,12 +184,10 @@ fn why(name: &str, kind: RecordType, from: &str) -> (ResponseCode, Vec<(u32, Vec
     let asks = Client { address: from.parse().unwrap(), ..client(Proto::Udp) };
     desk(Chaos::Hide).answer(&message.to_vec().unwrap(), &asks, &mut reply);
     let reply = decoded(&reply);
-    let texts = reply.answers.iter().map(|record| match &record.data {
-        RData::TXT(text) => {
-            let strings = text.txt_data.iter().map(|one| String::from_utf8_lossy(one).into_owned());
-            (record.ttl, strings.collect())
-        }
-        other => panic!("{other}"),
+    let texts = reply.answers.iter().map(|record| {
+        let RData::TXT(text) = &record.data else { panic!("{record}") };
+        let strings = text.txt_data.iter().map(|one| String::from_utf8_lossy(one).into_owned());
+        (record.ttl, strings.collect())
     });
     (reply.metadata.response_code, texts.collect())
 }
