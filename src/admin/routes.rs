@@ -10,6 +10,7 @@ mod look;
 mod metrics;
 mod overrides;
 mod probes;
+mod simulations;
 
 use std::sync::Arc;
 
@@ -65,7 +66,10 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/config", get(config::config))
         .route("/v1/config/schema", get(config::config_schema))
         .route("/v1/config/validate", post(config::validate))
+        .route("/v1/config/plan", post(config::plan))
+        .route("/v1/config/test", post(config::test))
         .route("/v1/config/reload", post(config::reload))
+        .route("/v1/simulations", post(simulations::simulate))
         .route_layer(middleware::from_fn(edge::note_route))
         .layer(Extension(events::Followers::default()))
         .layer(Extension(config::Judging::default()))

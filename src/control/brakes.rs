@@ -273,13 +273,15 @@ impl Controller {
             let slots = [subject.index() * 2, subject.index() * 2 + 1].map(|place| self.slots.list[place].as_ref());
             let probed = || slots.into_iter().flatten().filter(|slot| slot.probed.is_some());
             let falls = probed().next().is_some() && probed().all(|slot| is_down(&slot.verdict));
-            let interval = probed().filter_map(|slot| slot.probed.as_ref()).map(|p| fleet.check(p.check).interval).max();
+            let interval =
+                probed().filter_map(|slot| slot.probed.as_ref()).map(|p| fleet.check(p.check).interval).max();
             let at = probed().filter_map(|slot| slot.fell).map(|fell| fell.at).max();
             let just = falls && incident::fell_together(at, interval.unwrap_or_default(), now);
             let held = seen.entry(fleet.subject(*subject).endpoint).or_default();
             *held = (held.0 || falls, held.1 || just);
         }
-        let (down, just) = seen.values().fold((0, 0), |(d, j), (down, just)| (d + usize::from(*down), j + usize::from(*just)));
+        let (down, just) =
+            seen.values().fold((0, 0), |(d, j), (down, just)| (d + usize::from(*down), j + usize::from(*just)));
         if self.brakes.correlated.contains(&service.id) {
             if down * 2 <= seen.len() {
                 self.brakes.correlated.remove(&service.id);

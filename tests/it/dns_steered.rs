@@ -143,12 +143,37 @@ fn answers_are_explained_to_who_speaks_edns() {
         ("", RecordType::AXFR, Refused, Some(18)),
         ("nothing.invalid.", A, Refused, Some(20)),
         ("dark", A, ServFail, None),
+        ("good", A, NoError, Some(3)),
+        ("good", AAAA, NoError, None),
     ] {
         let (reply, options) = optioned(&mut desk(Chaos::Hide), name, kind, &[]);
         assert_eq!(reply.metadata.response_code, rcode, "{name}");
         let expected: Vec<(u16, Vec<u8>)> = expected.map(|code| (15, vec![0, code])).into_iter().collect();
         assert_eq!(options, expected, "{name}");
         assert!(ask(&mut desk(Chaos::Hide), &query(name, kind), Proto::Udp).edns.is_none());
+    }
+}
+
+#[test]
+fn a_network_takes_its_room_and_reasons_take_what_is_left() {
+    let mut octets = query("big", TXT).to_vec().unwrap();
+    octets[11] = 1;
+    let size_at = octets.len() + 3;
+    octets.extend_from_slice(&[0, 0, 41, 0, 0, 0, 0, 0, 0, 0, 24, 0, 8, 0, 20, 0, 2, 128, 0]);
+    octets.extend_from_slice(&[0x20; 16]);
+    let mut replies: Vec<Vec<u8>> = Vec::new();
+    for size in 512..=1232_u16 {
+        octets[size_at..size_at + 2].copy_from_slice(&size.to_be_bytes());
+        let mut reply = Vec::new();
+        desk(Chaos::Hide).answer(&octets, &client(Proto::Udp), &mut reply);
+        assert!(reply.len() <= usize::from(size));
+        // The option stands last, and came with all its bits.
+        assert!(reply.ends_with(&[0x20; 16]));
+        replies.push(reply);
+    }
+    let full = replies.last().unwrap().len();
+    for (reply, size) in replies.iter().zip(512_usize..) {
+        assert_eq!((reply.len() == full, reply[2] & 0x02 == 0), (full <= size, full <= size), "{size}");
     }
 }
 

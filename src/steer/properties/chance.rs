@@ -6,8 +6,8 @@ use fastrand::Rng;
 
 use crate::{
     model::{
-        Action, Degraded, Ended, EndpointIx, Family, GeoCode, Health, Load, Locality, MinUp, Mono, PanicBelow, Point,
-        PoolAnswer, Steer, Sticky, Weight, WhenNone,
+        Action, Degraded, Ended, EndpointIx, Family, GeoCode, Health, Load, Locality, MinUp, Mono, Override,
+        PanicBelow, Point, PoolAnswer, Steer, Sticky, Weight, WhenNone,
     },
     steer::sample::World,
 };
@@ -100,12 +100,17 @@ pub(super) fn happen(chance: &mut Rng, world: &mut World) {
     match chance.u8(..7) {
         0 if !world.overrides.is_empty() => {
             let order = world.overrides.remove(chance.usize(..world.overrides.len()));
-            if matches!(order.action, Action::Drain | Action::Down) {
-                world.ended.push(Ended { order, at: world.at.mono });
-            }
+            ends(world, order);
         }
         0 | 1 => order(chance, world),
-        2 | 3 => world.pass(one_of(chance, &[1, 10, 31, 70, 500])),
+        2 | 3 => {
+            world.pass(one_of(chance, &[1, 10, 31, 70, 500]));
+            let now = world.at.wall;
+            let all = std::mem::take(&mut world.overrides);
+            let (held, over): (Vec<Override>, Vec<Override>) = all.into_iter().partition(|order| order.holds(now));
+            world.overrides = held;
+            over.into_iter().for_each(|order| ends(world, order));
+        }
         4 => feed(chance, world),
         _ => {
             let place = chance.usize(..world.parts.endpoints.len());
@@ -123,6 +128,12 @@ pub(super) fn happen(chance: &mut Rng, world: &mut World) {
         }
     }
     world.generation += 1;
+}
+
+fn ends(world: &mut World, order: Override) {
+    if matches!(order.action, Action::Drain | Action::Down) {
+        world.ended.push(Ended { order, at: world.at.mono });
+    }
 }
 
 fn order(chance: &mut Rng, world: &mut World) {

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Braked, CheckId, Delays, EndpointId, Flapped, Known, Memory, NodeId, Override, OverrideId, PoolId, ProviderId, RegionId,
-    Remembered, ServiceId, SubjectId, Target, Wall, ms,
+    Braked, CheckId, Delays, EndpointId, Flapped, Known, Memory, NodeId, Override, OverrideId, PoolId, ProviderId,
+    RegionId, Remembered, ServiceId, SubjectId, Target, Wall, ms,
 };
 
 use super::{
@@ -164,7 +164,12 @@ impl From<&Memory> for MemoryRecord {
             known: memory.known.iter().map(|(node, known)| (node.clone(), known.into())).collect(),
             delays: memory.delays.iter().map(DelaysRecord::from).collect(),
             frozen: memory.braked.frozen,
-            left: memory.braked.left.iter().map(|(endpoint, ago)| LeftRecord { endpoint: endpoint.clone(), ago: ms(*ago) }).collect(),
+            left: memory
+                .braked
+                .left
+                .iter()
+                .map(|(endpoint, ago)| LeftRecord { endpoint: endpoint.clone(), ago: ms(*ago) })
+                .collect(),
             lately: memory
                 .lately
                 .iter()

@@ -6,8 +6,8 @@ use proptest::{collection::vec, option, prelude::*};
 
 use crate::{
     model::{
-        Action, Availability, Delays, Digest, EndpointId, Event, Family, Flapped, Happening, Health, Known, Memory,
-        Override, OverrideId, PoolId, Remembered, Selector, ServiceId, SubjectId, Tally, Target, Wall, Weight,
+        Action, Availability, Braked, Delays, Digest, EndpointId, Event, Family, Flapped, Happening, Health, Known,
+        Memory, Override, OverrideId, PoolId, Remembered, Selector, ServiceId, SubjectId, Tally, Target, Wall, Weight,
     },
     store::AuditDraft,
 };

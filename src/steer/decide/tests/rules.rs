@@ -53,12 +53,7 @@ fn the_service_stands_in_where_it_answers_on_better_ground() {
             (&[("aws-eu", Down)], &[], "healthy by nearest aws-us,gcp-ap", "healthy by nearest aws-us"),
             // A drain is a preference: others are healthy, so it goes.
             (&[], &[(Action::Drain, "pool:eu")], "healthy by nearest aws-us,gcp-ap", "healthy by nearest aws-us"),
-            (
-                &[("aws-us", Down), ("gcp-ap", Down)],
-                &[(Action::Drain, "pool:eu")],
-                "kept aws-eu",
-                "kept aws-eu",
-            ),
+            (&[("aws-us", Down), ("gcp-ap", Down)], &[(Action::Drain, "pool:eu")], "kept aws-eu", "kept aws-eu"),
             (
                 &[("aws-us", Down), ("gcp-ap", Down), ("aws-eu", Down)],
                 &[],

@@ -122,9 +122,9 @@ fn a_slow_drain_shrinks_and_counts_until_it_is_through() {
     assert_eq!(pools(&world), "eu(aws-eu 90%,gcp-eu) | us(aws-us,gcp-us)");
     assert_eq!(deadline(&world), Some(90));
     world.pass(45);
-    assert_eq!(pools(&world), "eu(aws-eu 40%,gcp-eu) | us(aws-us,gcp-us)");
+    assert_eq!(pools(&world), "eu(aws-eu 50%,gcp-eu) | us(aws-us,gcp-us)");
     world.measure("gcp-eu", Down);
-    assert_eq!(pools(&world), "eu(aws-eu 40%) | us(aws-us,gcp-us)", "it still serves");
+    assert_eq!(pools(&world), "eu(aws-eu 50%) | us(aws-us,gcp-us)", "it still serves");
     world.pass(45);
     assert_eq!(pools(&world), "us(aws-us,gcp-us)");
     assert_eq!(deadline(&world), Some(10), "then the order itself ends");
@@ -140,7 +140,12 @@ fn what_works_with_a_complaint_stands_last_where_the_pool_says_so() {
             (&[("aws-eu", Degraded)], &[], "healthy gcp-eu", "healthy gcp-eu"),
             (&[("aws-eu", Degraded), ("gcp-eu", Down)], &[], "healthy aws-eu", "healthy aws-eu"),
             (&[("aws-eu", Degraded), ("gcp-eu", Unknown)], &[], "healthy aws-eu", "healthy aws-eu"),
-            (&[("aws-us", Degraded), ("aws-eu", Down), ("gcp-eu", Down)], &[], "healthy aws-us,gcp-us", "healthy aws-us"),
+            (
+                &[("aws-us", Degraded), ("aws-eu", Down), ("gcp-eu", Down)],
+                &[],
+                "healthy aws-us,gcp-us",
+                "healthy aws-us",
+            ),
         ],
     );
 }
@@ -154,12 +159,10 @@ fn some_always_goes_to_the_next_pool_where_that_is_asked() {
 #[test]
 fn a_target_answers_in_both_families_with_one_verdict() {
     let world = World::new().target("cdn", "www.cdn.example.net").endpoint("own", "192.0.2.1");
-    let world = world.pool("p", PoolAnswer::First, &[("cdn", 1), ("own", 1)]).service("www", Steer::Failover, &[("p", 1)]);
+    let world =
+        world.pool("p", PoolAnswer::First, &[("cdn", 1), ("own", 1)]).service("www", Steer::Failover, &[("p", 1)]);
     check(
         &world,
-        &[
-            (&[], &[], "healthy cdn,own", "healthy cdn"),
-            (&[("cdn", Down)], &[], "healthy own", "serve-all cdn"),
-        ],
+        &[(&[], &[], "healthy cdn,own", "healthy cdn"), (&[("cdn", Down)], &[], "healthy own", "serve-all cdn")],
     );
 }
