@@ -242,6 +242,35 @@ mod tests {
         assert_eq!(changes(&later, &[]).len(), 3);
     }
 
+    #[test]
+    fn each_rule_has_sets_of_its_own_and_a_step_on_the_way_back_changes_none() {
+        let mut world = World::new()
+            .endpoint("aws-eu", "192.0.2.1")
+            .endpoint("gcp-eu", "192.0.2.2")
+            .endpoint("aws-us", "192.0.2.3")
+            .pool("eu", PoolAnswer::Weighted, &[("aws-eu", 1), ("gcp-eu", 1)])
+            .pool("us", PoolAnswer::All, &[("aws-us", 1)])
+            .service("www", Steer::Failover, &[("us", 1)])
+            .with_service(|service| service.tuning.ramp = std::time::Duration::from_secs(90))
+            .rule(&["EU"], Steer::Failover, &[("eu", 1)]);
+        world.pass(10_000);
+        let changed = |before: &World, after: &World| -> Vec<String> {
+            let sets = |world: &World| answers(&world.snapshot(), &LastGood::new());
+            changes(&sets(before), &sets(after)).iter().map(show).collect()
+        };
+        let (mut half, mut out) = (world.clone(), world.clone());
+        half.measure("gcp-eu", Health::Down);
+        assert_eq!(changed(&world, &half), ["www test.toml:0 v4: eu aws-eu*1 gcp-eu*1 -> eu aws-eu*1"]);
+        out.order(Action::Drain, "pool:eu");
+        assert_eq!(changed(&world, &out), ["www test.toml:0 v4: eu aws-eu*1 gcp-eu*1 -> us aws-us*1"]);
+        out.measure("aws-us", Health::Down);
+        assert_eq!(changed(&world, &out), Vec::<String>::new(), "kept where they were, and served at any rate");
+        half.returns("gcp-eu");
+        let mut later = half.clone();
+        later.pass(20);
+        assert_eq!(changed(&half, &later), Vec::<String>::new());
+    }
+
     fn show(change: &AnswerChange) -> String {
         let side = |set: &Option<AnswerSet>| {
             let pools = set.iter().flat_map(|set| &set.pools);
@@ -252,6 +281,7 @@ mod tests {
             pools.map(pool).collect::<Vec<_>>().join(" ")
         };
         let about = change.about();
-        format!("{} {}: {} -> {}", about.service, about.family, side(&change.from), side(&change.to))
+        let rule = about.rule.as_ref().map(|rule| format!(" {}", rule.place)).unwrap_or_default();
+        format!("{}{rule} {}: {} -> {}", about.service, about.family, side(&change.from), side(&change.to))
     }
 }

@@ -121,7 +121,9 @@ impl Deciding<'_> {
         for family in Family::ALL.map(Family::index) {
             let better = match (&grounds[family], &behind[family]) {
                 (Some(own), Some(behind)) => behind < own,
-                (None, _) => true,
+                // Nothing is healthy anywhere: as the service is set, if that comes to anything.
+                (None, None) => !base.sides[family].choices().is_empty() || branch.sides[family].choices().is_empty(),
+                (None, Some(_)) => true,
                 (Some(_), None) => false,
             };
             if better {

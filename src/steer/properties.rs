@@ -1,152 +1,151 @@
 //! What holds in every world: worlds, measurements and orders are made by chance from a seed that a failure prints.
 
+mod chance;
+
 use fastrand::Rng;
 use proptest::prelude::*;
 
+use self::chance::{happen, place, world};
 use super::{
-    AnswerChange, AnswerSet, AnswerTable, Client, Draw, Outcome, Picks, answers, changes, compile,
-    decide::{Basis, Decision, decide},
+    AnswerChange, AnswerSet, AnswerTable, Client, Draw, Outcome, Picks, Seat, answers, changes, compile,
+    decide::{Basis, Branch, Decision, MemberView, PoolState, PoolView, Side, decide},
     explain::NameTrace,
-    sample::World,
 };
 use crate::{
     judge::Orders,
     model::{
-        Action, Availability, DnsName, EndpointId, Family, Health, LastGood, MinUp, Mono, PanicBelow, PoolAnswer,
-        ServiceIx, Snapshot, Steer, Weight, WhenNone, kind,
+        Availability, Degraded, DnsName, EndpointId, Family, Health, LastGood, Locality, ServiceIx, Snapshot, Steer,
+        WhenNone, kind,
     },
 };
-
-fn one_of<T: Clone>(chance: &mut Rng, list: &[T]) -> T {
-    list[chance.usize(..list.len())].clone()
-}
-
-/// Up to seven endpoints, three pools, three services, all settings mixed.
-fn world(chance: &mut Rng) -> World {
-    let mut world = World::new();
-    let endpoints: Vec<String> = (0..chance.usize(1..8)).map(|n| format!("p{}-r{}-e{n}", n % 2, n % 3)).collect();
-    for (n, id) in endpoints.iter().enumerate() {
-        let (v4, v6) = (format!("192.0.2.{}", n / 2), format!("2001:db8::{n}"));
-        world = world.endpoint(id, &one_of(chance, &[v4.clone(), v6.clone(), format!("{v4} {v6}")]));
-    }
-    for pool in ["a", "b", "c"] {
-        let mut members: Vec<(&str, u16)> = Vec::new();
-        for id in &endpoints {
-            if chance.bool() || members.is_empty() && *id == endpoints[endpoints.len() - 1] {
-                members.push((id, chance.u16(0..4)));
-            }
-        }
-        let answer = one_of(chance, PoolAnswer::WORDS).1;
-        let min_up = one_of(chance, &[MinUp::Auto, MinUp::Count(2), MinUp::Share(60)]);
-        let count = if chance.bool() { 8 } else { chance.u8(1..4) };
-        world = world.pool(pool, answer, &members).with_pool(|pool| (pool.min_up, pool.count) = (min_up, count));
-    }
-    for service in ["one", "two", "three"] {
-        let arms = one_of(chance, &[&["a"][..], &["a", "b"], &["b", "c"], &["c", "a", "b"]]);
-        let arms: Vec<(&str, u16)> = arms.iter().map(|arm| (*arm, chance.u16(0..3))).collect();
-        let when_none = one_of(chance, WhenNone::WORDS).1;
-        world = world.service(service, one_of(chance, Steer::WORDS).1, &arms);
-        world = world.with_service(|service| service.when_none = when_none);
-        if when_none == WhenNone::LastResort || chance.bool() {
-            world = world.last_resort(one_of(chance, &["a", "b", "c"]));
-        }
-    }
-    world.parts.safety.panic_below = one_of(chance, &[PanicBelow::Auto, PanicBelow::Share(0), PanicBelow::Share(50)]);
-    world
-}
-
-/// Something is measured, ordered, or no longer ordered.
-fn happen(chance: &mut Rng, world: &mut World) {
-    match chance.u8(..4) {
-        0 if !world.overrides.is_empty() => drop(world.overrides.remove(chance.usize(..world.overrides.len()))),
-        0 | 1 => {
-            let pool = one_of(chance, &["a", "b", "c"]).parse().unwrap();
-            let (drain, weight) = (Action::Drain, Action::Weight(Weight(chance.u16(..3))));
-            let action = one_of(chance, &[Action::Up, drain, Action::Down, weight, Action::Pin(pool), Action::Freeze]);
-            let wide =
-                ["all", "provider:p0", "region:r?", "endpoint:*-e1", "pool:a", "pool:*", "service:one", "service:t*"];
-            let last = world.overrides.last().map_or(0, |order| order.created.0);
-            world.order(action, one_of(chance, &wide));
-            let order = world.overrides.last_mut().unwrap();
-            order.created.0 = last + 1;
-            order.id = crate::model::OverrideId::new(ulid::Ulid::from_parts(last + 1, 1));
-        }
-        _ => {
-            let id = one_of(chance, &world.parts.endpoints).id;
-            let health = one_of(chance, Health::WORDS).1;
-            world.measure_family(id.as_str(), one_of(chance, &Family::ALL), health);
-        }
-    }
-    world.generation += 1;
-}
 
 fn services(snapshot: &Snapshot) -> impl Iterator<Item = (ServiceIx, Family)> + '_ {
     snapshot.fleet.services().flat_map(|(service, _)| Family::ALL.map(|family| (service, family)))
 }
 
-fn pick(table: &AnswerTable, service: ServiceIx, family: Family, draw: Draw) -> (Outcome, Picks) {
+fn pick(table: &AnswerTable, asked: &Asked) -> (Outcome, Picks) {
     let mut picks = Picks::new();
-    (table.steering(service).pick(family, &mut Client::nobody(), draw, &mut picks), picks)
+    let steering = table.steering(asked.service);
+    (steering.pick(asked.family, &mut Client::at(asked.place), asked.draw, &mut picks), picks)
+}
+
+/// A question of somebody.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    service: ServiceIx,
+    family: Family,
+    place: Locality,
+    draw: Draw,
+}
+
+impl Asked {
+    fn by_chance(chance: &mut Rng, table: &AnswerTable, (service, family): (ServiceIx, Family)) -> Self {
+        let draw = Draw { word: chance.u64(..), turn: chance.u32(..), now: table.snapshot().at.mono };
+        Self { service, family, place: place(chance), draw }
+    }
+}
+
+/// What may answer somebody: the branch of the rule, and the service's own pools behind it unless it is fenced.
+struct Allowed<'d> {
+    branch: &'d Branch,
+    base: Option<&'d Branch>,
+    side: &'d Side,
+    family: Family,
+}
+
+impl<'d> Allowed<'d> {
+    fn of(table: &AnswerTable, decision: &'d Decision, asked: &Asked) -> Self {
+        let rule = table.steering(asked.service).rule(&mut Client::at(asked.place));
+        let fenced = rule.is_some_and(|nth| table.snapshot().fleet.service(asked.service).rules[nth].geofence);
+        let branch = decision.branch(rule);
+        let base = (rule.is_some() && !fenced).then_some(&decision.base);
+        Self { branch, base, side: branch.side(asked.family), family: asked.family }
+    }
+
+    fn pools(&self) -> impl Iterator<Item = &'d PoolView> + Clone {
+        self.branch.pools.iter().chain(self.base.into_iter().flat_map(|base| base.pools.iter()))
+    }
+
+    /// Of the pools that are no last resort.
+    fn members(&self) -> impl Iterator<Item = &'d MemberView> + Clone {
+        self.pools().filter(|pool| !pool.last_resort).flat_map(|pool| pool.members.iter())
+    }
+
+    fn health(&self, member: &MemberView) -> Option<Health> {
+        member.health[self.family.index()]
+    }
+
+    /// Up, in, with a weight.
+    fn is_good(&self, member: &MemberView) -> bool {
+        !is_out(member) && 0 < member.weight.0 && self.health(member).is_some_and(Health::works)
+    }
+}
+
+/// By an order, and not on its way out by steps.
+fn is_out(member: &MemberView) -> bool {
+    member.leaving.is_none() && matches!(member.order, Some((Availability::Down | Availability::Drain, _)))
+}
+
+fn is_ordered_down(member: &MemberView) -> bool {
+    matches!(member.order, Some((Availability::Down, _)))
 }
 
 /// What must hold of one answer.
-fn answer_holds(table: &AnswerTable, decision: &Decision, family: Family, draw: Draw) {
+fn answer_holds(table: &AnswerTable, decision: &Decision, asked: &Asked) {
     let fleet = &table.snapshot().fleet;
     let about = fleet.service(decision.service);
-    let side = decision.base.side(family);
-    let (outcome, picks) = pick(table, decision.service, family, draw);
-    let members = || decision.base.pools.iter().filter(|pool| !pool.last_resort).flat_map(|pool| &pool.members);
-    let ordered_down = |at: &crate::model::EndpointIx| {
-        let all = decision.base.pools.iter().flat_map(|pool| &pool.members).filter(|member| member.endpoint == *at);
-        all.clone().count() > 0 && all.clone().all(|member| matches!(member.order, Some((Availability::Down, _))))
-    };
+    let allowed = Allowed::of(table, decision, asked);
+    let side = allowed.side;
+    let (outcome, picks) = pick(table, asked);
+    let having = || allowed.members().filter(|member| allowed.health(member).is_some());
     match outcome {
         Outcome::Addresses | Outcome::Target => {}
         Outcome::NoData => assert!(
-            members().all(|member| member.health[family.index()].is_none())
-                || matches!(about.when_none, WhenNone::Nodata | WhenNone::Servfail),
+            having().count() == 0 || matches!(about.when_none, WhenNone::Nodata | WhenNone::Servfail),
             "no data though an endpoint has the family"
         ),
         Outcome::ServFail => assert!(
-            about.when_none == WhenNone::Servfail
-                || members().filter(|m| m.health[family.index()].is_some()).all(|member| ordered_down(
-                    &member.endpoint
-                ) || matches!(
-                    member.order,
-                    Some((Availability::Down, _))
-                )),
+            about.when_none == WhenNone::Servfail || having().all(is_ordered_down),
             "a failure though something may be served"
         ),
     }
-    assert_eq!(outcome == Outcome::Addresses, !picks.is_empty());
+    assert_eq!(matches!(outcome, Outcome::Addresses | Outcome::Target), !picks.is_empty());
     let addresses: std::collections::HashSet<_> = picks.addresses().collect();
-    assert_eq!(addresses.len(), picks.len(), "an address twice");
-    // Up and in with a share: while there is one, nothing down and nothing drained is answered.
-    let good = members().any(|member| {
-        member.order.as_ref().is_none_or(|(order, _)| *order == Availability::Up)
-            && 0 < member.weight.0
-            && member.health[family.index()].is_some_and(Health::works)
-    });
+    assert_eq!(addresses.len(), picks.addresses().count(), "an address twice");
+    assert_eq!(outcome == Outcome::Target, picks.len() == 1 && addresses.is_empty(), "a CNAME stands alone");
+    if !picks.is_empty() {
+        assert!((about.tuning.ttl_min..=about.ttl).contains(&picks.ttl()));
+    }
+    let good = allowed.members().any(|member| allowed.is_good(member));
+    let pinned = allowed.branch.pin.is_some();
+    // Open for long, and something of it works.
+    let old = |pool: &PoolView| pool.state == PoolState::Open && pool.waits_until.is_none() && !pool.last_resort;
+    let waits_alone =
+        !allowed.pools().filter(|pool| old(pool)).any(|pool| pool.members.iter().any(|one| allowed.is_good(one)));
     for seat in picks.seats() {
-        assert_eq!(fleet.endpoint(seat.endpoint).address(family), seat.address());
-        assert!(!ordered_down(&seat.endpoint), "ordered down and answered");
-        let pool = decision
-            .base
-            .pools
-            .iter()
-            .find(|pool| pool.pool == seat.pool)
-            .expect("answers come from the service's pools");
-        let member = pool.members.iter().find(|member| member.endpoint == seat.endpoint).expect("and their members");
-        let down = member.health[family.index()] == Some(Health::Down);
-        let drained = matches!(member.order, Some((Availability::Drain, _)));
+        assert_eq!(fleet.endpoint(seat.endpoint).address(asked.family), seat.address());
+        let pool =
+            allowed.pools().find(|pool| pool.pool == seat.pool).expect("answers come from pools that may answer");
+        let is_it = |one: &&MemberView| one.endpoint == seat.endpoint;
+        let member = pool.members.iter().find(is_it).expect("and from their members");
+        assert!(!is_ordered_down(member), "ordered down and answered");
+        let down = allowed.health(member) == Some(Health::Down);
+        let drained = is_out(member);
         match side.basis {
             Basis::Healthy | Basis::Standby => assert!(!down && !drained, "{member:?} answered by {side:?}"),
             // Beside a pool that is short there may be one in panic.
-            Basis::Short if about.steer == Steer::Failover => assert!(!down && !drained, "{member:?} by {side:?}"),
+            Basis::Short if side.steer == Steer::Failover => assert!(!down && !drained, "{member:?} by {side:?}"),
             Basis::Short | Basis::Panic => assert!(!drained, "{member:?} answered by {side:?}"),
             Basis::Kept => assert!(!down && drained && !good, "{member:?} answered by {side:?}"),
             Basis::ServeAll | Basis::LastGood | Basis::LastResort => assert!(!good, "{member:?} answered by {side:?}"),
             Basis::Nodata | Basis::Servfail | Basis::NoFamily => unreachable!("nothing is answered then"),
+        }
+        if side.basis == Basis::Healthy && !pinned {
+            assert!(pool.waits_until.is_none() || waits_alone, "{pool:?} answered before its failback");
+            let last = fleet.pool(pool.pool).degraded == Degraded::Last;
+            let well = |one: &MemberView| allowed.is_good(one) && allowed.health(one) == Some(Health::Up);
+            let complains = allowed.health(member) == Some(Health::Degraded);
+            assert!(!last || !complains || !pool.members.iter().any(well), "{member:?} before one without complaint");
         }
     }
 }
@@ -171,10 +170,12 @@ proptest! {
             for (service, family) in services(snapshot) {
                 let good = good.get(&snapshot.fleet.service(service).id).map(Vec::as_slice);
                 let decision = decide(snapshot, &orders, service, good);
-                let draw = Draw { word: chance.u64(..), turn: chance.u32(..), now: Mono(0) };
-                answer_holds(&table, &decision, family, draw);
-                let (first, again) = (pick(&table, service, family, draw), pick(&table, service, family, draw));
-                prop_assert!(first.0 == again.0 && first.1.seats().eq(again.1.seats()), "equal draws, equal answers");
+                for _ in 0..3 {
+                    let asked = Asked::by_chance(chance, &table, (service, family));
+                    answer_holds(&table, &decision, &asked);
+                    let (first, again) = (pick(&table, &asked), pick(&table, &asked));
+                    prop_assert!(first.0 == again.0 && first.1.seats().eq(again.1.seats()), "equal draws, equal answers");
+                }
             }
         }
     }
@@ -221,28 +222,34 @@ proptest! {
             prop_assert_eq!(table.changes_since(&previous, usize::MAX), changed.iter().filter(|one| compiled(one)).cloned().collect::<Vec<_>>());
             for (service, family) in services(table.snapshot()) {
                 let about = table.snapshot().fleet.service(service);
-                let draw = Draw { word: chance.u64(..), turn: chance.u32(..), now: Mono(0) };
-                let (outcome, picks) = pick(&table, service, family, draw);
-                let asked = match family { Family::V4 => kind::A, Family::V6 => kind::AAAA };
+                let asked = Asked::by_chance(chance, &table, (service, family));
+                let (outcome, picks) = pick(&table, &asked);
+                let kind = match family { Family::V4 => kind::A, Family::V6 => kind::AAAA };
                 let name: &DnsName = &about.names[0];
-                let trace = table.explain(name, asked, &mut Client::nobody(), draw);
+                let trace = table.explain(name, kind, &mut Client::at(asked.place), asked.draw);
                 let found = matches!(trace.at, NameTrace::Found { wildcard: false, .. });
                 prop_assert!(found);
-                let told = trace.steering.unwrap().pick.unwrap();
-                prop_assert_eq!(told.outcome, outcome);
-                prop_assert!(told.picked.iter().map(|(_, _, what)| what.to_string()).eq(picks.addresses().map(|a| a.to_string())));
+                let steering = trace.steering.unwrap();
+                let told = steering.pick.unwrap();
+                prop_assert_eq!((told.outcome, told.ttl), (outcome, picks.ttl()));
+                let addresses = |seat: &Seat| seat.address().map_or_else(|| "elsewhere.example.net.".to_owned(), |a| a.to_string());
+                prop_assert!(told.picked.iter().map(|(_, _, what)| what.to_string()).eq(picks.seats().map(addresses)));
                 // Whoever is answered stands in the set, on the ground that the explanation names.
-                let set = after.iter().find(|set| set.service == about.id && set.family == family);
+                let rule = steering.rule.map(|rule| rule.nth);
+                let of = |set: &&AnswerSet| {
+                    set.service == about.id && set.family == family && set.rule.as_ref().map(|rule| rule.nth) == rule
+                };
+                let set = after.iter().find(of);
                 let told_by_set = set.map_or(Basis::NoFamily, |set| set.basis);
                 prop_assert_eq!(told_by_set, told.basis);
                 for (pool, endpoint, _) in &told.picked {
                     let share = set.unwrap().pools.iter().find(|share| share.pool == *pool).unwrap();
                     prop_assert!(share.endpoints.iter().any(|(id, _)| id == endpoint));
                 }
-                let old = before.iter().find(|set| set.service == about.id && set.family == family);
-                let listed = changed.iter().any(|one| one.about().service == about.id && one.about().family == family);
+                let old = before.iter().find(of);
+                let listed = changed.iter().any(|one| of(&one.about()));
                 prop_assert!(listed || old.map(endpoints) == set.map(endpoints), "not listed: {:?} {:?}", old, set);
-                prop_assert!(!listed || old.map(|old| (&old.pools, old.basis)) != set.map(|set| (&set.pools, set.basis)));
+                prop_assert!(!listed || old.map(|old| (&old.pools, old.basis, old.steer)) != set.map(|set| (&set.pools, set.basis, set.steer)));
             }
             before = after;
         }

@@ -1,5 +1,8 @@
 //! What is answered, on what ground, in all the situations that sections 5 to 7 of DECIDING name.
 
+mod rules;
+mod steps;
+
 use super::*;
 use crate::{
     model::{Action, Health, Health::*, MinUp, PanicBelow, PoolAnswer, Weight, WhenNone},

@@ -1,5 +1,7 @@
 //! An explanation tells what the doors do.
 
+mod clients;
+
 use super::*;
 use crate::{
     model::{Action, Health, LastGood, PoolAnswer, Steer, Weight},

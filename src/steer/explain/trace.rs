@@ -267,8 +267,8 @@ pub enum Answered {
     Target(DnsName),
 }
 
-impl std::fmt::Display for Answered {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Answered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => write!(f, "{address}"),
             Self::Target(name) => write!(f, "{name}"),

@@ -45,7 +45,7 @@ pub struct NetsError(
 impl Nets {
     /// Reads rows `subnet,place`, where a place is one of our regions (which has an `at`) or a geo code. A first line
     /// that begins with `subnet`, empty lines, and whatever stands behind a `#` are passed over. Of rows that lie inside
-    /// each other the longest prefix wins.
+    /// each other the longest prefix wins. A region is a place without a code: rules by `geo` are not for its clients.
     ///
     /// # Errors
     ///

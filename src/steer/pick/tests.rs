@@ -1,12 +1,16 @@
 //! Shares, turns and draws: what chance may do and what it may not.
 
+mod clients;
+mod loads;
+mod scope;
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    model::{DnsName, LastGood, Pool, Service},
+    model::{DnsName, LastGood, Pool, PoolAnswer, Service, Steer},
     steer::{Lookup, compile, sample::World},
 };
 
@@ -28,8 +32,17 @@ fn two_pools(steer: Steer, weights: [u16; 2], answer: PoolAnswer, change: impl F
         .with_service(change)
 }
 
-/// The last octets of the answers to so many draws.
+/// The last octets of the answers to so many draws, for clients of whom nothing is known.
 fn drawn(world: &World, draws: impl Iterator<Item = Draw>) -> Vec<Vec<u8>> {
+    asked(world, draws.map(|draw| ((), draw)), |()| Client::nobody())
+}
+
+/// The last octets of the answers to what is asked: by whom, and with which draw.
+fn asked<'l, W>(
+    world: &World,
+    asks: impl Iterator<Item = (W, Draw)>,
+    client: impl Fn(&W) -> Client<'l>,
+) -> Vec<Vec<u8>> {
     let table = compile(&world.snapshot(), None, &LastGood::new());
     let www: DnsName = "www.example".parse().unwrap();
     let Lookup::Found { steering: Some(steering), .. } = table.lookup(www.wire(), 1) else { unreachable!("steered") };
@@ -38,11 +51,11 @@ fn drawn(world: &World, draws: impl Iterator<Item = Draw>) -> Vec<Vec<u8>> {
         IpAddr::V4(address) => address.octets()[3],
         IpAddr::V6(_) => unreachable!("all are IPv4"),
     };
-    let one = |draw| {
-        assert_eq!(steering.pick(Family::V4, &mut Client::nobody(), draw, &mut picks), Outcome::Addresses);
+    let one = |(who, draw)| {
+        assert_eq!(steering.pick(Family::V4, &mut client(&who), draw, &mut picks), Outcome::Addresses);
         picks.addresses().map(octet).collect()
     };
-    draws.map(one).collect()
+    asks.map(one).collect()
 }
 
 fn by_chance(seed: u64, count: u32) -> impl Iterator<Item = Draw> {
