@@ -1,8 +1,12 @@
 //! What compiling reads of a fleet again and again, worked out once for all its tables.
 
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+    sync::Arc,
+};
 
-use crate::model::{EndpointIx, Fleet, Point, PoolIx, Service, ServiceIx, When, ms};
+use crate::model::{Arm, EndpointIx, Fleet, Point, PoolIx, Service, ServiceIx, When, ms};
 
 /// Without a check, TTLs shrink in steps of so many milliseconds.
 const STEP_MS: u32 = 1_000;
@@ -14,6 +18,7 @@ pub(super) struct Facts {
     pools: Box<[u64]>,
     steps: Box<[u32]>,
     rules: HashMap<ServiceIx, Box<[Arc<When>]>>,
+    aliased: HashSet<ServiceIx>,
 }
 
 /// What picking needs to know of an endpoint beside what it is answered as.
@@ -38,12 +43,20 @@ impl Facts {
             point: points.get(endpoint.region.as_str()).copied().flatten(),
         });
         let ruled = fleet.services().filter(|(_, service)| !service.rules.is_empty());
+        let targets = |arm: &Arm| {
+            let mut members = fleet.pool(arm.pool).members.iter();
+            members.any(|member| fleet.endpoint(member.endpoint).target().is_some())
+        };
+        // Few fleets have any target; only theirs are searched.
+        let any = fleet.endpoints.iter().any(|endpoint| endpoint.target().is_some());
+        let aliased = fleet.services().filter(|(_, service)| any && fleet.arms(service).any(targets));
         let whens = |service: &Service| service.rules.iter().map(|rule| Arc::new(rule.when.clone())).collect();
         Self {
             endpoints: endpoints.collect(),
             pools: fleet.pools.iter().map(|pool| key(pool.id.as_str())).collect(),
             steps: fleet.services.iter().map(|service| step(fleet, service)).collect(),
             rules: ruled.map(|(ix, service)| (ix, whens(service))).collect(),
+            aliased: aliased.map(|(ix, _)| ix).collect(),
         }
     }
 
@@ -59,6 +72,11 @@ impl Facts {
     /// In steps of so many milliseconds the TTLs of a service shrink: the shortest interval of its checks.
     pub(super) fn step(&self, service: ServiceIx) -> u32 {
         self.steps[service.index()]
+    }
+
+    /// Whether an endpoint of a service is another name.
+    pub(super) fn has_targets(&self, service: ServiceIx) -> bool {
+        self.aliased.contains(&service)
     }
 
     /// Whom the rules of a service are for, in order.

@@ -89,6 +89,7 @@ pub struct Picks {
     seats: [Option<Seat>; PICKS_MAX],
     count: usize,
     ttl: u32,
+    stale: bool,
 }
 
 impl Default for Picks {
@@ -101,7 +102,7 @@ impl Picks {
     /// Empty.
     #[must_use]
     pub fn new() -> Self {
-        Self { seats: [None; PICKS_MAX], count: 0, ttl: 0 }
+        Self { seats: [None; PICKS_MAX], count: 0, ttl: 0, stale: false }
     }
 
     /// What was picked, in the order of the answer; no address twice.
@@ -118,6 +119,12 @@ impl Picks {
     #[must_use]
     pub fn ttl(&self) -> u32 {
         self.ttl
+    }
+
+    /// Whether nothing is healthy, and these are of the last set answered while something was.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.stale
     }
 
     /// How many there are; 1 to 8 after [`Outcome::Addresses`], else 0.
@@ -171,6 +178,7 @@ impl Steering {
     pub fn pick(&self, family: Family, client: &mut Client<'_>, draw: Draw, out: &mut Picks) -> Outcome {
         out.clear();
         let rule = self.rule(client);
+        out.stale = self.is_stale(rule, family);
         let mut asking = Asking { client, draw, tuned: &self.tuned };
         let outcome = match self.side(rule, family) {
             Side::NoData => Outcome::NoData,

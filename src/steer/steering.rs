@@ -25,6 +25,8 @@ pub struct Steering {
     pub(super) tuned: Tuned,
     /// For clients that no rule is for.
     sides: [Side; 2],
+    /// Which of them are the last set answered while healthy.
+    stale: [bool; 2],
     /// First match wins.
     rules: Box<[Ruled]>,
     /// The last set answered while healthy, kept only where `when_none_healthy` asks for it.
@@ -47,6 +49,8 @@ pub(super) struct Tuned {
     pub(super) trickle: u16,
     /// So many providers in an answer of several endpoints, where so many serve.
     pub(super) spread: u8,
+    /// One of its endpoints is another name.
+    pub(super) has_targets: bool,
 }
 
 /// A rule's answers.
@@ -54,6 +58,7 @@ pub(super) struct Tuned {
 pub(super) struct Ruled {
     pub(super) when: Arc<When>,
     pub(super) sides: [Side; 2],
+    pub(super) stale: [bool; 2],
 }
 
 /// One family. Small, because there may be 100,000 services.
@@ -145,6 +150,12 @@ impl Steering {
         self.tuned.ttl
     }
 
+    /// Whether it may be answered with another name: then it decides about every type, and not about addresses alone.
+    #[must_use]
+    pub fn has_targets(&self) -> bool {
+        self.tuned.has_targets
+    }
+
     /// Where a door keeps the turn of this service and family: below [`AnswerTable::slots`](super::AnswerTable::slots).
     #[must_use]
     pub fn slot(&self, family: Family) -> usize {
@@ -160,6 +171,12 @@ impl Steering {
     pub(super) fn side(&self, rule: Option<usize>, family: Family) -> &Side {
         let sides = rule.map_or(&self.sides, |rule| &self.rules[rule].sides);
         &sides[family.index()]
+    }
+
+    /// Whether what a rule answers, or the service without one, is the last set answered while healthy.
+    pub(super) fn is_stale(&self, rule: Option<usize>, family: Family) -> bool {
+        let stale = rule.map_or(&self.stale, |rule| &self.rules[rule].stale);
+        stale[family.index()]
     }
 
     /// The last set answered while healthy, by what outlives a reload.

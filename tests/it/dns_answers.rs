@@ -332,9 +332,27 @@ fn the_least_datagram_holds_any_question_and_every_option() {
     assert!(reply.len() <= 512 && edns.options().as_ref().len() == 4, "{} octets, {edns}", reply.len());
 }
 
-const NAMES: [&str; 14] = [
-    "www", "big", "alias", "chain1", "loop1", "x.wild", "x.child", "x.dn", "y.dnin", "app", "dark", "ent", "nope",
+const NAMES: [&str; 20] = [
+    "www",
+    "big",
+    "alias",
+    "chain1",
+    "loop1",
+    "x.wild",
+    "x.child",
+    "x.dn",
+    "y.dnin",
+    "app",
+    "dark",
+    "ent",
+    "nope",
     "schild",
+    "",
+    "cdn",
+    "shop",
+    "half",
+    "new",
+    "_why.shop",
 ];
 
 proptest! {
@@ -343,7 +361,7 @@ proptest! {
     #[test]
     fn every_reply_can_be_read(
         name in prop::sample::select(NAMES.as_slice()),
-        kind in prop_oneof![Just(1_u16), Just(28), Just(5), Just(16), Just(255), Just(43), any::<u16>()],
+        kind in prop_oneof![Just(1_u16), Just(28), Just(5), Just(16), Just(255), Just(43), Just(65), any::<u16>()],
         size in prop::option::of(any::<u16>()),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
         is_tcp in any::<bool>(),

@@ -99,9 +99,10 @@ fn optioned(desk: &mut Desk, name: &str, kind: RecordType, options: &[u8]) -> (M
     let options = reply.edns.as_ref().unwrap().options().as_ref().iter();
     let options = options
         .map(|(code, option)| {
-            let octets = match option {
-                EdnsOption::Unknown(_, octets) => octets.clone(),
-                other => Vec::<u8>::try_from(other).unwrap(),
+            let octets = if let EdnsOption::Unknown(_, octets) = option {
+                octets.clone()
+            } else {
+                Vec::try_from(option).unwrap()
             };
             (u16::from(*code), octets)
         })
@@ -143,6 +144,8 @@ fn answers_are_explained_to_who_speaks_edns() {
         ("", RecordType::AXFR, Refused, Some(18)),
         ("nothing.invalid.", A, Refused, Some(20)),
         ("dark", A, ServFail, None),
+        ("good", A, NoError, Some(3)),
+        ("good", AAAA, NoError, None),
     ] {
         let (reply, options) = optioned(&mut desk(Chaos::Hide), name, kind, &[]);
         assert_eq!(reply.metadata.response_code, rcode, "{name}");
@@ -152,18 +155,39 @@ fn answers_are_explained_to_who_speaks_edns() {
     }
 }
 
+#[test]
+fn a_network_takes_its_room_and_reasons_take_what_is_left() {
+    let mut octets = query("big", TXT).to_vec().unwrap();
+    octets[11] = 1;
+    let size_at = octets.len() + 3;
+    octets.extend_from_slice(&[0, 0, 41, 0, 0, 0, 0, 0, 0, 0, 24, 0, 8, 0, 20, 0, 2, 128, 0]);
+    octets.extend_from_slice(&[0x20; 16]);
+    let mut replies: Vec<Vec<u8>> = Vec::new();
+    for size in 512..=1232_u16 {
+        octets[size_at..size_at + 2].copy_from_slice(&size.to_be_bytes());
+        let mut reply = Vec::new();
+        desk(Chaos::Hide).answer(&octets, &client(Proto::Udp), &mut reply);
+        assert!(reply.len() <= usize::from(size));
+        // The option stands last, and came with all its bits.
+        assert!(reply.ends_with(&[0x20; 16]));
+        replies.push(reply);
+    }
+    let full = replies.last().unwrap().len();
+    for (reply, size) in replies.iter().zip(512_usize..) {
+        assert_eq!((reply.len() == full, reply[2] & 0x02 == 0), (full <= size, full <= size), "{size}");
+    }
+}
+
 fn why(name: &str, kind: RecordType, from: &str) -> (ResponseCode, Vec<(u32, Vec<String>)>) {
     let message = with_edns(query(name, kind), 1232);
     let mut reply = Vec::new();
     let asks = Client { address: from.parse().unwrap(), ..client(Proto::Udp) };
     desk(Chaos::Hide).answer(&message.to_vec().unwrap(), &asks, &mut reply);
     let reply = decoded(&reply);
-    let texts = reply.answers.iter().map(|record| match &record.data {
-        RData::TXT(text) => {
-            let strings = text.txt_data.iter().map(|one| String::from_utf8_lossy(one).into_owned());
-            (record.ttl, strings.collect())
-        }
-        other => panic!("{other}"),
+    let texts = reply.answers.iter().map(|record| {
+        let RData::TXT(text) = &record.data else { panic!("{record}") };
+        let strings = text.txt_data.iter().map(|one| String::from_utf8_lossy(one).into_owned());
+        (record.ttl, strings.collect())
     });
     (reply.metadata.response_code, texts.collect())
 }

@@ -54,6 +54,7 @@ pub(crate) fn live_of(zones: &[(&str, &str)]) -> Live {
     service(&mut parts, "old", &[&format!("old.{apex}")], &[second], WhenNone::ServeAll);
     service(&mut parts, "tenants", &[&format!("*.tenants.{apex}")], &[second], WhenNone::ServeAll);
     service(&mut parts, "dark", &[&format!("dark.{apex}")], &[second], WhenNone::Servfail);
+    service(&mut parts, "dark-good", &[&format!("good.{apex}")], &[both, second], WhenNone::LastGood);
     let https = Some(Https { alpn: Box::new(["h2".into(), "h3".into()]) });
     let addresses = [both, second].map(Serves::Addresses);
     let shop = pool(&mut parts, "shop", &addresses);
@@ -90,7 +91,8 @@ pub(crate) fn live_of(zones: &[(&str, &str)]) -> Live {
         ended: Arc::new([]),
         feeds: Arc::new(Feeds { resolved: HashMap::from([(resolved_name(), resolved)]), ..Feeds::default() }),
     };
-    Live::new(compile(&Arc::new(snapshot), None, &BTreeMap::default()))
+    let last_good = [("dark-good".parse().unwrap(), "dark-good-1".parse().unwrap())].into();
+    Live::new(compile(&Arc::new(snapshot), None, &[("dark-good".parse().unwrap(), last_good)].into()))
 }
 
 /// What is judged of one that is so.

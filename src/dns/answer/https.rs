@@ -53,11 +53,11 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
                 Drawn::NoData | Drawn::ServFail => {}
             }
         }
-        let [(v4, _), (v6, _)] = &found;
-        match (v4, v6) {
-            (Drawn::NoData, Drawn::NoData) => return self.no_data(zone),
-            (Drawn::ServFail | Drawn::NoData, Drawn::ServFail | Drawn::NoData) => return self.fails(),
-            _ => {}
+        if found.iter().all(|(drawn, _)| matches!(drawn, Drawn::NoData)) {
+            return self.no_data(zone);
+        }
+        if found.iter().all(|(drawn, _)| matches!(drawn, Drawn::NoData | Drawn::ServFail)) {
+            return self.fails();
         }
         let rdata = rdata(https, &hints);
         self.answer.answer.push(Records::made(Owner::Asked, kind::HTTPS, meta::CLASS_IN, ttl, rdata));

@@ -42,12 +42,12 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
         // Beside other records a CNAME may not stand (RFC 2181 section 10.1), and so never at an apex.
         let may_alias = sets.is_empty();
         if !chain.is_at_start() {
-            return family.is_some() || https.is_some() || may_alias;
+            return family.is_some() || https.is_some() || may_alias && steering.has_targets();
         }
         match (family, https) {
             (Some(family), _) => self.addresses(family, zone, may_alias, steering),
             (None, Some(https)) => self.https(https, zone, may_alias, steering),
-            (None, None) if may_alias => return self.alias(steering),
+            (None, None) if may_alias && steering.has_targets() => return self.alias(steering),
             (None, None) => return false,
         }
         true
@@ -138,6 +138,7 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
     }
 
     pub(super) fn answered(&mut self, steering: &'t Steering, picks: Picks) {
+        self.answer.ede = picks.is_stale().then_some(Ede::StaleAnswer);
         self.answer.steering = Some(steering);
         self.answer.picks = picks;
     }

@@ -3,15 +3,15 @@
 //! One record with many strings, because a resolver may turn the order of records and not that of strings. It is made of
 //! the same trace as `wayshift explain`; a name that exists in the zone stands before it.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use super::{Answering, Draws, Owner, Records};
 use crate::{
     dns::message::meta,
-    model::{DnsName, kind},
+    model::{DnsName, Span, kind},
     steer::{
         Lookup, Trace,
-        explain::{MemberTrace, NameTrace, PickTrace, PoolTrace, SteeringTrace},
+        explain::{ClientTrace, MemberTrace, NameTrace, PoolTrace, RuleTrace, SteeringTrace, Until},
     },
 };
 
@@ -50,10 +50,9 @@ impl<D: Draws> Answering<'_, '_, D> {
 
     /// Who is answered.
     fn whence(&self) -> String {
-        let scope = self.client.scope();
         match self.network {
-            Some((address, bits)) => format!("client {address}/{bits} scope /{scope}"),
-            None => format!("client unknown scope /{scope}"),
+            Some((address, bits)) => format!("client {address}/{bits} scope /{}", self.client.scope()),
+            None => "client unknown".into(),
         }
     }
 }
@@ -66,7 +65,8 @@ fn strings(traces: &[Trace; 2], whence: &str) -> Vec<String> {
         return text;
     };
     text.push(format!("service {} {} ttl {}", steering.service, steering.steer, steering.ttl));
-    text.push(whence.to_owned());
+    text.push(client(whence, &steering.client));
+    text.extend(steering.rule.as_ref().map(rule));
     if let Some((pool, order, void)) = &steering.pin {
         text.push(format!("pinned to {pool} by {order}{}", if *void { ", void" } else { "" }));
     }
@@ -77,6 +77,18 @@ fn strings(traces: &[Trace; 2], whence: &str) -> Vec<String> {
         text.push(format!("overrides {}", orders.join(" ")));
     }
     text
+}
+
+fn client(whence: &str, client: &ClientTrace) -> String {
+    let geo = client.geo.map(|code| format!(" geo {code}")).unwrap_or_default();
+    let asn = client.asn.map(|number| format!(" asn {number}")).unwrap_or_default();
+    format!("{whence}{geo}{asn}")
+}
+
+fn rule(rule: &RuleTrace) -> String {
+    let because: Vec<String> = rule.because.iter().map(ToString::to_string).collect();
+    let fence = if rule.geofence { " geofence" } else { "" };
+    format!("rule {}{fence} at {} fits: {}", rule.nth + 1, rule.place, because.join(", "))
 }
 
 fn at(at: &NameTrace) -> &'static str {
@@ -91,21 +103,36 @@ fn at(at: &NameTrace) -> &'static str {
 }
 
 fn answer(kind: &str, steering: &SteeringTrace) -> String {
-    let Some(PickTrace { basis, drawn, picked, .. }) = &steering.pick else { return format!("{kind} nothing") };
-    let mut text = format!("{kind} {}:", basis.word());
-    for (pool, endpoint, answered) in picked {
+    let Some(pick) = &steering.pick else { return format!("{kind} nothing") };
+    let mut text = format!("{kind} {}:", pick.basis.word());
+    for (pool, endpoint, answered) in &pick.picked {
         let _ = write!(text, " {answered} ({endpoint} of {pool})");
     }
-    if let Some(drawn) = drawn {
+    if let Some(drawn) = pick.drawn {
         let _ = write!(text, " drew {} of {}", drawn.point, drawn.of);
     }
+    if pick.ttl != steering.ttl {
+        let _ = write!(text, " ttl {}", pick.ttl);
+    }
+    let _ = match &pick.until {
+        Until::Steady => Ok(()),
+        Until::Wavers { endpoint, left } => write!(text, " {endpoint} wavers, may be down in {}", short(*left)),
+        Until::Timer { left } => write!(text, " decided again in {}", short(*left)),
+    };
     text
 }
 
 fn pool(pool: &PoolTrace) -> String {
-    let PoolTrace { pool, state, serving, members, last_resort, .. } = pool;
+    let PoolTrace { pool, state, serving, members, last_resort, share, waits, .. } = pool;
     let resort = if *last_resort { " last resort" } else { "" };
-    let mut text = format!("pool {pool}{resort} {} {serving}/{} up:", state.word(), members.len());
+    let mut text = format!("pool {pool}{resort} {} {serving}/{} up", state.word(), members.len());
+    if *share < 100 {
+        let _ = write!(text, " share {share} %");
+    }
+    if let Some(waits) = waits {
+        let _ = write!(text, " waits {}", short(*waits));
+    }
+    text.push(':');
     for MemberTrace { endpoint, health, order, .. } in members {
         let _ = match (order, health) {
             (Some((order, _)), _) => write!(text, " {endpoint}={order}"),
@@ -114,6 +141,11 @@ fn pool(pool: &PoolTrace) -> String {
         };
     }
     text
+}
+
+/// Whole seconds, and the first begun one as one.
+fn short(left: Duration) -> Span {
+    Span(Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() != 0)))
 }
 
 fn rdata(strings: &[String]) -> Vec<u8> {

@@ -10,7 +10,7 @@ use crate::{
         Endpoint, EndpointId, EndpointIx, Family, Fleet, Point, PoolAnswer, PoolId, PoolIx, Snapshot, Steer, WhenNone,
     },
     steer::{
-        decide::{Answers, Candidate, Choice, Decision, Side as Decided},
+        decide::{Answers, Basis, Candidate, Choice, Decision, Side as Decided},
         facts::Facts,
         pick::{Seat, Seated},
         wheel::Wheel,
@@ -51,6 +51,7 @@ impl<'s> Making<'s> {
         let rules = whens.map(|(when, branch)| Ruled {
             when: Arc::clone(when),
             sides: Family::ALL.map(|family| self.side(family, branch.side(family))),
+            stale: Family::ALL.map(|family| branch.side(family).basis == Basis::LastGood),
         });
         let rules = rules.collect();
         Steering {
@@ -64,8 +65,10 @@ impl<'s> Making<'s> {
                 sticky: service.tuning.sticky,
                 trickle: service.tuning.trickle,
                 spread: service.tuning.spread,
+                has_targets: self.facts.has_targets(decision.service),
             },
             sides: Family::ALL.map(|family| self.side(family, decision.base.side(family))),
+            stale: Family::ALL.map(|family| decision.base.side(family).basis == Basis::LastGood),
             rules,
             good: good.filter(|good| !good.is_empty()).map(Vec::into),
         }
