@@ -4,14 +4,17 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::model::{Mono, Now, Wall, ms};
 
-/// Reads both clocks; its own making is the origin of the monotonic one.
+/// What the monotonic clock shows at its start: 30 days, so that what happened before has its place on it, too.
+pub const BEGINS: Mono = Mono(30 * 86_400_000);
+
+/// Reads both clocks; the monotonic one begins with its making.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     origin: Instant,
 }
 
 impl Clock {
-    /// Monotonic time counts from here.
+    /// Monotonic time goes on from here.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place")]
     pub fn start() -> Self {
@@ -24,10 +27,10 @@ impl Clock {
         Now { mono: self.mono(), wall: Self::wall() }
     }
 
-    /// Milliseconds since the origin.
+    /// Milliseconds since the start, and [`BEGINS`].
     #[must_use]
     pub fn mono(&self) -> Mono {
-        Mono(ms(self.origin.elapsed()))
+        BEGINS.plus(self.origin.elapsed())
     }
 
     /// The time people go by.
@@ -40,6 +43,6 @@ impl Clock {
     /// The instant `mono` stands for, for timers of the run time.
     #[must_use]
     pub fn instant(&self, mono: Mono) -> Instant {
-        self.origin + std::time::Duration::from_millis(mono.0)
+        self.origin + mono.since(BEGINS)
     }
 }

@@ -4,9 +4,16 @@
 //! A step costs what changed: results and ballots mark the slots they touch, and only those are counted again. All of
 //! them are looked at when it changes who votes, what is ordered, or the fleet.
 
+mod brakes;
 mod deciding;
 mod events;
+mod feeds;
+mod foresight;
+mod holds;
+mod paths;
 mod publish;
+mod results;
+mod returns;
 mod self_test;
 mod slots;
 mod tenure;
@@ -14,7 +21,17 @@ mod voters;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use self::{publish::Publisher, self_test::Proof, slots::Slots, tenure::Tenures, voters::Voters};
+use self::{
+    brakes::Brakes,
+    feeds::{Intake, Soft},
+    holds::Holds,
+    publish::Publisher,
+    returns::Returns,
+    self_test::Proof,
+    slots::Slots,
+    tenure::Tenures,
+    voters::Voters,
+};
 use crate::model::{
     Availability, Ballot, Digest, DnsName, EndpointId, Event, Fleet, Happening, LastGood, Load, Memory, Mono, NodeId,
     Now, Observation, Override, ProviderId, RegionId, Resolved, SelfTest, Snapshot, Tempi,
@@ -108,6 +125,11 @@ pub struct Controller {
     ordered: Vec<Option<Availability>>,
     orders_digest: Digest,
     conditions: events::Conditions,
+    returns: Returns,
+    holds: Holds,
+    brakes: Brakes,
+    feeds: Intake,
+    soft: Soft,
     snapshot: Arc<Snapshot>,
 }
 
@@ -143,12 +165,21 @@ impl Controller {
             ordered: vec![None; fleet.endpoints.len()],
             orders_digest: Digest::default(),
             conditions: events::Conditions::default(),
+            returns: Returns::default(),
+            holds: Holds::default(),
+            brakes: Brakes::default(),
+            feeds: Intake::default(),
+            soft: Soft::new(now.mono),
             snapshot: Arc::new(snapshot),
             slots,
             me,
         };
         let mut work = deciding::Work::first();
         controller.adopt_held(memory);
+        controller.adopt_brakes(memory, now);
+        controller.feeds.reload(&fleet);
+        controller.returns.reload(&fleet, now.mono);
+        controller.returns.recall(&memory.lately, now.wall.since(memory.at), now.mono);
         let step = controller.conclude(now, &mut work);
         (controller, step)
     }
@@ -169,7 +200,8 @@ impl Controller {
                     self.share(now, epoch, generation, &overrides, &mut work);
                 }
                 Input::Reloaded(fleet) => self.reload(now, fleet, &mut work),
-                Input::Load { .. } | Input::Resolved { .. } => {}
+                Input::Load { endpoint, load, at } => self.feeds.load(&endpoint, load, at, now.mono),
+                Input::Resolved { target, found } => self.feeds.resolve(&target, found),
             }
         }
         self.conclude(now, &mut work)
@@ -194,6 +226,9 @@ impl Controller {
             overrides: self.tenures.active().iter().chain(self.tenures.planned().iter()).cloned().collect(),
             ended: self.tenures.ended().clone(),
             known: self.voters.known(),
+            delays: self.slots.delays(now.mono),
+            braked: self.brakes.kept(now.mono),
+            lately: self.returns.ended().iter().map(|e| (e.order.clone(), now.mono.since(e.at))).collect(),
             ..Memory::default()
         }
     }

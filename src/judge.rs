@@ -1,7 +1,13 @@
 //! From results to verdicts: standing, quorum, orders, brakes. Pure: values in, values out.
 
 pub mod brakes;
+pub mod budget;
+pub mod capacity;
+pub mod flap;
+pub mod freeze;
+pub mod incident;
 pub mod orders;
+pub mod outage;
 pub mod quorum;
 pub mod returning;
 pub mod safety;

@@ -60,7 +60,7 @@ pub use self::{
     fleet::{CheckIx, EndpointIx, Fleet, FleetError, Parts, PoolIx, ServiceIx, Subject, SubjectIx},
     geo::{Continent, GeoCode, GeoCodeError, Locality, Point},
     id::{CheckId, EndpointId, ID_LENGTH_MAX, IdError, NodeId, PoolId, ProviderId, RegionId, ServiceId},
-    memory::{Known, LastGood, Memory, Remembered},
+    memory::{Braked, Delays, Flapped, Known, LastGood, Memory, Remembered},
     name::{DnsName, LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameError, labels},
     observation::{Complaint, Failure, Observation, Outcome, OwnFault, Phases, SubjectId, Target, Tempo},
     overrides::{Action, Lane, OVERRIDES_MAX, Override, OverrideId, OverrideIdError, REASON_LENGTH_MAX},

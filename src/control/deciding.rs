@@ -1,23 +1,20 @@
 //! From what was learnt in a step to what follows: counting again what may have changed, orders, timers, the digest.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Controller, Step, events, slots::Slot, voters::Recount};
+use super::{Controller, Step, events, foresight::foresee, voters::Recount};
 use crate::{
     judge::{Orders, quorum},
     model::{
-        Action, Availability, Cause, Digest, EndpointIx, Family, Fleet, Happening, Health, Memory, Mono, Now,
-        Observation, Override, OwnFault, Snapshot, SubjectIx, Tempo, Verdict, Vote, digest,
+        Action, Availability, Cause, Digest, EndpointIx, Fleet, Happening, Health, Hold, Memory, Mono, Now, Override,
+        Snapshot, SubjectIx, Verdict, digest,
     },
 };
-
-/// A family is suspected as a whole only if so many endpoints have it; fewer may well be down together.
-const BLIND_ENDPOINTS_MIN: usize = 3;
 
 /// What a step has touched so far.
 #[derive(Debug, Default)]
@@ -29,10 +26,10 @@ pub(super) struct Work {
     pub first: bool,
     /// Slots whose verdict changed.
     pub changed: BTreeSet<usize>,
-    /// Slots whose order or freeze changed.
-    ordered: HashSet<usize>,
-    /// Of slots that were counted and changed: what was before.
-    before: HashMap<usize, (Verdict, Health)>,
+    /// Slots whose order or freeze changed, and whether an order had taken them out before.
+    pub ordered: HashMap<usize, bool>,
+    /// Of slots that were counted and changed: what was before, and its base.
+    pub before: HashMap<usize, (Verdict, Health)>,
     /// Some result came in.
     pub own_votes: bool,
     /// Slots whose tempo changed.
@@ -47,31 +44,6 @@ impl Work {
 }
 
 impl Controller {
-    pub(super) fn observe(&mut self, now: Now, seen: &Observation, work: &mut Work) {
-        let Some(place) = self.slots.place(seen) else { return };
-        // Only what is down can recover, and asking costs a walk over the endpoint's services.
-        let is_down = |slot: &Slot| slot.probed.as_ref().is_some_and(|p| p.standing.health() == Health::Down);
-        let urgent = self.slots.list[place].as_ref().is_some_and(is_down) && self.slots.urgent(place);
-        let fleet = Arc::clone(&self.slots.fleet);
-        let Some(slot) = &mut self.slots.list[place] else { return };
-        let Some(probed) = &mut slot.probed else { return };
-        let check = fleet.check(probed.check);
-        self.proof.observe(&fleet, &self.me, slot.endpoint, check, seen);
-        let ripe_before = probed.standing.ripe_at(check);
-        probed.standing.observe(check, seen, urgent);
-        let ripe = probed.standing.ripe_at(check);
-        if ripe != ripe_before {
-            ripe_before.map(|at| self.timers.remove(&(at, place)));
-            ripe.map(|at| self.timers.insert((at, place)));
-        }
-        let tempo = probed.standing.tempo(now.mono);
-        if self.tempi.get(&probed.target).copied().unwrap_or_default() != tempo {
-            work.tempi.push(place);
-        }
-        work.own_votes = true;
-        work.recount.slots.push(place);
-    }
-
     pub(super) fn reload(&mut self, now: Now, fleet: Arc<Fleet>, work: &mut Work) {
         if fleet.digest == self.slots.fleet.digest {
             return;
@@ -90,14 +62,20 @@ impl Controller {
         });
         self.timers =
             (0..self.slots.list.len()).filter_map(|place| Some((self.slots.ripe_at(place)?, place))).collect();
-        work.recount = Recount { all: true, slots: Vec::new() };
+        self.publisher.paths.retain(|endpoint, _| fleet.has_endpoint(endpoint));
+        self.returns.reload(&fleet, now.mono);
+        self.holds.reload(&self.slots);
+        self.brakes.reload(&self.slots);
+        self.feeds.reload(&fleet);
+        work.recount = Recount { all: true, paths: true, slots: Vec::new() };
         work.changed.clear();
         work.tempi.clear();
         work.fleet_changed = true;
         work.told.push(Happening::Reloaded { digest: fleet.digest });
     }
 
-    /// A freeze that held at the last writing holds what was in force then, unless that was an order.
+    /// A freeze that held at the last writing holds what was in force then, unless that was an order; an order that
+    /// held then and does not now has ended, and what it covered returns.
     pub(super) fn adopt_held(&mut self, memory: &Memory) {
         let fleet = Arc::clone(&self.slots.fleet);
         let then: Vec<Override> = memory.overrides.iter().filter(|order| order.holds(memory.at)).cloned().collect();
@@ -105,7 +83,8 @@ impl Controller {
         for (place, slot) in self.slots.list.iter_mut().enumerate() {
             let Some(slot) = slot else { continue };
             let frozen = orders.freeze(SubjectIx::new(place / 2)).is_some();
-            if frozen && availability(orders.availability(slot.endpoint)).is_none() {
+            slot.verdict.order = availability(orders.availability(slot.endpoint));
+            if frozen && slot.verdict.order.is_none() {
                 slot.base = slot.verdict.health;
             }
         }
@@ -116,6 +95,7 @@ impl Controller {
         self.ripen(now.mono, work);
         self.voters.age(now.mono, &mut work.recount);
         let orders_changed = self.tenures.pass(now, &mut work.told);
+        self.feeds.age(now.mono);
         let own_test = self.proof.state(self.voters.alone(), now.mono);
         work.recount.all |= own_test != self.self_test || work.fleet_changed;
         self.self_test = own_test;
@@ -128,63 +108,29 @@ impl Controller {
         }
         self.count(now, work);
         self.hurry(now, work);
+        self.settle(now, work);
+        self.brake(now, work);
+        let stepped = self.come_back(now, work);
+        self.hear_paths(now.mono, work);
         let mut step = Step { tempi: self.new_tempi(now.mono, work), ..Step::default() };
         events::conditions(self, work);
-        if orders_changed || work.fleet_changed || !work.changed.is_empty() {
+        let decided = orders_changed || work.fleet_changed || stepped || !work.changed.is_empty();
+        if decided || self.soft.is_due(now.mono, &self.feeds) {
             self.generation += 1;
+            self.soft.taken(now.mono, &mut self.feeds);
+            self.tell_holds(work);
             events::verdicts(self, now, work);
-            step.snapshot = Some(self.take_snapshot(now));
+            let feeds = Arc::clone(&self.snapshot.feeds);
+            let snapshot = self.take_snapshot(now);
+            let all = orders_changed || work.fleet_changed || !Arc::ptr_eq(&feeds, &snapshot.feeds);
+            self.weigh_loads(&snapshot, all, work);
+            step.snapshot = Some(snapshot);
         }
         step.events = super::tenure::dated(std::mem::take(&mut work.told), now.wall, self.generation);
         let stale_after = self.slots.fleet.verdict.stale_after;
         step.ballot = self.publisher.due(now.mono, stale_after, &self.me);
         step.wake_at = self.wake_at(now);
         step
-    }
-
-    /// Recoveries whose cooldown has ended.
-    fn ripen(&mut self, now: Mono, work: &mut Work) {
-        while let Some((at, place)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
-            self.timers.remove(&(at, place));
-            self.turn_up_ripe(place, now, false, work);
-        }
-    }
-
-    fn turn_up_ripe(&mut self, place: usize, now: Mono, urgent: bool, work: &mut Work) -> bool {
-        let fleet = Arc::clone(&self.slots.fleet);
-        let Some(probed) = self.slots.list[place].as_mut().and_then(|slot| slot.probed.as_mut()) else { return false };
-        let check = fleet.check(probed.check);
-        let before = probed.standing.ripe_at(check);
-        let turned = probed.standing.ripen(check, now, urgent);
-        if turned {
-            before.map(|at| self.timers.remove(&(at, place)));
-            work.own_votes = true;
-            work.recount.slots.push(place);
-            work.tempi.push(place);
-        }
-        turned
-    }
-
-    /// Where a service has lost its last healthy endpoint, what was recovering is taken at once.
-    fn hurry(&mut self, now: Now, work: &mut Work) {
-        let fell: Vec<usize> = (work.changed.iter().copied())
-            .filter(|place| self.slots.list[*place].as_ref().is_some_and(|slot| !slot.verdict.health.works()))
-            .collect();
-        let mut hurried = false;
-        for place in fell {
-            if !self.slots.urgent(place) {
-                continue;
-            }
-            for other in self.slots.companions(place) {
-                let recovers = |slot: &Slot| slot.probed.as_ref().is_some_and(|p| p.standing.recovers());
-                if self.slots.list[other].as_ref().is_some_and(recovers) && self.slots.urgent(other) {
-                    hurried |= self.turn_up_ripe(other, now.mono, true, work);
-                }
-            }
-        }
-        if hurried {
-            self.count(now, work);
-        }
     }
 
     /// Sets the endpoint-wide order and the freeze of every slot.
@@ -207,9 +153,10 @@ impl Controller {
             let order = availability(orders.availability(slot.endpoint));
             let frozen = orders.freeze(SubjectIx::new(place / 2)).map(|order| order.id.clone());
             if slot.verdict.order != order || slot.verdict.frozen != frozen {
+                let was_out = is_out(&slot.verdict);
                 (slot.verdict.order, slot.verdict.frozen) = (order, frozen);
                 work.changed.insert(place);
-                work.ordered.insert(place);
+                work.ordered.insert(place, was_out);
                 work.recount.slots.push(place);
             }
         }
@@ -221,7 +168,7 @@ impl Controller {
     }
 
     /// Counts the votes of what was touched.
-    fn count(&mut self, now: Now, work: &mut Work) {
+    pub(super) fn count(&mut self, now: Now, work: &mut Work) {
         if std::mem::take(&mut work.own_votes) || work.fleet_changed {
             let blind = self.blindness();
             work.recount.all |= blind != self.blind;
@@ -249,12 +196,11 @@ impl Controller {
         let Some(slot) = &mut self.slots.list[place] else { return };
         if let Some((verdict, base)) = work.before.remove(&place) {
             (slot.verdict, slot.base) = (verdict, base);
-            if !work.ordered.contains(&place) {
+            if !work.ordered.contains_key(&place) {
                 work.changed.remove(&place);
             }
         }
         let mut verdict = slot.verdict.clone();
-        let base = slot.base;
         if let Some(probed) = &mut slot.probed {
             if probed.said != own {
                 probed.said = own;
@@ -268,80 +214,42 @@ impl Controller {
             if verdict.cause == Cause::Voted && probed.standing.awaits_new_check() {
                 verdict.cause = Cause::CheckChanged;
             }
+            let flips_at = foresee(&verdict, probed, self.slots.fleet.check(probed.check), voices, now.mono);
+            self.soft.flip(place, verdict.flips_at, flips_at);
+            verdict.flips_at = flips_at;
+            slot.verdict.flips_at = verdict.flips_at;
         }
-        if verdict.frozen.is_none() {
-            slot.base = verdict.measured;
-        }
-        verdict.health = match &verdict.order {
-            Some((Availability::Up, _)) => Health::Up,
-            Some((Availability::Down, _)) => Health::Down,
-            Some((Availability::Drain, _)) | None => slot.base,
+        // A brake holds until it is settled anew, after all have been counted.
+        let goes_on = match verdict.hold {
+            Some(Hold::Flap { .. } | Hold::Resume) => verdict.measured != Health::Down,
+            Some(Hold::Budget | Hold::Freeze) => verdict.measured == Health::Down,
+            None => false,
         };
-        if verdict.health != slot.verdict.health {
-            (verdict.since, verdict.since_mono) = (now.wall, Some(now.mono));
-        }
-        if verdict != slot.verdict {
-            let before = std::mem::replace(&mut slot.verdict, verdict);
-            work.before.insert(place, (before, base));
+        verdict.hold = verdict.hold.filter(|_| goes_on);
+        let holds = verdict.frozen.is_some() || (goes_on && slot.base != slot.verdict.measured);
+        let base = if holds { slot.base } else { verdict.measured };
+        self.put(place, verdict, base, now, work);
+    }
+
+    /// Gives a slot its verdict; whatever else happened to it in this step, it is compared with what was before.
+    pub(super) fn put(&mut self, place: usize, mut verdict: Verdict, base: Health, now: Now, work: &mut Work) {
+        let Some(slot) = &mut self.slots.list[place] else { return };
+        let held = (slot.verdict.clone(), std::mem::replace(&mut slot.base, base));
+        verdict.health = slot.in_force(verdict.order.as_ref().map(|(word, _)| *word));
+        let (before, _) = work.before.entry(place).or_insert(held);
+        let unchanged = verdict.health == before.health;
+        (verdict.since, verdict.since_mono) =
+            if unchanged { (before.since, before.since_mono) } else { (now.wall, Some(now.mono)) };
+        before.flips_at = verdict.flips_at;
+        if verdict != *before {
             work.changed.insert(place);
-        }
-    }
-
-    /// Our vote; what is down in a family that fails as a whole is our own fault.
-    fn own_vote(&self, place: usize) -> Option<Vote> {
-        let vote = self.slots.list[place].as_ref()?.probed.as_ref()?.standing.vote()?;
-        Some(if vote == Vote::Down && self.blind[place % 2] { Vote::Abstain(OwnFault::NoFamily) } else { vote })
-    }
-
-    /// By family: every endpoint that has it is down there, and most of those that have the other are up in that.
-    fn blindness(&self) -> [bool; 2] {
-        Family::ALL.map(|family| {
-            let says = |place: usize| self.slots.list[place].as_ref()?.probed.as_ref()?.standing.vote();
-            let mut down = HashSet::new();
-            let (mut other_up, mut other_down) = (0_usize, 0_usize);
-            for place in (family.index()..self.slots.list.len()).step_by(2) {
-                match says(place) {
-                    Some(Vote::Up { .. }) => return false,
-                    Some(Vote::Down) => {}
-                    Some(Vote::Abstain(_)) | None => continue,
-                }
-                if down.len() < BLIND_ENDPOINTS_MIN {
-                    down.extend(self.slots.list[place].as_ref().map(|slot| slot.endpoint));
-                }
-                match says(place ^ 1) {
-                    Some(Vote::Up { .. }) => other_up += 1,
-                    Some(Vote::Down) => other_down += 1,
-                    Some(Vote::Abstain(_)) | None => {}
-                }
-            }
-            down.len() >= BLIND_ENDPOINTS_MIN && other_up > other_down
-        })
-    }
-
-    fn new_tempi(&mut self, now: Mono, work: &mut Work) -> Option<Arc<super::Tempi>> {
-        if work.fleet_changed {
-            let probed = self.slots.list.iter().flatten().filter_map(|slot| slot.probed.as_ref());
-            let tempi = probed.map(|probed| (probed.target.clone(), probed.standing.tempo(now)));
-            self.tempi = Arc::new(tempi.filter(|(_, tempo)| *tempo != Tempo::Steady).collect());
-            return Some(Arc::clone(&self.tempi));
-        }
-        let probed = |place: &usize| self.slots.list[*place].as_ref()?.probed.as_ref();
-        let changes: Vec<_> = (work.tempi.drain(..))
-            .filter_map(|place| probed(&place).map(|probed| (probed.target.clone(), probed.standing.tempo(now))))
-            .filter(|(target, tempo)| self.tempi.get(target).copied().unwrap_or_default() != *tempo)
-            .collect();
-        if changes.is_empty() {
-            return None;
-        }
-        let tempi = Arc::make_mut(&mut self.tempi);
-        for (target, tempo) in changes {
-            if tempo == Tempo::Steady {
-                tempi.remove(&target);
-            } else {
-                tempi.insert(target, tempo);
+        } else {
+            work.before.remove(&place);
+            if !work.ordered.contains_key(&place) {
+                work.changed.remove(&place);
             }
         }
-        Some(Arc::clone(&self.tempi))
+        slot.verdict = verdict;
     }
 
     fn take_snapshot(&mut self, now: Now) -> Arc<Snapshot> {
@@ -366,8 +274,8 @@ impl Controller {
             verdicts: self.slots.list.iter().map(|slot| slot.as_ref().map(|slot| slot.verdict.clone())).collect(),
             overrides: Arc::clone(self.tenures.active()),
             planned: Arc::clone(self.tenures.planned()),
-            ended: Arc::default(),
-            feeds: Arc::default(),
+            ended: Arc::clone(self.returns.ended()),
+            feeds: Arc::clone(self.feeds.published()),
         });
         Arc::clone(&self.snapshot)
     }
@@ -379,11 +287,21 @@ impl Controller {
             self.timers.first().map(|(at, _)| *at),
             self.voters.wake_at(),
             self.tenures.wake_at(now),
+            self.returns.wake_at(now, self.tenures.active()),
+            self.holds.wake_at(),
+            self.brakes.wake_at(&self.slots.fleet.safety.removal_budget),
+            self.feeds.wake_at(),
+            self.soft.wake_at(&self.feeds),
             proof,
             Some(self.publisher.wake_at(self.slots.fleet.verdict.stale_after)),
         ];
         times.into_iter().flatten().min().map(|at| at.max(Mono(now.mono.0.saturating_add(1))))
     }
+}
+
+/// Whether an endpoint-wide order takes it out.
+pub(super) fn is_out(verdict: &Verdict) -> bool {
+    matches!(verdict.order, Some((Availability::Drain | Availability::Down, _)))
 }
 
 fn availability(order: Option<&Override>) -> Option<(Availability, crate::model::OverrideId)> {

@@ -27,7 +27,11 @@ pub(super) fn verdicts(node: &mut Controller, now: Now, work: &mut Work) {
         let cause = match (&slot.verdict.order, &slot.verdict.frozen) {
             (Some((Availability::Up | Availability::Down, _)), _) => "override",
             (_, Some(_)) => "frozen",
-            (_, None) => slot.verdict.cause.word(),
+            // What is held is said while it is so; what was let go is as the votes have it.
+            (_, None) => match &slot.verdict.hold {
+                Some(hold) if slot.base != slot.verdict.measured => hold.word(),
+                Some(_) | None => slot.verdict.cause.word(),
+            },
         };
         let fell = to == Health::Down && slot.verdict.cause == Cause::Voted && cause == Cause::Voted.word();
         let standing = slot.probed.as_ref().filter(|_| fell).map(|probed| &probed.standing);

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::Identity;
-use crate::model::{Ballot, Mono, Now, SelfTest, Target, Vote};
+use crate::model::{Ballot, EndpointId, Mono, Now, SelfTest, Target, Vote};
 
 /// Shortest time between two ballots; changes in between go out together.
 pub(super) const GAP: Duration = Duration::from_millis(100);
@@ -20,13 +20,21 @@ pub(super) struct Publisher {
     changed: bool,
     self_test: SelfTest,
     votes: BTreeMap<Target, Vote>,
+    /// Go out with whatever goes out next.
+    pub paths: BTreeMap<EndpointId, u32>,
 }
 
 impl Publisher {
     /// Sequences go on from the time of day, so that a restarted node is heard at once.
     pub(super) fn new(now: Now) -> Self {
-        let (sequence, votes) = (now.wall.0, BTreeMap::new());
-        Self { sequence, published: None, changed: true, self_test: SelfTest::Unprovable, votes }
+        Self {
+            sequence: now.wall.0,
+            published: None,
+            changed: true,
+            self_test: SelfTest::Unprovable,
+            votes: BTreeMap::new(),
+            paths: BTreeMap::new(),
+        }
     }
 
     pub(super) fn vote(&mut self, target: &Target, vote: Option<Vote>) {
@@ -72,7 +80,7 @@ impl Publisher {
             sequence: self.sequence,
             self_test: self.self_test,
             votes: self.votes.clone(),
-            paths: BTreeMap::new(),
+            paths: self.paths.clone(),
         })
     }
 

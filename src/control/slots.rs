@@ -3,13 +3,16 @@
 //! By slot (position), because deciding walks them; a reload carries over by id whatever still exists and forgets the
 //! rest.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use crate::{
-    judge::Standing,
+    judge::{Standing, flap::Flaps},
     model::{
-        Cause, CheckAt, CheckIx, EndpointIx, Family, Fleet, Health, Memory, Mono, Now, Observation, Serves, ServiceIx,
-        Snapshot, Startup, SubjectIx, Tally, Target, Verdict, Vote, Wall,
+        Arm, Availability, Cause, CheckAt, CheckIx, Delays, EndpointIx, Family, Fleet, Health, Hold, Memory, Mono, Now,
+        Observation, Serves, ServiceIx, Snapshot, Startup, SubjectIx, Tally, Target, Verdict, Vote, Wall,
     },
 };
 
@@ -27,6 +30,26 @@ pub(super) struct Slot {
     pub verdict: Verdict,
     /// The health of the last snapshot that was handed out.
     pub told: Health,
+    /// What it changed of late.
+    pub flaps: Flaps,
+    /// It was down, and a person has not restored it since (`resume = "manual"`).
+    pub awaits_resume: bool,
+    /// The hold that was told and has not ended.
+    pub told_hold: Option<&'static str>,
+    /// When it fell, and from what; `None` while it is not measured down, or where this process did not see it fall.
+    pub fell: Option<Fell>,
+    /// How long probes of it take until the first byte, smoothed, in eighths of a microsecond.
+    pub path: Option<u64>,
+}
+
+/// A slot's turn to measured down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fell {
+    pub at: Mono,
+    /// It was measured to work before.
+    pub worked: bool,
+    /// What was in force but for orders.
+    pub base: Health,
 }
 
 #[derive(Debug, Clone)]
@@ -38,6 +61,25 @@ pub(super) struct Probed {
     pub said: Option<Vote>,
 }
 
+impl Slot {
+    /// Why it is to be held down, were it measured up.
+    pub(super) fn wish(&self, now: Mono) -> Option<Hold> {
+        if self.awaits_resume {
+            return Some(Hold::Resume);
+        }
+        self.flaps.held_until(now).map(|until| Hold::Flap { until })
+    }
+
+    /// What follows from the base and the order.
+    pub(super) fn in_force(&self, order: Option<Availability>) -> Health {
+        match order {
+            Some(Availability::Up) => Health::Up,
+            Some(Availability::Down) => Health::Down,
+            Some(Availability::Drain) | None => self.base,
+        }
+    }
+}
+
 /// All of them, with who uses them.
 #[derive(Debug)]
 pub(super) struct Slots {
@@ -45,11 +87,14 @@ pub(super) struct Slots {
     pub list: Vec<Option<Slot>>,
     /// By subject.
     pub services: Vec<Vec<ServiceIx>>,
+    /// By endpoint.
+    subjects: Vec<Vec<SubjectIx>>,
 }
 
 impl Slots {
     pub(super) fn new(fleet: Arc<Fleet>, memory: &Memory, now: Now) -> Self {
         let mut slots = Self::unknown(fleet, now);
+        slots.recall(memory, now);
         let age = now.wall.0.abs_diff(memory.at.0);
         if slots.fleet.verdict.startup == Startup::Unknown || age > MEMORY_AGE_MAX_MS {
             return slots;
@@ -67,8 +112,37 @@ impl Slots {
             slot.verdict.cause = Cause::Remembered;
             slot.verdict.since = held.since;
             slot.verdict.since_mono = None;
+            // A hold goes on; whether it still may is settled with everything else.
+            if held.health == Health::Down && held.measured != Health::Down && slot.wish(now.mono).is_some() {
+                (slot.base, slot.verdict.hold) = (Health::Down, slot.wish(now.mono));
+            }
         }
         slots
+    }
+
+    /// Delays of recovery outlast the verdicts: what awaits a person awaits one however long the node was away.
+    fn recall(&mut self, memory: &Memory, now: Now) {
+        let after = now.wall.since(memory.at);
+        for slot in self.list.iter_mut().flatten() {
+            let Some(probed) = &slot.probed else { continue };
+            let Some(delays) = memory.delays.get(&probed.target) else { continue };
+            slot.verdict.returned = delays.returned.map(|ago| now.mono.before(ago.saturating_add(after)));
+            slot.awaits_resume = delays.awaits_resume;
+            slot.flaps = delays.flap.as_ref().map(|kept| Flaps::recalled(kept, after, now.mono)).unwrap_or_default();
+        }
+    }
+
+    /// Delays of recovery, for the next start.
+    pub(super) fn delays(&self, now: Mono) -> BTreeMap<Target, Delays> {
+        let delays = self.list.iter().flatten().filter_map(|slot| {
+            let delays = Delays {
+                returned: slot.verdict.returned.map(|at| now.since(at)),
+                awaits_resume: slot.awaits_resume,
+                flap: slot.flaps.kept(now),
+            };
+            (delays != Delays::default()).then(|| Some((slot.probed.as_ref()?.target.clone(), delays)))?
+        });
+        delays.collect()
     }
 
     fn unknown(fleet: Arc<Fleet>, now: Now) -> Self {
@@ -97,7 +171,16 @@ impl Slots {
                 }
             }
         }
-        Self { fleet, list, services }
+        let mut subjects = vec![Vec::new(); fleet.endpoints.len()];
+        for (place, subject) in fleet.subjects.iter().enumerate() {
+            subjects[subject.endpoint.index()].push(SubjectIx::new(place));
+        }
+        Self { fleet, list, services, subjects }
+    }
+
+    /// The places of an endpoint's slots.
+    pub(super) fn of_endpoint(&self, endpoint: EndpointIx) -> impl Iterator<Item = usize> + '_ {
+        self.subjects[endpoint.index()].iter().flat_map(|ix| [ix.index() * 2, ix.index() * 2 + 1])
     }
 
     /// The slots of another fleet, with all that is still the same.
@@ -147,14 +230,24 @@ impl Slots {
     /// Whether some service has nothing healthy of this family beside this slot's endpoint, so that no delay of
     /// recovery applies (DECIDING section 6).
     pub(super) fn urgent(&self, place: usize) -> bool {
+        self.urgent_if(place, |other| {
+            self.list[other].as_ref().is_some_and(|slot| slot.verdict.health.works() && slot.verdict.order.is_none())
+        })
+    }
+
+    /// The same, where `healthy` says what is. The pools of a rule with `geofence` are on their own.
+    pub(super) fn urgent_if(&self, place: usize, healthy: impl Fn(usize) -> bool) -> bool {
         let Some(slot) = &self.list[place] else { return false };
-        self.services[place / 2].iter().any(|service| {
-            let subjects = self.fleet.service(*service).arms.iter().flat_map(|arm| &arm.subjects);
-            !subjects.into_iter().any(|other| {
-                self.list[other.index() * 2 + place % 2].as_ref().is_some_and(|other| {
-                    other.endpoint != slot.endpoint && other.verdict.health.works() && other.verdict.order.is_none()
-                })
+        let (subject, family) = (SubjectIx::new(place / 2), place % 2);
+        let other_in = |arms: &[Arm]| {
+            arms.iter().flat_map(|arm| &arm.subjects).any(|other| {
+                self.fleet.subject(*other).endpoint != slot.endpoint && healthy(other.index() * 2 + family)
             })
+        };
+        self.services[place / 2].iter().map(|ix| self.fleet.service(*ix)).any(|service| {
+            let fenced = service.rules.iter().filter(|rule| rule.geofence).map(|rule| &rule.arms);
+            let mut fenced = fenced.filter(|arms| arms.iter().any(|arm| arm.subjects.contains(&subject)));
+            !other_in(&service.arms) || fenced.any(|arms| !other_in(arms))
         })
     }
 
@@ -188,7 +281,18 @@ fn fresh(endpoint: EndpointIx, probed: Option<Probed>, now: Now) -> Slot {
         returned: None,
         flips_at: None,
     };
-    Slot { endpoint, probed, base: health, verdict, told: health }
+    Slot {
+        endpoint,
+        probed,
+        base: health,
+        verdict,
+        told: health,
+        flaps: Flaps::default(),
+        awaits_resume: false,
+        told_hold: None,
+        fell: None,
+        path: None,
+    }
 }
 
 fn identity(fleet: &Fleet, slot: &Slot, place: usize) -> (String, Option<Target>, Family) {

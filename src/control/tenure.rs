@@ -8,7 +8,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::model::{Event, Happening, Mono, Now, Override, OverrideId, Wall};
+use crate::model::{Action, Event, Happening, Mono, Now, Override, OverrideId, Wall};
 
 /// How far apart the two clocks may run over an override's life; ordinary slewing is a twentieth of it.
 const SLACK_PERCENT: u64 = 1;
@@ -24,6 +24,8 @@ pub(super) struct Tenures {
     ended: BTreeMap<OverrideId, Wall>,
     active: Arc<[Override]>,
     planned: Arc<[Override]>,
+    /// Drains and downs that have ended and were not asked for yet.
+    gone: Vec<Override>,
 }
 
 #[derive(Debug)]
@@ -97,6 +99,7 @@ impl Tenures {
         }
         for tenure in before.into_values().filter(|tenure| tenure.begun) {
             told.push(ended(&tenure.order, tenure.order.expires <= now.wall));
+            self.went(tenure.order);
         }
         let listed: std::collections::HashSet<&OverrideId> = list.iter().map(|order| &order.id).collect();
         self.ended.retain(|id, _| listed.contains(id));
@@ -112,6 +115,7 @@ impl Tenures {
             let Some(tenure) = self.held.remove(&id) else { continue };
             told.push(ended(&tenure.order, true));
             self.ended.insert(id, tenure.order.expires);
+            self.went(tenure.order);
         }
         for tenure in self.held.values_mut() {
             if !tenure.begun && tenure.left(tenure.order.from, now) == 0 && tenure.left(tenure.order.expires, now) > 0 {
@@ -150,6 +154,17 @@ impl Tenures {
         };
         let ahead = self.held.values().filter(|tenure| tenure.left(tenure.order.expires, now) > 0);
         ahead.map(next).min().map(|left| Mono(now.mono.0.saturating_add(left.max(1))))
+    }
+
+    fn went(&mut self, order: Override) {
+        if matches!(order.action, Action::Drain | Action::Down) {
+            self.gone.push(order);
+        }
+    }
+
+    /// Drains and downs that have ended since this was last asked.
+    pub(super) fn take_gone(&mut self) -> Vec<Override> {
+        std::mem::take(&mut self.gone)
     }
 
     /// Those in force, by id.

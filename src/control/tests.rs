@@ -1,5 +1,10 @@
 //! A node on its own, and what it remembers.
 
+mod brakes;
+mod feeds;
+mod holds;
+mod returns;
+
 use std::time::Duration;
 
 use super::*;
@@ -64,6 +69,32 @@ impl Node {
         let verdict =
             self.controller.snapshot().verdicts[slot(&self.controller.slots.fleet, endpoint)].clone().unwrap();
         (verdict.health, verdict.cause)
+    }
+}
+
+impl Node {
+    pub(super) fn verdict(&self, endpoint: usize) -> crate::model::Verdict {
+        self.controller.snapshot().verdicts[slot(&self.controller.slots.fleet, endpoint)].clone().unwrap()
+    }
+
+    /// Wakes as it asks to until then; the times of the pictures that came of it.
+    pub(super) fn wake_until(&mut self, end: u64) -> Vec<u64> {
+        let mut pictures = Vec::new();
+        loop {
+            let step = self.controller.step(self.now, []);
+            let wake = step.wake_at.expect("a ballot is always due again");
+            self.take(step);
+            if wake > at(end).mono {
+                return pictures;
+            }
+            let before = self.generation;
+            let passed = wake.0 - self.now.mono.0;
+            let now = Now { mono: wake, wall: Wall(self.now.wall.0 + passed) };
+            self.step(now, []);
+            if before < self.generation {
+                pictures.push(wake.0 / 1000);
+            }
+        }
     }
 }
 

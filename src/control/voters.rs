@@ -9,11 +9,16 @@ use std::{collections::BTreeMap, time::Duration};
 use super::Identity;
 use crate::{
     judge::quorum::{ProviderKey, RegionKey, Voice},
-    model::{Ballot, Fleet, Known, Mono, NodeId, Now, ProviderId, RegionId, SelfTest, Snapshot, Target, Vote, Wall},
+    model::{
+        Ballot, EndpointId, Fleet, Known, Mono, NodeId, Now, ProviderId, RegionId, SelfTest, Snapshot, Target, Vote,
+        Wall,
+    },
 };
 
 /// A node unheard for so long is no longer known.
 pub(super) const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
+/// Most endpoints of which one ballot tells paths; of more, the last ones are ignored.
+const PATHS_MAX: usize = 100_000;
 /// Most other nodes; ballots of further ones are ignored.
 pub(super) const PEERS_MAX: usize = 1024;
 
@@ -40,6 +45,7 @@ struct Peer {
     votes: BTreeMap<Target, Vote>,
     /// `votes` by slot of the fleet.
     by_slot: Vec<Option<Vote>>,
+    paths: BTreeMap<EndpointId, u32>,
 }
 
 /// A fresh voter.
@@ -60,6 +66,8 @@ pub(super) struct Recount {
     pub all: bool,
     /// These slots.
     pub slots: Vec<usize>,
+    /// Not of votes: of what fresh vantages tell of paths.
+    pub paths: bool,
 }
 
 impl Voters {
@@ -81,6 +89,7 @@ impl Voters {
                 forgotten_at: now.mono.plus(FORGOTTEN_AFTER - age),
                 votes: BTreeMap::new(),
                 by_slot: Vec::new(),
+                paths: BTreeMap::new(),
             };
             peers.insert(node.clone(), peer);
         }
@@ -102,7 +111,7 @@ impl Voters {
 
     /// Takes in a peer's ballot; an older one than is held changes nothing.
     pub(super) fn hear(&mut self, now: Now, ballot: Ballot, fleet: &Fleet, recount: &mut Recount) {
-        let Ballot { node, region, provider, sequence, self_test, votes, paths: _ } = ballot;
+        let Ballot { node, region, provider, sequence, self_test, votes, mut paths } = ballot;
         if node == self.me.node || (!self.peers.contains_key(&node) && self.peers.len() >= PEERS_MAX) {
             return;
         }
@@ -117,6 +126,7 @@ impl Voters {
             forgotten_at: now.mono,
             votes: BTreeMap::new(),
             by_slot: Vec::new(),
+            paths: BTreeMap::new(),
         });
         if peer.sequence.is_some_and(|held| sequence <= held) {
             return;
@@ -128,6 +138,12 @@ impl Voters {
                 recount.slots.push(slot);
             }
         }
+        // Those of endpoints that this node does not have, yet, are kept; more than there can be are not.
+        while paths.len() > PATHS_MAX {
+            paths.pop_last();
+        }
+        recount.paths |= !peer.fresh || peer.region != region || peer.paths != paths;
+        peer.paths = paths;
         recount.all |= !peer.fresh || peer.self_test != self_test || peer.region != region || peer.provider != provider;
         let (fresh_until, forgotten_at) = (now.mono.plus(fleet.verdict.stale_after), now.mono.plus(FORGOTTEN_AFTER));
         (peer.region, peer.provider, peer.self_test, peer.votes) = (region, provider, self_test, votes);
@@ -142,7 +158,7 @@ impl Voters {
         recount.all |= self.peers.len() != before;
         for peer in self.peers.values_mut().filter(|peer| peer.fresh && peer.fresh_until <= now) {
             peer.fresh = false;
-            recount.all = true;
+            (recount.all, recount.paths) = (true, true);
         }
     }
 
@@ -221,6 +237,19 @@ impl Voters {
             let vote = vote.filter(|_| seat.votes);
             Voice { region: seat.region, provider: seat.provider, proven: seat.proven, vote }
         })
+    }
+
+    /// What each fresh node with a region tells of paths.
+    pub(super) fn paths(&self) -> impl Iterator<Item = (&RegionId, &BTreeMap<EndpointId, u32>)> {
+        let fresh = self.peers.values().filter(|peer| peer.fresh);
+        fresh.filter_map(|peer| Some((peer.region.as_ref()?, &peer.paths)))
+    }
+
+    /// Regions that have a fresh voter.
+    pub(super) fn voting_regions(&self) -> usize {
+        let mut regions: Vec<RegionKey> = self.seats.iter().filter(|seat| seat.votes).map(|seat| seat.region).collect();
+        regions.dedup();
+        regions.len()
     }
 
     pub(super) fn known_regions(&self) -> usize {

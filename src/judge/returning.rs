@@ -1,21 +1,23 @@
 //! How what was away comes back, and how a slow drain goes (DECIDING sections 5 and 6): shares in ten steps, and the
 //! wait of a failback.
 //!
-//! Every step lies on a whole second of the clock (unless steps are shorter than that), and what comes back within one
-//! second has all its steps together: however many return, there is one new picture a second at most. Control wakes at
+//! Every step lies on a whole second of the clock (or a tenth, if steps are shorter than a second), and what comes back
+//! within one of these has all its steps together: however many return, the new pictures are that few. Control wakes at
 //! these times and steering reads the same functions at the picture's time, so both agree.
 
 use std::time::Duration;
 
 use super::Strength;
-use crate::model::{Fleet, MinUp, Mono, Override, Pool, Service, Wall, Weight, ms};
+use crate::model::{Action, Fleet, MinUp, Mono, Override, Pool, Service, Wall, Weight, ms};
 
 /// A growing share starts at a tenth and grows by a tenth.
 const TENTH: u8 = 10;
 /// Jumps between the first tenth and the whole.
 const JUMPS: u64 = 9;
-/// Steps that are not shorter lie on a multiple of this, in milliseconds.
+/// Steps of at least this lie on a multiple of it, in milliseconds.
 const GRID_MS: u64 = 1_000;
+/// Shorter ones lie on a multiple of this.
+const FINE_GRID_MS: u64 = 100;
 
 /// The share in percent of what came back at `returned`, in ten steps from 10 to 100; the whole from `ramp` after it on.
 /// What never was away (or so long ago that it is forgotten) has the whole.
@@ -36,17 +38,21 @@ pub fn next_step(returned: Option<Mono>, now: Mono, ramp: Duration) -> Option<Mo
 /// 0 for a drain without. By the time of day, because that is what the order was written with.
 #[must_use]
 pub fn over_share(order: &Override, now: Wall) -> u8 {
-    match order.over {
-        Some(over) if !over.is_zero() => TENTH * (9 - passed(order.from.0, now.0, over)),
-        Some(_) | None => 0,
+    match slow(order) {
+        Some(over) => TENTH * (9 - passed(order.from.0, now.0, over)),
+        None => 0,
     }
 }
 
 /// When [`over_share`] is next another.
 #[must_use]
 pub fn next_over_step(order: &Override, now: Wall) -> Option<Wall> {
-    let over = order.over.filter(|over| !over.is_zero())?;
+    let over = slow(order)?;
     ahead(order.from.0, now.0, over).map(Wall)
+}
+
+fn slow(order: &Override) -> Option<Duration> {
+    order.over.filter(|over| order.action == Action::Drain && !over.is_zero())
 }
 
 /// Since when enough of a pool serves.
@@ -138,10 +144,8 @@ pub fn longest(fleet: &Fleet) -> Duration {
 
 fn after(at: Mono, wait: Duration) -> Mono {
     let wait = ms(wait);
-    if wait < GRID_MS {
-        return Mono(at.0.saturating_add(wait));
-    }
-    Mono(rounded_up(at.0).saturating_add(rounded_up(wait)))
+    let grid = grid(wait);
+    Mono(rounded_up(at.0, grid).saturating_add(rounded_up(wait, grid)))
 }
 
 /// How many of the jumps have been reached.
@@ -155,18 +159,20 @@ fn ahead(from: u64, now: u64, length: Duration) -> Option<u64> {
     (1..=JUMPS).map(|jump| jump_at(from, jump, length)).find(|at| now < *at)
 }
 
-/// What begins within one second has all its jumps together.
+/// What begins together on the grid has all its jumps together.
 fn jump_at(from: u64, jump: u64, length: Duration) -> u64 {
     let length = ms(length);
     let offset = u64::try_from(u128::from(length) * u128::from(jump) / u128::from(JUMPS)).unwrap_or(u64::MAX);
-    if length / JUMPS < GRID_MS {
-        return from.saturating_add(offset);
-    }
-    rounded_up(from).saturating_add(offset - offset % GRID_MS)
+    let grid = grid(length / JUMPS);
+    rounded_up(from, grid).saturating_add(offset - offset % grid)
 }
 
-fn rounded_up(at: u64) -> u64 {
-    at.div_ceil(GRID_MS).saturating_mul(GRID_MS)
+fn grid(step: u64) -> u64 {
+    if step < GRID_MS { FINE_GRID_MS } else { GRID_MS }
+}
+
+fn rounded_up(at: u64, grid: u64) -> u64 {
+    at.div_ceil(grid).saturating_mul(grid)
 }
 
 #[cfg(test)]

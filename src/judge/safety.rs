@@ -5,6 +5,8 @@
 //! every time at which the order would hold together with others, planned ones included, so that two planned
 //! evacuations cannot meet.
 
+mod drained;
+
 use std::{collections::HashSet, fmt, time::Duration};
 
 use super::Orders;
@@ -49,6 +51,15 @@ pub enum Refusal {
         /// The groups it would take away.
         lost: Vec<Selector>,
     },
+    /// Overrides together would take out more of the fleet than [`Safety::max_drained`].
+    MaxDrained {
+        /// The share that may be out, in percent.
+        max: u8,
+        /// Endpoints that would be out.
+        out: usize,
+        /// Endpoints there are.
+        of: usize,
+    },
 }
 
 impl Refusal {
@@ -58,6 +69,7 @@ impl Refusal {
         match self {
             Self::EmptiesService { .. } => "safety.empties_service",
             Self::Keep { .. } => "safety.keep",
+            Self::MaxDrained { .. } => "safety.max_drained",
         }
     }
 
@@ -75,6 +87,9 @@ impl Refusal {
             }
             Self::Keep { rule, keep, left, lost } => {
                 format!("rule {rule} keeps {keep}: it takes away {}, and {} would be left", Listed(lost), Listed(left))
+            }
+            Self::MaxDrained { max, out, of } => {
+                format!("{out} of {of} endpoints would be out by overrides, and max_drained allows {max} %")
             }
         }
     }
@@ -112,6 +127,7 @@ pub fn weigh(fleet: &Fleet, verdicts: &[Option<Verdict>], others: &[Override], o
         } else {
             kept(&after, order).for_each(|endpoint| add(&mut effect.kept, endpoint));
         }
+        drained::too_much(&before, &after).into_iter().for_each(|refusal| add(&mut effect.refusals, refusal));
         for rule in &fleet.safety.rules {
             broken(rule, &before, &after).into_iter().for_each(|refusal| add(&mut effect.refusals, refusal));
         }
@@ -275,11 +291,12 @@ fn safe(fleet: &Fleet, order: &Override, refusals: &[Refusal]) -> Vec<EndpointIx
         .iter()
         .flat_map(|refusal| match refusal {
             Refusal::EmptiesService { last, .. } => last.as_slice(),
-            Refusal::Keep { .. } => &[],
+            Refusal::Keep { .. } | Refusal::MaxDrained { .. } => &[],
         })
         .copied()
         .collect();
-    let by_rule = refusals.iter().any(|refusal| matches!(refusal, Refusal::Keep { .. }));
+    let of_service = |refusal: &Refusal| matches!(refusal, Refusal::EmptiesService { .. });
+    let by_rule = !refusals.iter().all(of_service);
     if needed.is_empty() || by_rule {
         return Vec::new();
     }

@@ -5,7 +5,7 @@
 //!
 //! Results are taken raw: a check that is inverted is inverted here, so that there is one place that does it.
 
-use crate::model::{Check, Failure, Health, Mono, Observation, Outcome, OwnFault, Tempo, Thresholds, Vote, ms};
+use crate::model::{Check, Failure, Health, Mono, Observation, Outcome, OwnFault, Tempo, Thresholds, Vote, Window, ms};
 
 /// Down for longer than this is probed less often, in milliseconds.
 pub const RESTED_AFTER_MS: u64 = 3_600_000;
@@ -148,10 +148,7 @@ impl Standing {
 
     fn failed(&mut self, check: &Check, at: Mono) {
         let Thresholds { fall, window, .. } = check.thresholds;
-        let full = window.is_some_and(|window| {
-            let seen = u64::MAX >> (64 - u32::from(window.of.clamp(1, 64)));
-            (self.window & seen).count_ones() >= u32::from(window.failures)
-        });
+        let full = window.is_some_and(|window| self.failed_of(window) >= window.failures);
         match &mut self.opinion {
             Opinion::Unknown { fails } => {
                 *fails = fails.saturating_add(1);
@@ -174,6 +171,12 @@ impl Standing {
                 }
             }
         }
+    }
+
+    /// Failures among the results that the window looks at.
+    fn failed_of(&self, window: Window) -> u8 {
+        let seen = u64::MAX >> (64 - u32::from(window.of.clamp(1, 64)));
+        u8::try_from((self.window & seen).count_ones()).unwrap_or(u8::MAX)
     }
 
     /// Turns up what has risen and only waited for its cooldown; whether it did.
@@ -240,6 +243,17 @@ impl Standing {
     #[must_use]
     pub fn recovers(&self) -> bool {
         matches!(self.opinion, Opinion::Down { passes: 1.., .. })
+    }
+
+    /// While it wavers: when the first failure since the last pass began, and how many more it takes at least to be
+    /// down.
+    #[must_use]
+    pub fn nearness(&self, check: &Check) -> Option<(Mono, u8)> {
+        let Opinion::Up { fails: fails @ 1.., .. } = self.opinion else { return None };
+        let Thresholds { fall, window, .. } = check.thresholds;
+        let in_a_row = fall.saturating_sub(fails);
+        let scattered = window.map_or(u8::MAX, |window| window.failures.saturating_sub(self.failed_of(window)));
+        Some((self.first_failure?, in_a_row.min(scattered).max(1)))
     }
 
     /// Whether a changed check is still on its way to its first full rise or fall.

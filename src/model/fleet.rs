@@ -285,6 +285,12 @@ impl Fleet {
         by_id.or_else(|| self.endpoints.iter().position(|e| e.alias.as_deref() == Some(id)).map(EndpointIx::new))
     }
 
+    /// Whether there is an endpoint of this id.
+    #[must_use]
+    pub fn has_endpoint(&self, id: &EndpointId) -> bool {
+        self.index.endpoints.contains_key(id)
+    }
+
     /// Where a pool stands.
     #[must_use]
     pub fn find_pool(&self, id: &PoolId) -> Option<PoolIx> {

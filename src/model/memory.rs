@@ -1,6 +1,6 @@
 //! What a node remembers across a restart, beside the configuration: the content of the snapshot file.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{EndpointId, Health, NodeId, Override, OverrideId, PoolId, ProviderId, RegionId, ServiceId, Target, Wall};
 
@@ -27,6 +27,13 @@ pub struct Memory {
     pub ended: BTreeMap<OverrideId, Wall>,
     /// The other nodes, so that a restarted one does not take itself for the only one.
     pub known: BTreeMap<NodeId, Known>,
+    /// Delays of recovery, of targets that have one.
+    pub delays: BTreeMap<Target, Delays>,
+    /// The brakes of the fleet.
+    pub braked: Braked,
+    /// Drains and downs that ended so lately that a failback or ramp may still reach what they covered, and how long
+    /// before `at` that was.
+    pub lately: Vec<(Override, Duration)>,
     /// For `when_none_healthy = "last-good"`.
     pub last_good: LastGood,
 }
@@ -40,6 +47,39 @@ pub struct Remembered {
     pub health: Health,
     /// Since when.
     pub since: Wall,
+}
+
+/// What delays a target's recovery, in times that are left or that have passed: monotonic clocks end with a process.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Delays {
+    /// How long ago it came back.
+    pub returned: Option<Duration>,
+    /// It waits until a person restores it (`resume = "manual"`).
+    pub awaits_resume: bool,
+    /// It changed of late.
+    pub flap: Option<Flapped>,
+}
+
+/// The brakes of the fleet as remembered; what they hold up is what was measured down and was in force all the same.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Braked {
+    /// Removals were held, because nearly everything had failed at once.
+    pub frozen: bool,
+    /// What had left within the time of the removal budget, and how long ago.
+    pub left: Vec<(EndpointId, Duration)>,
+}
+
+/// Changes of late as remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Flapped {
+    /// Of the hold; zero if there is none.
+    pub left: Duration,
+    /// Holds in a row.
+    pub times: u8,
+    /// How long ago the changes were that count towards the next hold, oldest first.
+    pub changes: Vec<Duration>,
+    /// How long ago the last change was.
+    pub calm: Duration,
 }
 
 /// Another node as remembered.

@@ -16,6 +16,12 @@ impl Mono {
         Self(self.0.saturating_add(ms(after)))
     }
 
+    /// The instant `earlier` before; the origin at the earliest.
+    #[must_use]
+    pub fn before(self, earlier: Duration) -> Self {
+        Self(self.0.saturating_sub(ms(earlier)))
+    }
+
     /// How long ago `earlier` was; zero if it lies ahead.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

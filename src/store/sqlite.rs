@@ -213,7 +213,7 @@ struct Time {
 
 impl Time {
     fn now(&self) -> Wall {
-        let passed = self.opened.plus(std::time::Duration::from_millis(self.clock.mono().0));
+        let passed = self.opened.plus(self.clock.mono().since(crate::clock::BEGINS));
         passed.max(Wall(self.heard.load(Ordering::Relaxed)))
     }
 

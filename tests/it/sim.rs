@@ -20,6 +20,11 @@
 //! | only the newest list holds; nothing revives; ends need both clocks, within the bound | STATE 1, 4 | `overrides_hold_while_they_should` |
 //! | orders and freezes in force are applied; `up`/`down` decide, a drain changes no health, a freeze holds | DECIDING 5, 6 | `orders_and_freezes_are_applied` |
 //! | one region one vote, ties abstain, provider cap, quorum, minimum, self-test, suspects, stale ballots; nobody voting changes nothing | DECIDING 3 | `votes_are_counted` |
+//! | a flapping endpoint is held as long as its changes ask, by its own count, and a third of a pool at most | DECIDING 2 | `recovery::holds_are_earned` |
+//! | what resumes by hand waits until an `up` order held, across restarts; no hold takes a service's last healthy endpoint | DECIDING 6 | `recovery::holds_are_earned` |
+//! | what came back is noted then, and its share grows by tenths on time; slow drains shrink on time | DECIDING 5, 6 | `recovery::shares_follow_their_steps` |
+//! | nothing goes down before the flip that its answers were told | DECIDING 7 | `recovery::flips_are_foreseen` |
+//! | loads are published with hysteresis, at most once a second, and forgotten when old | DECIDING 7 | `recovery::loads_change_noticeably` |
 //! | answers are never empty while anything may be served; nothing ordered down; nothing down or drained while something works | DESIGN promise 1, DECIDING 5, 6 | `answers::check` |
 //! | a dead endpoint is out within the bound, a returned one in | DESIGN 7, DECIDING 2 | `calm` |
 //! | a broken vantage takes nothing out while others disagree | DESIGN promise 2, 7 | `calm` |
@@ -29,6 +34,7 @@
 
 mod answers;
 mod node;
+mod recovery;
 mod rules;
 mod setup;
 mod world;

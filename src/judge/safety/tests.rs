@@ -150,3 +150,24 @@ fn lives_are_bounded_from_now() {
     check(72, None, Err(LifeError::TooLong(hours(72))));
     check(0, Some(Duration::ZERO), Err(LifeError::Over));
 }
+
+#[test]
+fn no_more_of_the_fleet_is_drained_than_allowed() {
+    let check = |max: u8, others: &[Override], action: Action, target: &str, refused: bool| {
+        let mut parts = parts(4);
+        parts.safety.max_drained = max;
+        let fleet = Fleet::assemble(parts).unwrap();
+        let effect = effect(&fleet, &UP, others, &order(9, action, target));
+        assert_eq!(codes(&effect).contains(&"safety.max_drained"), refused, "{max} {target} {effect:?}");
+        assert!(!refused || effect.safe.is_empty());
+    };
+    check(50, &[], Action::Drain, "provider:p0", false);
+    check(49, &[], Action::Drain, "provider:p0", true);
+    check(49, &[], Action::Up, "provider:p0", false);
+    check(50, &[order(1, Action::Down, "endpoint:e1")], Action::Drain, "provider:p0", true);
+    check(50, &[order(1, Action::Drain, "endpoint:e0")], Action::Drain, "provider:p0", false);
+    check(25, &[order(1, Action::Drain, "provider:p0")], Action::Drain, "endpoint:e0", false);
+    check(0, &[], Action::Drain, "pool:a", false);
+    check(49, &[order(1, Action::Drain, "pool:a")], Action::Drain, "pool:c", true);
+    check(100, &[], Action::Drain, "all", false);
+}

@@ -1,12 +1,12 @@
 //! A node's memory as kept in the snapshot file.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    CheckId, EndpointId, Known, Memory, NodeId, Override, OverrideId, PoolId, ProviderId, RegionId, Remembered,
-    ServiceId, SubjectId, Target, Wall,
+    Braked, CheckId, Delays, EndpointId, Flapped, Known, Memory, NodeId, Override, OverrideId, PoolId, ProviderId,
+    RegionId, Remembered, ServiceId, SubjectId, Target, Wall, ms,
 };
 
 use super::{
@@ -29,7 +29,22 @@ pub struct MemoryRecord {
     ended: BTreeMap<OverrideId, Wall>,
     #[serde(default)]
     known: BTreeMap<NodeId, KnownRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    delays: Vec<DelaysRecord>,
+    #[serde(default)]
+    frozen: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    left: Vec<LeftRecord>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lately: Vec<EndedRecord>,
     last_good: BTreeMap<ServiceId, Vec<(PoolId, EndpointId)>>,
+}
+
+/// An endpoint that left, and how many milliseconds ago.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct LeftRecord {
+    endpoint: EndpointId,
+    ago: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,6 +55,72 @@ struct VerdictRecord {
     measured: String,
     health: String,
     since: Wall,
+}
+
+/// Times in milliseconds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct DelaysRecord {
+    endpoint: EndpointId,
+    check: CheckId,
+    family: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    returned_ago: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    awaits_resume: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    flap: Option<FlapRecord>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct FlapRecord {
+    left: u64,
+    times: u8,
+    changes_ago: Vec<u64>,
+    calm: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct EndedRecord {
+    order: OverrideRecord,
+    ago: u64,
+}
+
+impl From<(&Target, &Delays)> for DelaysRecord {
+    fn from((target, delays): (&Target, &Delays)) -> Self {
+        let flap = |flap: &Flapped| FlapRecord {
+            left: ms(flap.left),
+            times: flap.times,
+            changes_ago: flap.changes.iter().copied().map(ms).collect(),
+            calm: ms(flap.calm),
+        };
+        Self {
+            endpoint: target.subject.endpoint.clone(),
+            check: target.subject.check.clone(),
+            family: target.family.to_string(),
+            returned_ago: delays.returned.map(ms),
+            awaits_resume: delays.awaits_resume,
+            flap: delays.flap.as_ref().map(flap),
+        }
+    }
+}
+
+impl TryFrom<DelaysRecord> for (Target, Delays) {
+    type Error = RecordError;
+    fn try_from(record: DelaysRecord) -> Result<Self, RecordError> {
+        let subject = SubjectId { endpoint: record.endpoint, check: record.check };
+        let flap = |flap: FlapRecord| Flapped {
+            left: Duration::from_millis(flap.left),
+            times: flap.times,
+            changes: flap.changes_ago.into_iter().map(Duration::from_millis).collect(),
+            calm: Duration::from_millis(flap.calm),
+        };
+        let delays = Delays {
+            returned: record.returned_ago.map(Duration::from_millis),
+            awaits_resume: record.awaits_resume,
+            flap: record.flap.map(flap),
+        };
+        Ok((Target { subject, family: family_of(&record.family)? }, delays))
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -81,6 +162,19 @@ impl From<&Memory> for MemoryRecord {
             verdicts: memory.verdicts.iter().map(verdict).collect(),
             ended: memory.ended.clone(),
             known: memory.known.iter().map(|(node, known)| (node.clone(), known.into())).collect(),
+            delays: memory.delays.iter().map(DelaysRecord::from).collect(),
+            frozen: memory.braked.frozen,
+            left: memory
+                .braked
+                .left
+                .iter()
+                .map(|(endpoint, ago)| LeftRecord { endpoint: endpoint.clone(), ago: ms(*ago) })
+                .collect(),
+            lately: memory
+                .lately
+                .iter()
+                .map(|(order, ago)| EndedRecord { order: order.into(), ago: ms(*ago) })
+                .collect(),
             last_good: memory.last_good.clone(),
         }
     }
@@ -96,6 +190,7 @@ impl TryFrom<MemoryRecord> for Memory {
                 Remembered { measured: health(&kept.measured)?, health: health(&kept.health)?, since: kept.since };
             Ok((target, remembered))
         };
+        let ended = |kept: EndedRecord| Ok((Override::try_from(kept.order)?, Duration::from_millis(kept.ago)));
         Ok(Self {
             at: record.at,
             generation: record.generation,
@@ -105,6 +200,12 @@ impl TryFrom<MemoryRecord> for Memory {
             verdicts: record.verdicts.into_iter().map(verdict).collect::<Result<_, RecordError>>()?,
             ended: record.ended,
             known: record.known.into_iter().map(|(node, known)| (node, known.into())).collect(),
+            delays: record.delays.into_iter().map(TryInto::try_into).collect::<Result<_, RecordError>>()?,
+            braked: Braked {
+                frozen: record.frozen,
+                left: record.left.into_iter().map(|kept| (kept.endpoint, Duration::from_millis(kept.ago))).collect(),
+            },
+            lately: record.lately.into_iter().map(ended).collect::<Result<_, RecordError>>()?,
             last_good: record.last_good,
         })
     }
@@ -131,6 +232,14 @@ mod tests {
     use super::super::samples::a_memory;
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_memory_of_an_older_version_is_read() {
+        let text = r#"{"v":1,"at":"2026-11-23T07:30:00.000Z","generation":7,"epoch":"e","store_generation":3,
+            "overrides":[],"verdicts":[],"last_good":{}}"#;
+        let memory = MemoryRecord::parse(text).unwrap();
+        assert_eq!((memory.generation, memory.delays.len(), memory.lately.len()), (7, 0, 0));
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]

@@ -1,11 +1,13 @@
 //! Values of every shape that is kept, for property tests of this room.
 
+use std::time::Duration;
+
 use proptest::{collection::vec, option, prelude::*};
 
 use crate::{
     model::{
-        Action, Availability, Digest, EndpointId, Event, Family, Happening, Health, Known, Memory, Override,
-        OverrideId, PoolId, Remembered, Selector, ServiceId, SubjectId, Tally, Target, Wall, Weight,
+        Action, Availability, Braked, Delays, Digest, EndpointId, Event, Family, Flapped, Happening, Health, Known,
+        Memory, Override, OverrideId, PoolId, Remembered, Selector, ServiceId, SubjectId, Tally, Target, Wall, Weight,
     },
     store::AuditDraft,
 };
@@ -162,13 +164,30 @@ pub(in crate::store) fn an_event() -> impl Strategy<Value = Event> {
     (a_wall(), any::<u64>(), a_happening()).prop_map(|(at, generation, what)| Event { at, generation, what })
 }
 
+fn a_target() -> impl Strategy<Value = Target> {
+    (an_id(), an_id(), a_family())
+        .prop_map(|(endpoint, check, family)| Target { subject: SubjectId { endpoint, check }, family })
+}
+
+fn a_while() -> impl Strategy<Value = Duration> {
+    (0_u64..100_000_000).prop_map(Duration::from_millis)
+}
+
+fn delays() -> impl Strategy<Value = Delays> {
+    let flap = (a_while(), any::<u8>(), vec(a_while(), 0..4), a_while())
+        .prop_map(|(left, times, changes, calm)| Flapped { left, times, changes, calm });
+    (option::of(a_while()), any::<bool>(), option::of(flap)).prop_map(|(returned, awaits_resume, flap)| Delays {
+        returned,
+        awaits_resume,
+        flap,
+    })
+}
+
 /// Any memory.
 pub(in crate::store) fn a_memory() -> impl Strategy<Value = Memory> {
-    let target = (an_id(), an_id(), a_family())
-        .prop_map(|(endpoint, check, family)| Target { subject: SubjectId { endpoint, check }, family });
     let remembered =
         (a_health(), a_health(), a_wall()).prop_map(|(measured, health, since)| Remembered { measured, health, since });
-    let verdicts = proptest::collection::btree_map(target, remembered, 0..6);
+    let verdicts = proptest::collection::btree_map(a_target(), remembered, 0..6);
     let last_good = proptest::collection::btree_map(an_id(), vec((an_id(), an_id()), 0..4), 0..4);
     let head = (a_wall(), any::<u64>(), "[0-9A-Z]{0,26}", any::<u64>());
     let peer = (option::of(an_id()), option::of(an_id()), a_wall()).prop_map(|(region, provider, heard)| Known {
@@ -178,10 +197,16 @@ pub(in crate::store) fn a_memory() -> impl Strategy<Value = Memory> {
     });
     let known = proptest::collection::btree_map(an_id(), peer, 0..4);
     let ended = proptest::collection::btree_map(an_override_id(), a_wall(), 0..4);
-    (head, vec(an_override(), 0..4), verdicts, (ended, known), last_good).prop_map(
-        |((at, generation, epoch, store_generation), overrides, verdicts, (ended, known), last_good)| Memory {
-            ended,
-            known,
+    let delays = proptest::collection::btree_map(a_target(), delays(), 0..4);
+    let lately = vec((an_override(), a_while()), 0..3);
+    let braked = (any::<bool>(), vec((an_id(), a_while()), 0..3)).prop_map(|(frozen, left)| Braked { frozen, left });
+    (head, vec(an_override(), 0..4), verdicts, (ended, known, delays, lately, braked), last_good).prop_map(
+        |((at, generation, epoch, store_generation), overrides, verdicts, others, last_good)| Memory {
+            ended: others.0,
+            known: others.1,
+            delays: others.2,
+            lately: others.3,
+            braked: others.4,
             at,
             generation,
             epoch,

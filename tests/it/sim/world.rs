@@ -1,10 +1,12 @@
 //! Everything around the nodes: truth, network, store, time and chance.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use wayshift::{
     control::{Input, Step},
-    model::{Action, Ballot, Family, Fleet, Health, Memory, Outcome, Override, OverrideId, Selector, Wall, Weight},
+    model::{
+        Action, Ballot, Family, Fleet, Health, Load, Memory, Outcome, Override, OverrideId, Selector, Wall, Weight,
+    },
 };
 
 use super::{
@@ -17,8 +19,10 @@ use super::{
 /// Milliseconds of one tick; not below the shortest pause between two ballots.
 const TICK: u64 = 200;
 const STORM: u64 = 120_000;
-/// Longer than twice the longest life of an override here.
+/// Longer than twice the longest life of an override here, and than what follows.
 const QUIET: u64 = 100_000;
+/// How long a person's last order holds; longer than any recovery takes.
+const RESTORED: u64 = 70_000;
 
 pub(super) struct World {
     seed: u64,
@@ -56,6 +60,7 @@ impl World {
             fleet: Arc::clone(&fleet),
             generation: 0,
             dropped: HashSet::new(),
+            recovery: Default::default(),
         });
         Self {
             nodes: nodes.collect(),
@@ -125,6 +130,7 @@ impl World {
         }
         let fleet = self.setup.fleet(&self.version);
         self.reload(&fleet);
+        self.restore();
         self.send_store();
         self.pass(QUIET);
         let known: HashSet<usize> = (0..self.version.endpoints).collect();
@@ -138,6 +144,26 @@ impl World {
                 "quiet: all overrides have ended"
             );
         }
+    }
+
+    /// A person restores everything: what was held or awaited one is let go when it is up again.
+    fn restore(&mut self) {
+        let now = Wall(BASE + self.t);
+        self.made += 1;
+        self.store.0 += 1;
+        self.store.1.push(Override {
+            id: OverrideId::new(ulid::Ulid(self.made)),
+            action: Action::Up,
+            target: Selector::All,
+            reason: "all is well".into(),
+            author: "sim".into(),
+            created: now,
+            from: now,
+            expires: Wall(now.0 + RESTORED),
+            forced: false,
+            over: None,
+            generation: self.store.0,
+        });
     }
 
     fn pass(&mut self, ms: u64) {
@@ -212,6 +238,11 @@ impl World {
             Fault::None | Fault::NoV6 if dead[endpoint] || blackout || links.contains(&(region, endpoint)) => failed(),
             Fault::None | Fault::NoV6 => Outcome::Pass,
         });
+        if self.rng.u8(0..3) == 0 {
+            let endpoint = format!("e{}", self.rng.usize(0..self.setup.endpoints)).parse().unwrap();
+            let load = Load(f64::from(self.rng.u16(40..=60)));
+            run.inbox.push(Input::Load { endpoint, load, at: now.mono });
+        }
         let inputs = std::mem::take(&mut run.inbox);
         if inputs.is_empty() && run.wake_at.is_none_or(|wake| now.mono < wake) {
             return;
@@ -241,6 +272,7 @@ impl World {
         if step.snapshot.is_some() || t.is_multiple_of(5_000) {
             let last_good = run.table.as_ref().map(|table| table.last_good()).unwrap_or_default();
             node.disk = run.controller.memory(now, last_good);
+            node.recovery = run.told.recovery.clone();
         }
         if let Some(ballot) = step.ballot {
             self.post(at, ballot);
@@ -353,6 +385,8 @@ impl World {
                 ];
                 let target: Selector = targets[self.rng.usize(0..targets.len())].parse().unwrap();
                 let from = if self.rng.u8(0..4) == 0 { now.0 + self.rng.u64(0..8_000) } else { now.0 };
+                let slow = action == Action::Drain && self.rng.bool();
+                let over = slow.then(|| Duration::from_millis(self.rng.u64(2_000..30_000)));
                 self.made += 1;
                 self.store.1.push(Override {
                     id: OverrideId::new(ulid::Ulid(self.made)),
@@ -364,7 +398,7 @@ impl World {
                     from: Wall(from),
                     expires: Wall(from + life),
                     forced: true,
-                    over: None,
+                    over,
                     generation: self.store.0,
                 });
             }

@@ -344,6 +344,7 @@ pub(super) fn blocker(fleet: &Fleet, refusal: &Refusal) -> String {
     match refusal {
         Refusal::EmptiesService { service, .. } => format!("service:{}", fleet.service(*service).id),
         Refusal::Keep { rule, .. } => format!("rule:{rule}"),
+        Refusal::MaxDrained { .. } => "rule:max_drained".into(),
     }
 }
 

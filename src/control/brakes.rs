@@ -1,0 +1,436 @@
+//! The brakes of the whole fleet: what is measured down leaves within the removal budget, in outages at once, and not at
+//! all while nearly everything fails (DECIDING section 6; the rules are in `judge::{budget, outage, freeze}`).
+//!
+//! A verdict that falls is held up by putting back what was in force, with `hold` saying why; `measured` stays true. The
+//! decision comes after everything of a step has been counted, and from what was counted alone.
+//!
+//! Nothing that is ordered or frozen by a person is held, and nothing of it counts. What falls while an order stands
+//! has left when the order ends: the order's end is a person's doing, not automation's.
+//!
+//! A node that starts holds on to what was held when it ended, and to what had left within the budget's time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Controller,
+    deciding::Work,
+    slots::{Fell, Slots},
+};
+use crate::{
+    judge::{
+        Orders,
+        budget::{self, Budget, Wish},
+        capacity,
+        freeze::{AutoFreeze, Turn},
+        incident::{self, Condition, State},
+        outage::Outages,
+    },
+    model::{
+        Braked, EndpointId, EndpointIx, Happening, Health, Hold, Memory, Mono, Now, RemovalBudget, SelfTest, ServiceId,
+        ServiceIx, Snapshot, Verdict, ms,
+    },
+};
+
+#[derive(Debug, Default)]
+pub(super) struct Brakes {
+    /// By endpoint.
+    conditions: Vec<Condition>,
+    /// Measured down, and in force all the same.
+    waiting: BTreeMap<EndpointIx, Waiting>,
+    /// The same by id while the fleet is replaced.
+    ids: BTreeMap<EndpointIx, EndpointId>,
+    budget: Budget,
+    outages: Outages,
+    freeze: AutoFreeze,
+    /// Told: the budget holds something.
+    slowed: bool,
+    /// Services of which most endpoints fell together, as told.
+    correlated: BTreeSet<ServiceId>,
+    /// Services that could not carry their load, as told.
+    short: BTreeSet<ServiceId>,
+    /// Services that state a capacity.
+    measured: BTreeSet<ServiceIx>,
+    /// Of those: what was touched since the last snapshot.
+    touched: BTreeSet<ServiceIx>,
+    /// When waiting ends for somebody, as of the last look.
+    confirmed_at: Option<Mono>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    /// When its quorum was reached.
+    reached: Mono,
+    /// Since when two thirds agree.
+    agreed: Option<Mono>,
+}
+
+impl Brakes {
+    pub(super) fn reload(&mut self, slots: &Slots) {
+        let fleet = &slots.fleet;
+        self.conditions = vec![Condition::default(); fleet.endpoints.len()];
+        self.outages.reload(fleet);
+        let ids = std::mem::take(&mut self.ids);
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let again = waiting.filter_map(|(ix, held)| Some((fleet.find_endpoint(ids.get(&ix)?.as_str())?, held)));
+        for (ix, held) in again.collect::<Vec<_>>() {
+            self.wait(slots, ix, held);
+        }
+        self.correlated.retain(|id| fleet.find_service(id).is_some());
+        self.short.retain(|id| fleet.find_service(id).is_some());
+        let states = |ix: &EndpointIx| fleet.endpoint(*ix).capacity.is_some();
+        let stating = fleet.services().filter(|(_, service)| {
+            let mut members = fleet.arms(service).flat_map(|arm| &fleet.pool(arm.pool).members);
+            members.any(|member| states(&member.endpoint))
+        });
+        self.measured = stating.map(|(ix, _)| ix).collect();
+        self.touched.clear();
+    }
+
+    fn wait(&mut self, slots: &Slots, ix: EndpointIx, waiting: Waiting) {
+        self.ids.entry(ix).or_insert_with(|| slots.fleet.endpoint(ix).id.clone());
+        self.waiting.entry(ix).or_insert(waiting);
+    }
+
+    fn forget(&mut self, ix: EndpointIx) {
+        self.waiting.remove(&ix);
+        self.ids.remove(&ix);
+    }
+
+    pub(super) fn wake_at(&self, policy: &RemovalBudget) -> Option<Mono> {
+        if self.freeze.holds() {
+            return self.freeze.ends_at();
+        }
+        let room = self.budget.next(policy).filter(|_| !self.waiting.is_empty());
+        [self.confirmed_at, room].into_iter().flatten().min()
+    }
+
+    pub(super) fn kept(&self, now: Mono) -> Braked {
+        let left = self.budget.left().map(|(endpoint, at)| (endpoint.clone(), now.since(at)));
+        Braked { frozen: self.freeze.holds(), left: left.collect() }
+    }
+}
+
+impl Controller {
+    /// What a brake held up when the process before this ended goes on being held, until it is looked at.
+    pub(super) fn adopt_brakes(&mut self, memory: &Memory, now: Now) {
+        let fleet = std::sync::Arc::clone(&self.slots.fleet);
+        self.brakes.reload(&self.slots);
+        let age = now.wall.since(memory.at);
+        for (endpoint, ago) in memory.braked.left.iter().filter(|(endpoint, _)| fleet.has_endpoint(endpoint)) {
+            self.brakes.budget.recall(endpoint.clone(), now.mono.before(ago.saturating_add(age)));
+        }
+        let hold = if memory.braked.frozen { Hold::Freeze } else { Hold::Budget };
+        let mut held = Vec::new();
+        for slot in self.slots.list.iter_mut().flatten().filter(|slot| slot.probed.is_some()) {
+            let in_force = slot.verdict.health;
+            if is_down(&slot.verdict) && slot.base == Health::Down && in_force != Health::Down && is_free(&slot.verdict)
+            {
+                (slot.base, slot.verdict.hold) = (in_force, Some(hold));
+                held.push(slot.endpoint);
+            }
+        }
+        if memory.braked.frozen && !held.is_empty() {
+            self.brakes.freeze = AutoFreeze::recalled();
+        }
+        for ix in held {
+            self.brakes.wait(&self.slots, ix, Waiting { reached: now.mono, agreed: None });
+        }
+    }
+
+    /// Takes in this step's falls and recoveries, tells what they amount to, and lets go or holds.
+    pub(super) fn brake(&mut self, now: Now, work: &mut Work) {
+        let due = self.brakes.wake_at(&self.slots.fleet.safety.removal_budget).is_some_and(|at| at <= now.mono);
+        let touched: Vec<usize> = if work.fleet_changed {
+            (0..self.slots.list.len()).collect()
+        } else {
+            work.changed.iter().copied().collect()
+        };
+        if touched.is_empty() && !due {
+            return;
+        }
+        let mut fleet_turned = due;
+        let mut awaited = due || work.fleet_changed;
+        let mut turned_services = BTreeSet::new();
+        for place in touched {
+            let Some(endpoint) = self.slots.list[place].as_ref().map(|slot| slot.endpoint) else { continue };
+            let services = &self.slots.services[place / 2];
+            self.brakes.touched.extend(services.iter().filter(|ix| self.brakes.measured.contains(ix)));
+            if self.note_fall(place, now, work) {
+                turned_services.extend(self.slots.services[place / 2].iter().copied());
+            }
+            let condition = self.condition(endpoint);
+            fleet_turned |= self.brakes.conditions[endpoint.index()] != condition;
+            self.brakes.conditions[endpoint.index()] = condition;
+            awaited |= self.brakes.waiting.contains_key(&endpoint);
+        }
+        if fleet_turned {
+            self.tell_outages(work);
+            self.auto_freeze(now, work);
+            awaited = true;
+        }
+        turned_services.into_iter().for_each(|ix| self.tell_correlated(ix, now.mono, work));
+        if awaited {
+            self.release(now, work);
+        }
+    }
+
+    /// Notes that a slot fell or stands again; whether it did either. One that would leave with it waits for leave.
+    fn note_fall(&mut self, place: usize, now: Now, work: &Work) -> bool {
+        let Some(slot) = &mut self.slots.list[place] else { return false };
+        if slot.probed.is_none() {
+            return false;
+        }
+        let before = work.before.get(&place);
+        let falls = is_down(&slot.verdict);
+        let was_down = before.map_or(falls, |(verdict, _)| is_down(verdict));
+        let base = before.map_or(slot.base, |(_, base)| *base);
+        if !falls {
+            slot.fell = None;
+        } else if !was_down {
+            let worked = before.is_some_and(|(verdict, _)| verdict.measured.works());
+            slot.fell = Some(Fell { at: now.mono, worked, base });
+        }
+        let leaves = falls && base != Health::Down && slot.base == Health::Down && is_free(&slot.verdict);
+        let endpoint = slot.endpoint;
+        if leaves && !work.first {
+            let reached = slot.fell.map_or(now.mono, |fell| fell.at);
+            self.brakes.wait(&self.slots, endpoint, Waiting { reached, agreed: None });
+        }
+        falls != was_down
+    }
+
+    fn condition(&self, endpoint: EndpointIx) -> Condition {
+        let fleet = &self.slots.fleet;
+        let probed = || self.slots.of_endpoint(endpoint).filter_map(|place| self.slots.list[place].as_ref());
+        let probed = || probed().filter_map(|slot| Some((slot, fleet.check(slot.probed.as_ref()?.check).interval)));
+        let Some(interval) = probed().map(|(_, interval)| interval).max() else { return Condition::default() };
+        let state = if probed().all(|(slot, _)| is_down(&slot.verdict)) {
+            State::Down
+        } else if probed().any(|(slot, _)| slot.verdict.measured.works()) {
+            State::Works
+        } else {
+            State::Unknown
+        };
+        let fell = probed().filter_map(|(slot, _)| slot.fell.filter(|fell| fell.worked).map(|fell| fell.at)).max();
+        Condition { state, fell: fell.filter(|_| state == State::Down), interval }
+    }
+
+    fn tell_outages(&mut self, work: &mut Work) {
+        let fleet = &self.slots.fleet;
+        for turn in self.brakes.outages.look(&self.brakes.conditions) {
+            if !work.first {
+                let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+                let (group, id) = (turn.group.kind().to_owned(), turn.group.id().to_owned());
+                let (down, of) = (count(turn.down), count(turn.of));
+                work.told.push(Happening::Outage { group, id, active: turn.active, down, of });
+            }
+        }
+        let outages = &self.brakes.outages;
+        self.brakes.budget.belong(|id| outages.of(fleet, fleet.find_endpoint(id.as_str())?));
+    }
+
+    fn auto_freeze(&mut self, now: Now, work: &mut Work) {
+        let (fleet, regions) = (&self.slots.fleet, self.voters.voting_regions());
+        let turn = self.brakes.freeze.look(fleet, &self.brakes.conditions, regions, now.mono);
+        match turn {
+            None => {}
+            Some(Turn::Ended) => {
+                let detail = "fewer than half of the endpoints have failed for a minute; removals go on";
+                self.tell_held(Hold::Freeze, false, detail.into(), work);
+            }
+            Some(Turn::Began { from, down, of }) => {
+                let detail = format!(
+                    "{down} of {of} endpoints that worked went down at once, by the votes of {regions} regions: \
+                     removals are held, and those of this incident are taken back"
+                );
+                self.tell_held(Hold::Freeze, true, detail, work);
+                self.take_back(from, now, work);
+            }
+        }
+    }
+
+    /// What left in an incident of which it is now known that nothing should have left.
+    fn take_back(&mut self, from: Mono, now: Now, work: &mut Work) {
+        for place in 0..self.slots.list.len() {
+            let Some(slot) = &self.slots.list[place] else { continue };
+            let Some(fell) = slot.fell.filter(|fell| from <= fell.at && fell.base.works()) else { continue };
+            if slot.base != Health::Down || !is_down(&slot.verdict) || !is_free(&slot.verdict) {
+                continue;
+            }
+            let verdict = Verdict { hold: Some(Hold::Freeze), ..slot.verdict.clone() };
+            let endpoint = slot.endpoint;
+            self.put(place, verdict, fell.base, now, work);
+            self.brakes.wait(&self.slots, endpoint, Waiting { reached: fell.at, agreed: None });
+        }
+    }
+
+    fn tell_correlated(&mut self, ix: ServiceIx, now: Mono, work: &mut Work) {
+        let fleet = &self.slots.fleet;
+        let service = fleet.service(ix);
+        // By endpoint: whether it is down as this service sees it, and whether it fell just now.
+        let mut seen: BTreeMap<EndpointIx, (bool, bool)> = BTreeMap::new();
+        for subject in fleet.arms(service).flat_map(|arm| &arm.subjects) {
+            let slots = [subject.index() * 2, subject.index() * 2 + 1].map(|place| self.slots.list[place].as_ref());
+            let probed = || slots.into_iter().flatten().filter(|slot| slot.probed.is_some());
+            let falls = probed().next().is_some() && probed().all(|slot| is_down(&slot.verdict));
+            let interval =
+                probed().filter_map(|slot| slot.probed.as_ref()).map(|p| fleet.check(p.check).interval).max();
+            let at = probed().filter_map(|slot| slot.fell).map(|fell| fell.at).max();
+            let just = falls && incident::fell_together(at, interval.unwrap_or_default(), now);
+            let held = seen.entry(fleet.subject(*subject).endpoint).or_default();
+            *held = (held.0 || falls, held.1 || just);
+        }
+        let (down, just) =
+            seen.values().fold((0, 0), |(d, j), (down, just)| (d + usize::from(*down), j + usize::from(*just)));
+        if self.brakes.correlated.contains(&service.id) {
+            if down * 2 <= seen.len() {
+                self.brakes.correlated.remove(&service.id);
+            }
+        } else if incident::is_correlated(just, seen.len()) {
+            self.brakes.correlated.insert(service.id.clone());
+            if !work.first {
+                let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+                let (down, of) = (count(just), count(seen.len()));
+                work.told.push(Happening::Correlated { service: service.id.clone(), down, of });
+            }
+        }
+    }
+
+    /// Of what waits: lets go what may leave, holds the rest, and forgets what stands again or is in a person's hands.
+    fn release(&mut self, now: Now, work: &mut Work) {
+        let policy = self.slots.fleet.safety.removal_budget;
+        let failed = self.self_test == SelfTest::Failed;
+        let hold = if self.brakes.freeze.holds() { Hold::Freeze } else { Hold::Budget };
+        let mut wishes = Vec::new();
+        let mut places: BTreeMap<EndpointIx, Vec<(usize, Health)>> = BTreeMap::new();
+        self.brakes.confirmed_at = None;
+        for ix in self.brakes.waiting.keys().copied().collect::<Vec<_>>() {
+            let would_leave = self.would_leave(ix, now, work);
+            let tally = |(place, _): &(usize, Health)| self.slots.list[*place].as_ref().map(|slot| slot.verdict.tally);
+            let agrees = would_leave.iter().filter_map(tally).all(|tally| budget::agrees(tally, failed));
+            let Some(waiting) = self.brakes.waiting.get_mut(&ix).filter(|_| !would_leave.is_empty()) else {
+                self.brakes.forget(ix);
+                continue;
+            };
+            waiting.agreed = if agrees { waiting.agreed.or(Some(now.mono)) } else { None };
+            let confirmed_at = waiting.agreed.map(|since| since.plus(policy.confirm));
+            wishes.push(Wish {
+                reached: waiting.reached,
+                endpoint: self.slots.fleet.endpoint(ix).id.clone(),
+                outage: self.brakes.outages.of(&self.slots.fleet, ix).filter(|_| self.is_out(ix)),
+                confirmed: confirmed_at.is_some_and(|at| at <= now.mono),
+            });
+            places.insert(ix, would_leave);
+        }
+        let granted = if hold == Hold::Budget && !wishes.is_empty() {
+            self.brakes.budget.grant(&policy, self.slots.fleet.endpoints.len(), now.mono, wishes)
+        } else {
+            BTreeSet::new()
+        };
+        for (ix, places) in places {
+            let leaves = granted.contains(&self.slots.fleet.endpoint(ix).id);
+            for (place, in_force) in places {
+                let Some(slot) = &self.slots.list[place] else { continue };
+                let (base, hold) = if leaves { (Health::Down, None) } else { (in_force, Some(hold)) };
+                if (slot.base, slot.verdict.hold) != (base, hold) {
+                    let verdict = Verdict { hold, ..slot.verdict.clone() };
+                    self.put(place, verdict, base, now, work);
+                }
+            }
+            if leaves {
+                self.brakes.forget(ix);
+            }
+        }
+        let agreed = self.brakes.waiting.values().filter_map(|waiting| waiting.agreed);
+        self.brakes.confirmed_at = agreed.map(|since| since.plus(policy.confirm)).min();
+        self.tell_budget(hold, &policy, work);
+    }
+
+    /// The slots of an endpoint that leave unless they are held, with what is in force while they are. Holds of others
+    /// of its slots end.
+    fn would_leave(&mut self, ix: EndpointIx, now: Now, work: &mut Work) -> Vec<(usize, Health)> {
+        let mut leaving = Vec::new();
+        for place in self.slots.of_endpoint(ix).collect::<Vec<_>>() {
+            let Some(slot) = self.slots.list[place].as_ref().filter(|slot| slot.probed.is_some()) else { continue };
+            let ours = matches!(slot.verdict.hold, Some(Hold::Budget | Hold::Freeze));
+            if is_down(&slot.verdict) && is_free(&slot.verdict) {
+                let before = work.before.get(&place).map(|(_, base)| *base);
+                let in_force = [Some(slot.base), before].into_iter().flatten().find(|base| *base != Health::Down);
+                leaving.extend(in_force.map(|in_force| (place, in_force)));
+            } else if ours {
+                let base = if slot.verdict.frozen.is_some() { slot.base } else { slot.verdict.measured };
+                let verdict = Verdict { hold: None, ..slot.verdict.clone() };
+                self.put(place, verdict, base, now, work);
+            }
+        }
+        leaving
+    }
+
+    fn is_out(&self, ix: EndpointIx) -> bool {
+        self.brakes.conditions[ix.index()].state == State::Down
+    }
+
+    fn tell_budget(&mut self, hold: Hold, policy: &RemovalBudget, work: &mut Work) {
+        let waiting = self.brakes.waiting.len();
+        let slowed = hold == Hold::Budget && waiting > 0;
+        if self.brakes.slowed == slowed {
+            return;
+        }
+        self.brakes.slowed = slowed;
+        let detail = if slowed {
+            let (left, of) = (self.brakes.budget.spent(), self.slots.fleet.endpoints.len());
+            let (allowed, per) = (budget::allowed(policy, of), ms(policy.per) / 1000);
+            format!(
+                "{left} removals of {of} endpoints within {per} s, of {allowed} allowed: {waiting} more wait for \
+                 confirmation"
+            )
+        } else {
+            "nothing waits any more".into()
+        };
+        self.tell_held(Hold::Budget, slowed, detail, work);
+    }
+
+    fn tell_held(&self, hold: Hold, active: bool, detail: String, work: &mut Work) {
+        if !work.first {
+            work.told.push(Happening::Held { brake: hold.word().into(), endpoint: None, active, detail });
+        }
+    }
+
+    /// Warns where what is left of a service could not carry its load; `all`: orders, loads or the fleet have changed.
+    pub(super) fn weigh_loads(&mut self, snapshot: &Snapshot, all: bool, work: &mut Work) {
+        let mut touched = std::mem::take(&mut self.brakes.touched);
+        if all {
+            touched.clone_from(&self.brakes.measured);
+        }
+        if touched.is_empty() {
+            return;
+        }
+        let orders = Orders::new(&snapshot.fleet, &snapshot.overrides);
+        for ix in touched {
+            let Some(capacity) = capacity::with(snapshot, &orders, ix) else { continue };
+            let service = snapshot.fleet.service(ix).id.clone();
+            let was_short = self.brakes.short.contains(&service);
+            let is_short = capacity.is_short() || (was_short && capacity.is_tight());
+            if was_short == is_short {
+                continue;
+            }
+            if is_short {
+                self.brakes.short.insert(service.clone());
+            } else {
+                self.brakes.short.remove(&service);
+            }
+            if !work.first {
+                work.told.push(Happening::Overload { service, active: is_short, serving: capacity.serving_percent() });
+            }
+        }
+    }
+}
+
+fn is_down(verdict: &Verdict) -> bool {
+    verdict.measured == Health::Down
+}
+
+/// Neither ordered nor frozen by a person.
+fn is_free(verdict: &Verdict) -> bool {
+    verdict.order.is_none() && verdict.frozen.is_none()
+}
