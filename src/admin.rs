@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{AdminListen, AdminSettings};
 
 pub use self::{
-    handles::{Condition, Handles, ProbeRequest, ReloadRequest, Reloaded, Turn},
+    handles::{Condition, Handles, NotReloaded, ProbeRequest, ReloadRequest, Reloaded, Turn},
     listen::{BindError, DRAIN_MAX, HEAD_READ_MAX, HEAD_SIZE_MAX, Local, WRITE_STALL_MAX},
     recent::{RESULTS_PER_TARGET, Recent},
 };

@@ -13,6 +13,7 @@ mod client;
 mod ending;
 mod events;
 mod explain;
+mod foresight;
 mod local;
 mod probe;
 mod reload;
@@ -61,6 +62,8 @@ pub fn run(verb: &Verb) -> ExitCode {
 fn act(verb: &Verb, screen: &mut Screen) -> Result<Exit, Failure> {
     match verb {
         Verb::Check(args) => local::check::run(args, screen),
+        Verb::Test(args) => foresight::test::run(args, screen),
+        Verb::Plan(args) if args.against.is_some() => foresight::plan::offline(args, screen),
         Verb::Config(ConfigVerb::Schema(_)) => local::config::schema(screen),
         Verb::Config(ConfigVerb::Show(args)) if args.path().is_some() => local::config::show_file(args, screen),
         Verb::Token(TokenVerb::Hash(args)) => token::run(args, screen),
@@ -75,6 +78,8 @@ fn act(verb: &Verb, screen: &mut Screen) -> Result<Exit, Failure> {
         | Verb::Restore(_)
         | Verb::Override(_)
         | Verb::Reload(_)
+        | Verb::Plan(_)
+        | Verb::Simulate(_)
         | Verb::Config(ConfigVerb::Show(_)) => {
             let at = flags(verb).1.expect("a verb that asks a node has the flags that name it");
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -108,9 +113,11 @@ async fn converse(verb: &Verb, client: &Client, screen: &mut Screen) -> Result<E
         Verb::Override(OverrideVerb::Show(args)) => traffic::existing::show(args, client, screen).await,
         Verb::Override(OverrideVerb::Extend(args)) => traffic::existing::extend(args, client, screen).await,
         Verb::Override(OverrideVerb::Clear(args)) => traffic::existing::clear(args, client, screen).await,
-        Verb::Reload(_) => reload::run(client, screen).await,
+        Verb::Reload(args) => reload::run(args, client, screen).await,
+        Verb::Plan(args) => foresight::plan::run(args, client, screen).await,
+        Verb::Simulate(args) => foresight::simulate::run(args, client, screen).await,
         Verb::Config(_) => local::config::show_node(client, screen).await,
-        Verb::Check(_) | Verb::Token(_) | Verb::Completions(_) | Verb::Man(_) | Verb::Version(_) => {
+        Verb::Check(_) | Verb::Test(_) | Verb::Token(_) | Verb::Completions(_) | Verb::Man(_) | Verb::Version(_) => {
             Err(Failure::usage("this verb asks no node"))
         }
     }
@@ -131,6 +138,9 @@ fn flags(verb: &Verb) -> (&Manner, Option<&At>) {
         Verb::Override(OverrideVerb::Extend(args)) => (&args.manner, Some(&args.at)),
         Verb::Override(OverrideVerb::Clear(args)) => (&args.manner, Some(&args.at)),
         Verb::Check(args) => (&args.manner, None),
+        Verb::Test(args) => (&args.manner, None),
+        Verb::Plan(args) => (&args.manner, Some(&args.at)),
+        Verb::Simulate(args) => (&args.manner, Some(&args.at)),
         Verb::Reload(args) => (&args.manner, Some(&args.at)),
         Verb::Config(ConfigVerb::Show(args)) => (&args.manner, Some(&args.at)),
         Verb::Config(ConfigVerb::Schema(args)) => (&args.manner, None),

@@ -1,5 +1,7 @@
 //! From what a person sent to an override that makes sense: each field read, its target found, its life bounded.
 
+use std::time::Duration;
+
 use super::{
     problem::Problem,
     reach,
@@ -44,6 +46,7 @@ pub(super) fn read(fleet: &Fleet, asking: &Asking<'_>, body: &NewOverride) -> Re
                 .map_err(|error| life("/for", error))?
         }
     };
+    let over = over(&action, body.over.as_deref(), expires.since(from))?;
     Ok(Override {
         id: OverrideId::new(ulid::Ulid::generate()),
         action,
@@ -54,9 +57,23 @@ pub(super) fn read(fleet: &Fleet, asking: &Asking<'_>, body: &NewOverride) -> Re
         from,
         expires,
         forced: body.force,
-        over: None,
+        over,
         generation: 0,
     })
+}
+
+/// Over how long a drain goes out.
+fn over(action: &Action, text: Option<&str>, lasts: Duration) -> Result<Option<Duration>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    if *action != Action::Drain {
+        return Err(Problem::unfit("override.over", "/over", "`over` goes with the action `drain`"));
+    }
+    let over = span("/over", text)?.0;
+    if lasts < over {
+        let detail = format!("it would end after {} and be out only after {}", Span(lasts), Span(over));
+        return Err(Problem::unfit("override.over", "/over", detail).hint("let it last longer with `for`"));
+    }
+    Ok((!over.is_zero()).then_some(over))
 }
 
 /// The new end of an override.
@@ -127,7 +144,7 @@ fn reason(fleet: &Fleet, reason: Option<&str>) -> Result<String, Problem> {
 }
 
 /// A selector that takes in something.
-fn target(fleet: &Fleet, text: &str) -> Result<Selector, Problem> {
+pub(super) fn target(fleet: &Fleet, text: &str) -> Result<Selector, Problem> {
     let target: Selector = text.parse().map_err(|error: SelectorError| {
         let kinds = ["endpoint", "pool", "service", "region", "provider", "label"];
         let kind = text.split(':').next().unwrap_or("");

@@ -195,7 +195,7 @@ impl Edge {
                 "ETag, Location, Wayshift-Node, Wayshift-Generation, X-Request-Id",
             );
             if method == Method::OPTIONS {
-                put(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PATCH, DELETE");
+                put(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, PATCH, DELETE");
                 put(
                     header::ACCESS_CONTROL_ALLOW_HEADERS,
                     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID",

@@ -11,9 +11,9 @@ use super::{auth::Keys, recent::Recent};
 use crate::{
     clock::Clock,
     config::{Loaded, Problems},
-    control::Identity,
+    control::{Identity, Input},
     model::{EndpointId, Observation, Snapshot, Wall},
-    steer::Live,
+    steer::{Live, outlook::Plan},
     store::{ControlStore, journal::Journal},
     telemetry::http::HttpMetrics,
 };
@@ -41,6 +41,8 @@ pub struct Handles {
     pub journal: Arc<Journal>,
     /// Asks the node to read its configuration again.
     pub reload: mpsc::Sender<ReloadRequest>,
+    /// Where pushed loads go: the controller.
+    pub inbox: mpsc::Sender<Input>,
     /// Asks the node to probe now.
     pub probe: mpsc::Sender<ProbeRequest>,
     /// The configuration in effect.
@@ -73,11 +75,29 @@ impl Turn {
 /// A person wants the configuration read again.
 #[derive(Debug)]
 pub struct ReloadRequest {
+    /// The digest of the plan that was looked at: it passes the reload guard, and nothing else does.
+    pub accept: Option<String>,
+    /// Not the file, but the configuration that was accepted before the one in effect. The guard does not hold it:
+    /// going back must not need anything at 3 a.m.
+    pub previous: bool,
     /// For the answer; if it is gone, nobody waits any more, and the reload happens all the same.
-    pub reply: oneshot::Sender<Result<Reloaded, Problems>>,
+    pub reply: oneshot::Sender<Result<Reloaded, NotReloaded>>,
 }
 
-/// What a reload did. With problems instead, it changed nothing.
+/// Why a reload changed nothing.
+#[derive(Debug, Clone)]
+pub enum NotReloaded {
+    /// The configuration has errors.
+    Problems(Problems),
+    /// The guard holds it until somebody has looked at its plan.
+    Guarded(Box<Plan>),
+    /// The plan that was accepted is not that of this change.
+    OtherPlan(Box<Plan>),
+    /// No other configuration was accepted before the one in effect, or none that can still be read.
+    NoPrevious,
+}
+
+/// What a reload did.
 #[derive(Debug, Clone)]
 pub struct Reloaded {
     /// What was in effect.
@@ -133,6 +153,7 @@ part! {
     journal: Arc<Journal>,
     config: watch::Receiver<Arc<Loaded>>,
     reload: mpsc::Sender<ReloadRequest>,
+    inbox: mpsc::Sender<Input>,
     probe: mpsc::Sender<ProbeRequest>,
     condition: watch::Receiver<Arc<Condition>>,
     registry: Arc<Registry>,

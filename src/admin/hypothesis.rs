@@ -1,106 +1,61 @@
-//! What a snapshot would be with one override more or less: for dry runs. Pure, through the same functions as the real
-//! thing.
+//! What an order would do to the answers, name by name: for dry runs. The worlds that are not are made in
+//! [`hypothesis`](crate::steer::outlook::hypothesis), as for plans and simulations.
 
 use std::sync::Arc;
 
-use super::{picture::availability_of, views::ChangeView};
+use super::views::{ChangeView, kind};
 use crate::{
-    judge::Orders,
-    model::{Availability, EndpointIx, Health, LastGood, Override, OverrideId, Snapshot, SubjectIx, Verdict},
-    steer::{AnswerChange, AnswerSet, answers, changes},
+    model::{LastGood, Snapshot},
+    steer::{
+        AnswerTable, compile,
+        outlook::{Difference, Sight, Viewpoint, differences},
+    },
 };
 
-/// With this one in force (in place of one of the same id), though it may begin later.
-pub(super) fn with(snapshot: &Snapshot, order: &Override) -> Snapshot {
-    let others = snapshot.overrides.iter().filter(|other| other.id != order.id).cloned();
-    let mut overrides: Vec<Override> = others.chain([order.clone()]).collect();
-    overrides.sort_by(|a, b| a.id.cmp(&b.id));
-    under(snapshot, overrides.into())
-}
-
-/// Without it.
-pub(super) fn without(snapshot: &Snapshot, id: &OverrideId) -> Snapshot {
-    under(snapshot, snapshot.overrides.iter().filter(|other| other.id != *id).cloned().collect())
-}
-
-fn under(snapshot: &Snapshot, overrides: Arc<[Override]>) -> Snapshot {
-    let fleet = &snapshot.fleet;
-    let orders = Orders::new(fleet, &overrides);
-    let by_endpoint: Vec<Option<(Availability, OverrideId)>> = (0..fleet.endpoints.len())
-        .map(|place| orders.availability(EndpointIx::new(place)).and_then(availability_of))
-        .collect();
-    let verdicts = snapshot.verdicts.iter().enumerate().map(|(slot, verdict)| {
-        let verdict = verdict.as_ref()?;
-        let subject = SubjectIx::new(slot / 2);
-        let order = by_endpoint[fleet.subject(subject).endpoint.index()].clone();
-        let frozen = orders.freeze(subject).map(|order| order.id.clone());
-        let health = match &order {
-            Some((Availability::Up, _)) => Health::Up,
-            Some((Availability::Down, _)) => Health::Down,
-            Some((Availability::Drain, _)) | None => unordered(verdict, frozen.is_some()),
-        };
-        Some(Verdict { health, order, frozen, ..verdict.clone() })
-    });
-    let verdicts = verdicts.collect();
-    Snapshot { verdicts, overrides, ..snapshot.clone() }
-}
-
-/// What is in force but for orders: what a freeze holds, as far as an order does not hide it, else what is measured.
-fn unordered(verdict: &Verdict, stays_frozen: bool) -> Health {
-    match verdict.order {
-        Some((Availability::Up | Availability::Down, _)) => verdict.measured,
-        Some((Availability::Drain, _)) | None if stays_frozen => verdict.health,
-        Some((Availability::Drain, _)) | None => verdict.measured,
-    }
-}
-
-/// The answers that differ, one for each name and type, with how many there are.
-pub(super) fn effect(before: &Snapshot, after: &Snapshot, good: &LastGood, limit: usize) -> (Vec<ChangeView>, usize) {
-    let changed = changes(&answers(before, good), &answers(after, good));
-    let total = changed.iter().map(|change| change.about().names.len()).sum();
+/// The answers that differ, one for each name, type and kind of client, with how many there are.
+pub(super) fn effect(before: &AnswerTable, after: Snapshot, limit: usize) -> (Vec<ChangeView>, usize) {
+    let after = compile(&Arc::new(after), Some(before), &LastGood::new());
+    let changed = differences(before, &after);
+    let total = changed.iter().map(|change| change.names.len()).sum();
     let views = changed.iter().flat_map(|change| {
         let view = ChangeView::from(change);
-        let names = change.about().names.iter().map(ToString::to_string);
-        names.map(move |name| ChangeView { name, ..view.clone() })
+        change.names.iter().map(move |name| ChangeView { name: name.to_string(), ..view.clone() })
     });
     (views.take(limit).collect(), total)
 }
 
-impl From<&AnswerChange> for ChangeView {
-    fn from(change: &AnswerChange) -> Self {
-        let about = change.about();
-        let endpoints = |set: &Option<AnswerSet>| -> Vec<String> {
-            let pools = set.iter().flat_map(|set| &set.pools);
-            pools.flat_map(|pool| pool.endpoints.iter().map(|(id, _)| id.to_string())).collect()
-        };
-        let pools = |set: &Option<AnswerSet>| {
-            let pools: Vec<&str> = set.iter().flat_map(|set| &set.pools).map(|pool| pool.pool.as_str()).collect();
-            if pools.is_empty() { "nothing".to_owned() } else { pools.join(", ") }
+impl From<&Difference> for ChangeView {
+    fn from(change: &Difference) -> Self {
+        let endpoints = |sight: &Option<Sight>| -> Vec<String> {
+            sight.iter().flat_map(Sight::endpoints).map(|(_, one)| one.endpoint.to_string()).collect()
         };
         let (from, to) = (endpoints(&change.from), endpoints(&change.to));
         let (pools_from, pools_to) = (pools(&change.from), pools(&change.to));
-        let note = match (pools_from == pools_to, from == to) {
-            (false, _) => Some(format!("pool {pools_from} -> {pools_to}")),
-            (true, true) => Some(format!("weights {} -> {}", weights(&change.from), weights(&change.to))),
-            (true, false) => None,
+        let basis = |sight: &Option<Sight>| sight.as_ref().map(|sight| sight.basis);
+        let note = match (pools_from == pools_to, from == to, shares(&change.from) == shares(&change.to)) {
+            (false, ..) => Some(format!("pool {pools_from} -> {pools_to}")),
+            (true, true, false) => Some(format!("weights {} -> {}", shares(&change.from), shares(&change.to))),
+            (true, true, true) => match (basis(&change.from), basis(&change.to)) {
+                (Some(from), Some(to)) => Some(format!("{} -> {}", from.word(), to.word())),
+                (Some(_), None) | (None, Some(_)) | (None, None) => None,
+            },
+            (true, false, _) => None,
         };
-        Self {
-            name: String::new(),
-            kind: match about.family {
-                crate::model::Family::V4 => "A",
-                crate::model::Family::V6 => "AAAA",
-            }
-            .to_owned(),
-            service: about.service.clone(),
-            from,
-            to,
-            note,
-        }
+        let clients =
+            if change.everyone { Vec::new() } else { change.clients.iter().map(Viewpoint::to_string).collect() };
+        let (service, kind) = (change.service.clone(), kind(change.family).to_owned());
+        Self { name: String::new(), kind, service, clients, from, to, note }
     }
 }
 
-fn weights(set: &Option<AnswerSet>) -> String {
-    let pools = set.iter().flat_map(|set| &set.pools);
-    let weights = pools.flat_map(|pool| pool.endpoints.iter().map(|(_, weight)| weight.0.to_string()));
-    weights.collect::<Vec<_>>().join("/")
+fn pools(sight: &Option<Sight>) -> String {
+    let pools: Vec<&str> = sight.iter().flat_map(|sight| &sight.pools).map(|pool| pool.pool.as_str()).collect();
+    if pools.is_empty() { "nothing".to_owned() } else { pools.join(", ") }
+}
+
+/// Shares as people know them from the configuration: `70/30`.
+fn shares(sight: &Option<Sight>) -> String {
+    let pools = sight.iter().flat_map(|sight| &sight.pools);
+    let shares = pools.flat_map(|pool| pool.endpoints.iter().map(|one| (one.share / 10).to_string()));
+    shares.collect::<Vec<_>>().join("/")
 }

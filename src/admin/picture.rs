@@ -6,10 +6,13 @@ use super::views::HealthCounts;
 use crate::{
     judge::Orders,
     model::{
-        Availability, EndpointIx, Family, Fleet, Health, LastGood, Override, OverrideId, PoolIx, Selector, Service,
-        ServiceIx, Snapshot, SubjectIx, Wall,
+        Availability, EndpointIx, Family, Fleet, Health, LastGood, OverrideId, PoolIx, Selector, Service, ServiceIx,
+        Snapshot, SubjectIx, Wall,
     },
-    steer::decide::{Decision, decide},
+    steer::{
+        decide::{Decision, decide},
+        outlook::hypothesis::availability_of,
+    },
 };
 
 /// One snapshot with its indices; made for one request.
@@ -129,16 +132,4 @@ pub(super) fn is_out(order: Option<Availability>) -> bool {
         Some(Availability::Drain | Availability::Down) => true,
         Some(Availability::Up) | None => false,
     }
-}
-
-/// The availability an override orders, if it is of that lane.
-pub(super) fn availability_of(order: &Override) -> Option<(Availability, OverrideId)> {
-    use crate::model::Action;
-    let what = match &order.action {
-        Action::Up => Availability::Up,
-        Action::Drain => Availability::Drain,
-        Action::Down => Availability::Down,
-        Action::Weight(_) | Action::Pin(_) | Action::Freeze => return None,
-    };
-    Some((what, order.id.clone()))
 }

@@ -6,16 +6,18 @@ mod events;
 mod explain;
 mod inventory;
 mod life;
+mod loads;
 mod look;
 mod metrics;
 mod overrides;
 mod probes;
+mod simulations;
 
 use std::sync::Arc;
 
 use axum::{
     Extension, Router, middleware,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 
 use super::{
@@ -50,6 +52,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/endpoints/{id}", get(inventory::endpoint))
         .route("/v1/endpoints/{id}/results", get(probes::results))
         .route("/v1/endpoints/{id}/probe", post(probes::probe))
+        .route("/v1/endpoints/{id}/load", put(loads::push))
         .route("/v1/providers", get(inventory::providers))
         .route("/v1/providers/{id}", get(inventory::provider))
         .route("/v1/regions", get(inventory::regions))
@@ -65,7 +68,10 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/config", get(config::config))
         .route("/v1/config/schema", get(config::config_schema))
         .route("/v1/config/validate", post(config::validate))
+        .route("/v1/config/plan", post(config::plan))
+        .route("/v1/config/test", post(config::test))
         .route("/v1/config/reload", post(config::reload))
+        .route("/v1/simulations", post(simulations::simulate))
         .route_layer(middleware::from_fn(edge::note_route))
         .layer(Extension(events::Followers::default()))
         .layer(Extension(config::Judging::default()))

@@ -2,6 +2,7 @@
 //! itself is the subject.
 
 mod access;
+mod foresight;
 mod overrides;
 mod resources;
 mod stream;
@@ -88,6 +89,7 @@ struct House {
     condition: watch::Sender<Arc<Condition>>,
     reloads: mpsc::Receiver<ReloadRequest>,
     probes: mpsc::Receiver<ProbeRequest>,
+    pushed: mpsc::Receiver<Input>,
     _tasks: JoinSet<()>,
     _folder: tempfile::TempDir,
 }
@@ -209,6 +211,7 @@ impl House {
             watch::channel(Arc::new(Condition { doors_bound: true, table_loaded: true, ..Condition::default() }));
         let (reload, reloads) = mpsc::channel(1);
         let (probe, probes) = mpsc::channel(1);
+        let (inbox, pushed) = mpsc::channel(1);
         let (metrics, registry): (Metrics, Registry) = Metrics::new();
         let (_, config) = watch::channel(Arc::clone(&loaded));
         let handles = Handles {
@@ -222,6 +225,7 @@ impl House {
             recent,
             journal,
             reload,
+            inbox,
             probe,
             config,
             condition: condition_seen,
@@ -231,7 +235,7 @@ impl House {
             stop: CancellationToken::new(),
         };
         let router = routes::router(&handles, origins);
-        Self { router, handles, tokens, condition, reloads, probes, _tasks: tasks, _folder: folder }
+        Self { router, handles, tokens, condition, reloads, probes, pushed, _tasks: tasks, _folder: folder }
     }
 
     fn bearer(&self, who: As) -> Option<String> {

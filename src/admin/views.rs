@@ -12,6 +12,7 @@ mod event;
 mod explain;
 mod group;
 mod node;
+mod outlook;
 mod overrides;
 mod pool;
 mod service;
@@ -19,7 +20,6 @@ pub(super) mod word;
 
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::overrides::{EFFECT_MAX, MATCHES_MAX, tag_of};
 pub use self::{
     audit::AuditView,
     check::{CheckView, ExpectView, LimitView, WindowView},
@@ -29,11 +29,20 @@ pub use self::{
     explain::{ExplainView, StepView},
     group::GroupView,
     node::{CountsView, HealthCounts, NodeView, ReadyView, StatusView, WhoamiView},
+    outlook::{
+        CaseView, DifferenceView, EndpointSightView, GuardView, PlanView, PoolSightView, RecordChangeView, RuleView,
+        SightView, Simulate, SimulationView, TestsView,
+    },
     overrides::{
         BlockedView, ChangeView, EffectView, ExtendOverride, NewOverride, OverrideState, OverrideView, SafetyView,
     },
     pool::{MemberView, PoolView},
     service::{AnswerView, ArmView, ServiceView},
+};
+pub(super) use self::{
+    explain::Past,
+    outlook::{NAMES_MAX, kind, listed, touched},
+    overrides::{EFFECT_MAX, MATCHES_MAX, tag_of},
 };
 
 /// One page of a list, sorted by id (history: newest first).

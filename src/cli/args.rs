@@ -1,6 +1,7 @@
 //! The command line as typed: verbs, their words and flags. What they mean is in the file of each verb.
 
 pub(super) mod change;
+pub(super) mod foresight;
 pub(super) mod look;
 pub(super) mod operate;
 pub(super) mod traffic;
@@ -52,6 +53,9 @@ pub enum Verb {
     /// Take endpoints out gently
     #[command(after_help = traffic::DRAIN_EXAMPLES)]
     Drain(traffic::DrainArgs),
+    /// Show what a failure, a drain or another configuration would do
+    #[command(after_help = foresight::SIMULATE_EXAMPLES)]
+    Simulate(foresight::SimulateArgs),
     /// End the overrides of a selector
     #[command(after_help = traffic::RESTORE_EXAMPLES)]
     Restore(traffic::RestoreArgs),
@@ -61,8 +65,14 @@ pub enum Verb {
     /// Find every problem of a configuration file
     #[command(after_help = change::CHECK_EXAMPLES)]
     Check(change::CheckArgs),
+    /// Run a configuration's own tests
+    #[command(after_help = foresight::TEST_EXAMPLES)]
+    Test(foresight::TestArgs),
+    /// Show what a configuration would change, in answers
+    #[command(after_help = foresight::PLAN_EXAMPLES)]
+    Plan(foresight::PlanArgs),
     /// Let the node read its configuration again
-    #[command(after_help = "Example:\n  wayshift check && wayshift reload")]
+    #[command(after_help = change::RELOAD_EXAMPLES)]
     Reload(change::ReloadArgs),
     /// Show the configuration in force, or its JSON schema
     #[command(subcommand)]
@@ -145,8 +155,8 @@ pub(super) enum Colour {
 /// The verbs by what one wants; a test holds that each verb stands in one group.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Look", &["status", "explain", "events", "probe"]),
-    ("Move traffic", &["drain", "restore", "override"]),
-    ("Change config", &["check", "reload", "config"]),
+    ("Move traffic", &["drain", "restore", "override", "simulate"]),
+    ("Change config", &["check", "test", "plan", "reload", "config"]),
     ("Operate", &["serve", "demo", "token", "completions", "man", "version"]),
 ];
 
@@ -164,7 +174,8 @@ pub(super) fn command() -> clap::Command {
     }
     command.help_template(format!(
         "{{about}}\n\nUsage: wayshift <verb> [words] [flags]\n\n{groups}Flags:\n{{options}}\n\n\
-         `wayshift <verb> --help` shows examples. Exit codes: 0 done, 1 failed, 2 usage, 3 not up, 4 not allowed,\n\
+         `wayshift <verb> --help` shows examples. Exit codes: 0 done, 1 failed, 2 usage, 3 not up, a test fails or a plan changes\n\
+         something, 4 not allowed,\n\
          5 timed out, 6 refused by a safety rule, 69 no node answers, 78 configuration with errors."
     ))
 }

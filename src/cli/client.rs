@@ -32,18 +32,24 @@ pub(super) struct Ask<'a> {
     path: &'a [&'a str],
     query: Vec<(&'a str, String)>,
     body: Option<Value>,
+    text: Option<String>,
     if_match: Option<String>,
 }
 
 impl<'a> Ask<'a> {
     /// Reads.
     pub(super) fn get(path: &'a [&'a str]) -> Self {
-        Self { method: Method::GET, path, query: Vec::new(), body: None, if_match: None }
+        Self { method: Method::GET, path, query: Vec::new(), body: None, text: None, if_match: None }
     }
 
     /// Creates or does.
     pub(super) fn post(path: &'a [&'a str], body: Option<Value>) -> Self {
         Self { method: Method::POST, body, ..Self::get(path) }
+    }
+
+    /// Lets a text be judged, such as a configuration.
+    pub(super) fn judge(path: &'a [&'a str], text: String) -> Self {
+        Self { method: Method::POST, text: Some(text), ..Self::get(path) }
     }
 
     /// Changes.
@@ -172,9 +178,10 @@ impl Client {
         if let Some(last) = last {
             request = request.header("Last-Event-ID", last);
         }
-        match &ask.body {
-            Some(body) => request.header(header::CONTENT_TYPE, "application/json").body(body.to_string()),
-            None => request,
+        match (&ask.body, &ask.text) {
+            (Some(body), _) => request.header(header::CONTENT_TYPE, "application/json").body(body.to_string()),
+            (None, Some(text)) => request.header(header::CONTENT_TYPE, "application/toml").body(text.clone()),
+            (None, None) => request,
         }
     }
 

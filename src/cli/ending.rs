@@ -11,7 +11,7 @@ pub(super) enum Exit {
     Failed = 1,
     /// The command line is not understood, or a confirmation is missing.
     Usage = 2,
-    /// Something selected is not up.
+    /// Something selected is not up, a test fails, or a plan changes something.
     NotUp = 3,
     /// The node refuses this principal (401, 403), or the socket does.
     NotAllowed = 4,

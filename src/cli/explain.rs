@@ -25,8 +25,14 @@ const SUBJECT_WIDTH_MAX: usize = 48;
 /// Asks and shows.
 pub(super) async fn run(args: &ExplainArgs, client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {
     let mut ask = Ask::get(&["v1", "explain"]).with("name", &args.name).with("type", args.kind.to_ascii_uppercase());
-    if let Some(client) = args.client {
+    if let Some(client) = &args.client {
         ask = ask.with("client", client.to_string());
+    }
+    if let Some(geo) = args.geo {
+        ask = ask.with("geo", geo.to_string());
+    }
+    if let Some(when) = args.when {
+        ask = ask.with("at", when.to_string());
     }
     let reply = client.send(ask).await?;
     let explain: Explain = reply.parsed()?;

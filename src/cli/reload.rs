@@ -1,16 +1,31 @@
 //! `reload`: lets the node read its configuration again.
 
 use super::{
+    args::change::ReloadArgs,
     client::{Ask, Client},
     ending::{Exit, Failure},
-    screen::{Screen, table::Table},
+    screen::{Screen, paint::Paint, table::Table},
     status::counted,
     wire::Reloaded,
 };
 
 /// Reloads and shows what changed. A file with errors changes nothing; its problems come with the refusal.
-pub(super) async fn run(client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {
-    let reply = client.send(Ask::post(&["v1", "config", "reload"], None)).await?;
+pub(super) async fn run(args: &ReloadArgs, client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {
+    let mut ask = Ask::post(&["v1", "config", "reload"], None);
+    if let Some(plan) = &args.accept {
+        ask = ask.with("accept", plan);
+    }
+    if args.previous {
+        ask = ask.with("previous", "true");
+    }
+    let reply = client.reply(&ask).await?;
+    if 300 <= reply.status {
+        // What is held is shown, so that it can be accepted knowingly.
+        if let Some(plan) = reply.problem().plan {
+            screen.say(super::foresight::plan::page(&plan, Paint(false)).trim_end());
+        }
+        return Err(reply.failure());
+    }
     let reloaded: Reloaded = reply.parsed()?;
     screen.show(&reply.body, |_| Ok(page(&reloaded)), || Ok(fields(&reloaded)))?;
     for warning in &reloaded.warnings {

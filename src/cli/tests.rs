@@ -1,6 +1,7 @@
 //! Verbs as typed, with a node that is a double on a port of its own.
 
 mod double;
+mod foresight;
 
 use std::sync::{Arc, Mutex};
 
@@ -77,6 +78,17 @@ fn command_lines_are_understood_or_refused() {
         ("override clear 7", false),
         ("override extend ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6 --for +1h", true),
         ("check x.toml --strict", true),
+        ("plan new.toml --against old.toml", true),
+        ("simulate --down provider:aws --drain region:eu-* --config x.toml", true),
+        ("simulate --down aws", false),
+        ("test x.toml -o json", true),
+        ("reload --accept 5f0e8a11c2d34b67", true),
+        ("reload --accept x --previous", false),
+        ("explain www.example.com --geo EU-DE --at 2026-11-23T10:42:00Z", true),
+        ("explain www.example.com --client 198.51.100.0/24", true),
+        ("explain www.example.com --client 198.51.100.7 --geo EU", false),
+        ("explain www.example.com --geo Germany", false),
+        ("drain provider:aws --over 10m", true),
         ("check x.toml --explain E012", false),
         ("token hash --new --name grafana --role admin", true),
         ("token hash --name grafana", false),

@@ -44,6 +44,7 @@ impl Draft {
         put("reason", order.reason.clone().map(Value::from));
         put("for", order.lasts.map(|span| span.to_string().into()));
         put("from", order.from.map(|at| at.to_string().into()));
+        put("over", order.over.map(|span| span.to_string().into()));
         put("force", order.force.then_some(Value::Bool(true)));
         Self { action, target: target.to_string(), body }
     }

@@ -27,6 +27,8 @@ pub(super) struct Problem {
     pub(super) blocking: Vec<Value>,
     pub(super) problems: Vec<Rendered>,
     pub(super) request_id: Option<String>,
+    /// What a reload that is held would do.
+    pub(super) plan: Option<super::foresight::wire::Plan>,
 }
 
 /// What is wrong with one field.

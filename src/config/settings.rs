@@ -23,6 +23,21 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
 }
 
+impl Settings {
+    /// What differs in another configuration and takes effect at the next start only.
+    #[must_use]
+    pub fn needs_restart(&self, after: &Self) -> Vec<&'static str> {
+        let settings = [
+            ("[node]", self.node == after.node),
+            ("[dns]", self.dns == after.dns),
+            ("[store] path", self.store.path == after.store.path),
+            ("[admin] listen", self.admin.listen == after.admin.listen),
+            ("[telemetry]", self.telemetry == after.telemetry),
+        ];
+        settings.into_iter().filter_map(|(name, same)| (!same).then_some(name)).collect()
+    }
+}
+
 /// The only part that differs from machine to machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeSettings {

@@ -8,10 +8,10 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::reload::{Ask, Done};
+use super::reload::{Ask, Done, Kept};
 use crate::{
     admin::{
-        ProbeRequest, Recent, ReloadRequest, Reloaded,
+        NotReloaded, ProbeRequest, Recent, ReloadRequest, Reloaded,
         auth::{self, Keys},
     },
     config::{AdminToken, Loaded, Settings},
@@ -116,14 +116,14 @@ pub(super) fn reloads(
             tokio::select! {
                 () = until.cancelled() => return "reload requests",
                 request = requests.recv() => {
-                    let Some(ReloadRequest { reply }) = request else { break };
+                    let Some(ReloadRequest { accept, previous, reply }) = request else { break };
                     let (tell, told) = oneshot::channel();
-                    if desk.send(Ask { reply: Some(tell) }).await.is_err() {
+                    if desk.send(Ask { accept, previous, reply: Some(tell) }).await.is_err() {
                         break;
                     }
                     if let Ok(outcome) = told.await {
                         // Whoever asked may have gone.
-                        let _ = reply.send(outcome.map(reloaded).map_err(Arc::unwrap_or_clone));
+                        let _ = reply.send(outcome.map(reloaded).map_err(not_reloaded));
                     }
                 }
             }
@@ -136,6 +136,15 @@ pub(super) fn reloads(
 fn reloaded(done: Done) -> Reloaded {
     let restart = done.needs_restart.iter().map(ToString::to_string).collect();
     Reloaded { before: done.before, after: done.after, restart }
+}
+
+fn not_reloaded(kept: Kept) -> NotReloaded {
+    match kept {
+        Kept::Problems(problems) => NotReloaded::Problems(Arc::unwrap_or_clone(problems)),
+        Kept::Guarded(plan) => NotReloaded::Guarded(plan),
+        Kept::OtherPlan(plan) => NotReloaded::OtherPlan(plan),
+        Kept::NoPrevious => NotReloaded::NoPrevious,
+    }
 }
 
 /// Tokens follow the configuration: one that was taken out ends with the reload.

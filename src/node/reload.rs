@@ -1,4 +1,5 @@
-//! The reload desk: one reload at a time, all or nothing.
+//! The reload desk: one reload at a time, all or nothing, and nothing that goes beyond the reload guard unless somebody
+//! has looked at its plan.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -7,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    config::{self, Loaded, Problems},
+    config::{self, Loaded, Problems, SourceFile},
     control::Input,
     model::{Event, Fleet, Happening, Snapshot, Wall},
     node::{boot::Env, herald::Herald},
+    steer::{Live, outlook::Plan},
     store::accepted::AcceptedFolder,
     telemetry::control::ControlMetrics,
 };
@@ -21,6 +23,10 @@ pub(super) const ASKS_MAX: usize = 4;
 /// Someone wants the file read again.
 #[derive(Debug)]
 pub(super) struct Ask {
+    /// The digest of the plan that was looked at.
+    pub(super) accept: Option<String>,
+    /// Back to the configuration that was accepted before.
+    pub(super) previous: bool,
     /// Gets what came of it, if someone waits.
     pub(super) reply: Option<oneshot::Sender<Outcome>>,
 }
@@ -29,12 +35,25 @@ impl Ask {
     /// Asked by SIGHUP: nobody waits, the log tells.
     #[must_use]
     pub(super) fn from_signal() -> Self {
-        Self { reply: None }
+        Self { accept: None, previous: false, reply: None }
     }
 }
 
 /// What came of a reload.
-pub(super) type Outcome = Result<Done, Arc<Problems>>;
+pub(super) type Outcome = Result<Done, Kept>;
+
+/// Why the configuration in force was kept.
+#[derive(Debug, Clone)]
+pub(super) enum Kept {
+    /// The other one has errors.
+    Problems(Arc<Problems>),
+    /// It goes beyond the reload guard.
+    Guarded(Box<Plan>),
+    /// Another plan was accepted than that of this change.
+    OtherPlan(Box<Plan>),
+    /// There is none to go back to.
+    NoPrevious,
+}
 
 /// A reload that took place.
 #[derive(Debug, Clone)]
@@ -63,6 +82,8 @@ pub(super) struct Desk {
     pub(super) fleet: watch::Sender<Arc<Fleet>>,
     /// To the controller.
     pub(super) inbox: mpsc::Sender<Input>,
+    /// The answers in force, to see what a reload would change.
+    pub(super) live: Live,
     /// From the controller.
     pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
     /// Where accepted files are kept.
@@ -82,7 +103,7 @@ impl Desk {
                 ask = asks.recv() => ask,
             };
             let Some(ask) = ask else { return until.cancelled().await };
-            let outcome = self.reload().await;
+            let outcome = if ask.previous { self.go_back().await } else { self.reload(ask.accept).await };
             if let Some(reply) = ask.reply {
                 // Whoever asked may have gone; the log and the journal have it.
                 let _ = reply.send(outcome);
@@ -90,15 +111,68 @@ impl Desk {
         }
     }
 
-    async fn reload(&mut self) -> Outcome {
+    async fn reload(&mut self, accept: Option<String>) -> Outcome {
         let (file, env) = (self.file.clone(), Arc::clone(&self.env));
         let read = tokio::task::spawn_blocking(move || config::load(&file, &*env)).await;
         match read {
-            Ok(Ok(loaded)) => Ok(self.adopt(Arc::new(loaded)).await),
-            Ok(Err(problems)) => Err(self.refuse(problems)),
+            Ok(Ok(loaded)) => {
+                let loaded = Arc::new(loaded);
+                self.guard(&loaded, accept.as_deref()).await?;
+                Ok(self.adopt(loaded).await)
+            }
+            Ok(Err(problems)) => Err(Kept::Problems(self.refuse(problems))),
             Err(panic) => {
                 tracing::error!(%panic, "reading the configuration panicked; nothing changed");
-                Err(self.refuse(Problems::default()))
+                Err(Kept::Problems(self.refuse(Problems::default())))
+            }
+        }
+    }
+
+    /// Whether a change is so small that nobody needs to have looked at it, or somebody has.
+    async fn guard(&self, loaded: &Loaded, accept: Option<&str>) -> Result<(), Kept> {
+        let (table, fleet) = (self.live.load(), Arc::clone(&loaded.fleet));
+        if accept.is_none() && table.snapshot().fleet.digest == fleet.digest {
+            return Ok(());
+        }
+        let planned = tokio::task::spawn_blocking(move || Box::new(Plan::of(&table, &fleet))).await;
+        let plan = planned.map_err(|panic| {
+            tracing::error!(%panic, "planning the reload panicked; nothing changed");
+            Kept::Problems(self.refuse(Problems::default()))
+        })?;
+        let digest = plan.digest.to_string();
+        match accept {
+            Some(accepted) if accepted == digest => return Ok(()),
+            Some(_) => {}
+            None if plan.exceeded.is_empty() => return Ok(()),
+            None => {}
+        }
+        self.metrics.reload(false);
+        let beyond: Vec<String> = plan.exceeded.iter().map(ToString::to_string).collect();
+        let file = self.file.display();
+        tracing::error!(%file, plan = digest, ?beyond, ?accept, "reload held by the reload guard, nothing changed");
+        self.happened(Happening::ReloadRefused { problems: 0 });
+        Err(if accept.is_some() { Kept::OtherPlan(plan) } else { Kept::Guarded(plan) })
+    }
+
+    /// Adopts the newest accepted configuration that is another than the one in force and still loads.
+    async fn go_back(&mut self) -> Outcome {
+        let (accepted, env) = (self.accepted.clone(), Arc::clone(&self.env));
+        let now = Arc::clone(&self.config.borrow());
+        let found = tokio::task::spawn_blocking(move || {
+            accepted.list().ok()?.iter().find_map(|name| {
+                let files = accepted.load(name).ok()?.files.into_iter();
+                let copies: Vec<SourceFile> = files.map(|(path, text)| SourceFile { path, text }).collect();
+                if copies == now.files { None } else { config::load_copies(&copies, &*env).ok() }
+            })
+        });
+        match found.await {
+            Ok(Some(loaded)) => {
+                tracing::warn!(file = %self.file.display(), "going back to the configuration accepted before; the file still says otherwise");
+                Ok(self.adopt(Arc::new(loaded)).await)
+            }
+            Ok(None) | Err(_) => {
+                self.metrics.reload(false);
+                Err(Kept::NoPrevious)
             }
         }
     }
@@ -128,7 +202,7 @@ impl Desk {
             (Err(_), _) | (_, Err(_)) => 0,
         };
         self.metrics.reload(true);
-        let needs_restart = needs_restart(&before, &loaded);
+        let needs_restart = before.settings.needs_restart(&loaded.settings);
         tracing::info!(file = %self.file.display(), %digest, changed, generation, "configuration reloaded");
         if !needs_restart.is_empty() {
             tracing::warn!(settings = ?needs_restart, "these take effect at the next start");
@@ -154,18 +228,4 @@ pub(super) fn keep(accepted: &AcceptedFolder, loaded: &Loaded, at: Wall) {
     if let Err(error) = accepted.save(&files, at) {
         tracing::warn!(error = %super::with_source(&error), "the accepted configuration is not kept");
     }
-}
-
-fn needs_restart(before: &Loaded, after: &Loaded) -> Vec<&'static str> {
-    let (b, a) = (&before.settings, &after.settings);
-    [
-        ("[node]", b.node == a.node),
-        ("[dns]", b.dns == a.dns),
-        ("[store] path", b.store.path == a.store.path),
-        ("[admin] listen", b.admin.listen == a.admin.listen),
-        ("[telemetry]", b.telemetry == a.telemetry),
-    ]
-    .into_iter()
-    .filter_map(|(name, same)| (!same).then_some(name))
-    .collect()
 }

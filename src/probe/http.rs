@@ -3,21 +3,28 @@
 //! The connection goes to the endpoint's address and nowhere else: no name is looked up, no proxy is taken from the
 //! environment, no redirect is followed, nothing is decompressed, nothing is kept for the next probe.
 //!
-//! Why a client for each probe: a reqwest client that is made without reading certificates is small, lives as long
-//! as its only connection, and can carry this probe's hooks. 10,000 targets then cost nothing while they wait. Why HTTP/1.1
-//! alone: every server that speaks HTTP/2 speaks it too, and it is a fraction of the work on both sides.
+//! Why no HTTP client but the protocol alone: a client brings a pool, a connector and its layers, which cost more than
+//! the request when each is made for one connection. Here a probe is a socket, perhaps TLS, and one exchange, driven by
+//! the probe's own task; its phases are seen where they happen. Why HTTP/1.1 alone: every server that speaks HTTP/2
+//! speaks it too, and it is a fraction of the work on both sides.
 
-mod hooks;
+use std::{net::SocketAddr, pin::pin, sync::Arc};
 
-use std::{net::SocketAddr, sync::Arc};
-
-use reqwest::{
-    Client, Method, Request, Response, Url,
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::{
+    Method, Request, Response, Uri,
+    body::{Body as _, Incoming},
+    client::conn::http1::{self, SendRequest},
     header::{self, HeaderMap, HeaderName, HeaderValue},
-    redirect, retry,
+};
+use hyper_util::rt::TokioIo;
+use reqwest::Url;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
 };
 
-use self::hooks::{OnceReady, Pinned};
 use super::{
     expect::{self, Search},
     fault,
@@ -35,93 +42,98 @@ const HEADERS_MAX: usize = 100;
 /// A check made ready to be asked of any address.
 #[derive(Debug)]
 pub(super) struct HttpAsker {
-    url: Url,
+    /// Path and query.
+    resource: Uri,
     method: Method,
     headers: HeaderMap,
     expect: Expect,
-    profile: Profile,
-    has_tls: bool,
+    tls: Option<Profile>,
 }
 
 impl HttpAsker {
     /// The error says what this node lacks or cannot send.
     pub(super) fn new(check: &HttpCheck, trust: &Trust, user_agent: &str) -> Result<Self, String> {
-        let mut url = Url::parse(&check.url).map_err(|error| format!("url `{}`: {error}", check.url))?;
+        let url = Url::parse(&check.url).map_err(|error| format!("url `{}`: {error}", check.url))?;
         let headers = headers(check, &url, user_agent)?;
-        let profile = trust.profile(check.tls.as_ref(), &check.host)?;
-        if let (Some(_), Some(sni)) = (&check.tls, profile.sni()) {
-            url.set_host(Some(sni)).map_err(|error| format!("sni `{sni}`: {error}"))?;
-        }
+        let tls = check.tls.as_ref().map(|tls| trust.profile(tls, &check.host)).transpose()?;
         let method = check.method.parse().map_err(|_| format!("method `{}` cannot be sent", check.method))?;
-        Ok(Self { url, method, headers, expect: check.expect.clone(), profile, has_tls: check.tls.is_some() })
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let resource =
+            format!("{}{query}", url.path()).parse().map_err(|error| format!("url `{}`: {error}", check.url))?;
+        Ok(Self { resource, method, headers, expect: check.expect.clone(), tls })
     }
 
     /// Asks once. The caller owns the deadline.
     pub(super) async fn ask(&self, address: SocketAddr, trace: &Arc<Trace>) -> Outcome {
-        let fault = |error: reqwest::Error| fault::of_chain(&error, address, trace.marks().is_shaking_hands());
-        let (client, request) = match self.client(address, trace).map(|client| (client, self.request(address))) {
+        let stream = match TcpStream::connect(address).await {
+            Ok(stream) => stream,
+            Err(error) => return fault::of_io(&error, address),
+        };
+        let Some(profile) = &self.tls else {
+            trace.ready();
+            return self.talk(stream, address, trace).await;
+        };
+        trace.handshake_began();
+        match profile.connect(stream, trace).await {
+            Ok(stream) => {
+                trace.ready();
+                self.talk(stream, address, trace).await
+            }
+            Err(error) => fault::of_chain(&error, address, true),
+        }
+    }
+
+    async fn talk(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        address: SocketAddr,
+        trace: &Trace,
+    ) -> Outcome {
+        let mut protocol = http1::Builder::new();
+        let (sender, connection) = match protocol.max_headers(HEADERS_MAX).handshake(TokioIo::new(stream)).await {
             Ok(pair) => pair,
-            Err(error) => return fault(error),
+            Err(error) => return fault::of_chain(&error, address, false),
         };
-        let response = match client.execute(request).await {
-            Ok(response) => response,
-            Err(error) => return fault(error),
+        let (mut exchange, connection) = (pin!(self.exchange(sender, trace)), pin!(connection));
+        let judged = tokio::select! {
+            biased;
+            judged = &mut exchange => judged,
+            // What it still has for the exchange, an answer or an error, is there already.
+            _ = connection => exchange.await,
         };
+        judged.unwrap_or_else(|error| fault::of_chain(&error, address, false))
+    }
+
+    async fn exchange(&self, mut sender: SendRequest<Empty<Bytes>>, trace: &Trace) -> hyper::Result<Outcome> {
+        let mut request = Request::new(Empty::new());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.resource.clone();
+        *request.headers_mut() = self.headers.clone();
+        let response = sender.send_request(request).await?;
         trace.head(response.status().as_u16());
         if let Err(failure) = expect::head(&self.expect, response.status().as_u16(), response.headers()) {
-            return Outcome::Fail(failure);
+            return Ok(Outcome::Fail(failure));
         }
-        match self.read(response).await {
-            Ok(true) => {}
-            Ok(false) => return Outcome::Fail(Failure::Body),
-            Err(error) => return fault(error),
+        if !self.read(response).await? {
+            return Ok(Outcome::Fail(Failure::Body));
         }
         let now = Clock::wall();
-        expect::limits(&self.expect, trace.elapsed(), trace.marks().cert_end.map(|end| end.since(now)))
-    }
-
-    fn client(&self, address: SocketAddr, trace: &Arc<Trace>) -> reqwest::Result<Client> {
-        Client::builder()
-            .tls_backend_preconfigured(self.profile.config(trace))
-            .dns_resolver(Pinned(address))
-            .connector_layer(OnceReady(Arc::clone(trace)))
-            .http1_only()
-            .http1_max_headers(HEADERS_MAX)
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .referer(false)
-            .pool_max_idle_per_host(0)
-            .tcp_keepalive(None)
-            .build()
-    }
-
-    fn request(&self, address: SocketAddr) -> Request {
-        let mut url = self.url.clone();
-        // A host that is an address would be connected to as it stands: there the endpoint's takes its place, in the
-        // URL alone. The Host field and the name the certificate is verified for stay those of the check.
-        if url.domain().is_none() {
-            url.set_ip_host(address.ip()).expect("an http URL has a host that can be replaced");
-        }
-        url.set_port(Some(address.port())).expect("an http URL can have a port");
-        let mut request = Request::new(self.method.clone(), url);
-        *request.headers_mut() = self.headers.clone();
-        request
+        Ok(expect::limits(&self.expect, trace.elapsed(), trace.marks().cert_end.map(|end| end.since(now))))
     }
 
     /// Reads the body, [`BODY_READ_MAX`] octets at most; whether it is as expected. Stops once the text is found.
-    async fn read(&self, mut response: Response) -> reqwest::Result<bool> {
-        let ends_with_connection =
-            response.content_length().is_none() && !response.headers().contains_key(header::TRANSFER_ENCODING);
+    async fn read(&self, mut response: Response<Incoming>) -> hyper::Result<bool> {
+        let ends_with_connection = response.body().size_hint().exact().is_none()
+            && !response.headers().contains_key(header::TRANSFER_ENCODING);
         let mut search = Search::default();
         let mut read = 0;
         while read < BODY_READ_MAX {
-            let piece = match response.chunk().await {
-                Ok(Some(piece)) => piece,
-                Ok(None) => break,
+            let piece = match response.body_mut().frame().await {
+                Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+                None => break,
                 // Many servers end TLS without saying so; a body without a length then ends where it ends.
-                Err(error) if ends_with_connection && self.has_tls && fault::is_eof(&error) => break,
-                Err(error) => return Err(error),
+                Some(Err(error)) if ends_with_connection && self.tls.is_some() && fault::is_eof(&error) => break,
+                Some(Err(error)) => return Err(error),
             };
             read += piece.len();
             if let Some(text) = &self.expect.body

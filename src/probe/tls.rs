@@ -1,24 +1,26 @@
 //! TLS of probes: who is trusted, under which name, and what the certificate said.
 //!
-//! Every probe makes a full handshake: no session is kept, so the certificate is looked at each time. The hooks that
-//! note phases and the certificate's end are rustls' own seams: the session store is asked first thing of a handshake,
-//! the verifier sees the certificate. Verifiers and trust anchors are built once for a fleet and shared.
+//! Every probe makes a full handshake: no session is kept, so the certificate is looked at each time, by the verifier,
+//! which sees it whatever comes of it. Verifiers and trust anchors are built once for a fleet and shared.
 
 use std::{
     collections::{HashMap, HashSet},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, NamedGroup, RootCertStore, SignatureScheme,
+    ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::{
-        ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue, WebPkiServerVerifier,
+        Resumption, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::CryptoProvider,
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{cert, trace::Trace};
 use crate::model::TlsCheck;
@@ -47,19 +49,17 @@ impl Trust {
         Self { provider, verifiers }
     }
 
-    /// How to speak TLS under a check; `None` for plain HTTP, which the client asks for nevertheless. The error says
-    /// what is missing on this node.
-    pub(super) fn profile(&self, tls: Option<&TlsCheck>, host: &str) -> Result<Profile, String> {
-        let verifier = match tls {
-            Some(tls) if !tls.insecure => {
-                let ready = self.verifiers.get(&tls.ca).cloned();
-                Some(ready.unwrap_or_else(|| Err("the trust anchors were not read".into()))?)
-            }
-            Some(_) | None => None,
+    /// How to speak TLS under a check. The error says what is missing on this node.
+    pub(super) fn profile(&self, tls: &TlsCheck, host: &str) -> Result<Profile, String> {
+        let inner = if tls.insecure {
+            None
+        } else {
+            let ready = self.verifiers.get(&tls.ca).cloned();
+            Some(ready.unwrap_or_else(|| Err("the trust anchors were not read".into()))?)
         };
-        let name = tls.and_then(|tls| tls.sni.as_deref()).unwrap_or(host);
+        let name = tls.sni.as_deref().unwrap_or(host);
         let name = ServerName::try_from(name.to_owned()).map_err(|_| format!("`{name}` cannot be asked for in TLS"))?;
-        let judge = Arc::new(Judge { provider: Arc::clone(&self.provider), inner: verifier });
+        let judge = Arc::new(Judge { provider: Arc::clone(&self.provider), inner });
         Ok(Profile { base: self.base(&judge)?, judge, name })
     }
 
@@ -83,6 +83,7 @@ impl Trust {
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
         base.alpn_protocols = vec![b"http/1.1".to_vec()];
+        base.resumption = Resumption::disabled();
         Ok(base)
     }
 }
@@ -96,18 +97,13 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// The configuration of one probe: it verifies under the check's name and notes what it sees.
-    pub(super) fn config(&self, trace: &Arc<Trace>) -> ClientConfig {
+    /// Shakes hands: SNI and verification go by the check's name, whatever the address; an address as a name is not sent
+    /// (RFC 6066 section 3). The end of the certificate is noted, accepted or not.
+    pub(super) async fn connect(&self, stream: TcpStream, trace: &Arc<Trace>) -> io::Result<TlsStream<TcpStream>> {
         let mut config = self.base.clone();
-        config.resumption = Resumption::store(Arc::new(NoSessions { trace: Arc::clone(trace) }));
-        let witness = Witness { judge: Arc::clone(&self.judge), name: self.name.clone(), trace: Arc::clone(trace) };
+        let witness = Witness { judge: Arc::clone(&self.judge), trace: Arc::clone(trace) };
         config.dangerous().set_certificate_verifier(Arc::new(witness));
-        config
-    }
-
-    /// The name to send as SNI; an address is not sent (RFC 6066 section 3).
-    pub(super) fn sni(&self) -> Option<&str> {
-        if let ServerName::DnsName(name) = &self.name { Some(name.as_ref()) } else { None }
+        TlsConnector::from(Arc::new(config)).connect(self.name.clone(), stream).await
     }
 }
 
@@ -193,14 +189,10 @@ impl ServerCertVerifier for Judge {
     }
 }
 
-/// Hands the certificate to the judge under the check's name, and notes its end.
-///
-/// The name the client passes in is not used: for a check whose host is an address it is the endpoint's address,
-/// because that is where the connection goes.
+/// Notes the certificate's end, and hands it to the judge.
 #[derive(Debug)]
 struct Witness {
     judge: Arc<Judge>,
-    name: ServerName<'static>,
     trace: Arc<Trace>,
 }
 
@@ -209,12 +201,12 @@ impl ServerCertVerifier for Witness {
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
+        name: &ServerName<'_>,
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         self.trace.cert_ends(cert::not_after(end_entity));
-        self.judge.verify_server_cert(end_entity, intermediates, &self.name, ocsp, now)
+        self.judge.verify_server_cert(end_entity, intermediates, name, ocsp, now)
     }
 
     fn verify_tls12_signature(
@@ -237,35 +229,5 @@ impl ServerCertVerifier for Witness {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.judge.supported_verify_schemes()
-    }
-}
-
-/// Keeps no session, and notes the moment it is first asked for one: the connection stands, the handshake begins.
-#[derive(Debug)]
-struct NoSessions {
-    trace: Arc<Trace>,
-}
-
-impl ClientSessionStore for NoSessions {
-    fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
-
-    fn kx_hint(&self, _: &ServerName<'_>) -> Option<NamedGroup> {
-        self.trace.handshake_began();
-        None
-    }
-
-    fn set_tls12_session(&self, _: ServerName<'static>, _: Tls12ClientSessionValue) {}
-
-    fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
-        None
-    }
-
-    fn remove_tls12_session(&self, _: &ServerName<'static>) {}
-
-    fn insert_tls13_ticket(&self, _: ServerName<'static>, _: Tls13ClientSessionValue) {}
-
-    fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
-        self.trace.handshake_began();
-        None
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::model::{Phases, Wall};
 
-/// The notes of one probe. Shared with hooks inside the HTTP client and TLS.
+/// The notes of one probe. Shared with the verifier inside TLS.
 #[derive(Debug)]
 pub(super) struct Trace {
     start: Instant,
@@ -69,10 +69,6 @@ impl Trace {
 }
 
 impl Marks {
-    pub(super) fn is_shaking_hands(&self) -> bool {
-        self.handshake.is_some() && self.ready.is_none()
-    }
-
     pub(super) fn phases(&self, total: Duration) -> Phases {
         let between = |from: Option<Duration>, to: Option<Duration>| Some(to?.saturating_sub(from?));
         Phases {

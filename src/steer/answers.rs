@@ -138,7 +138,7 @@ impl AnswerTable {
     }
 
     /// The answer sets of some services, or of all.
-    fn answers(&self, services: Option<&[ServiceIx]>) -> Vec<AnswerSet> {
+    pub(super) fn answers(&self, services: Option<&[ServiceIx]>) -> Vec<AnswerSet> {
         let snapshot = self.snapshot();
         let orders = Orders::new(&snapshot.fleet, &snapshot.overrides);
         let of = |service| {

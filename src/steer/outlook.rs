@@ -9,14 +9,16 @@ mod cases;
 pub mod hypothesis;
 mod plan;
 mod sight;
+mod things;
 mod viewpoint;
 
 use std::collections::BTreeMap;
 
 pub use self::{
     cases::{CaseOutcome, run_cases},
-    plan::{Exceeded, Plan, RecordChange},
+    plan::{Exceeded, Plan, RecordChange, Share},
     sight::{EndpointSight, PoolSight, SHARE_WHOLE, Sight},
+    things::{How, ThingChange, things},
     viewpoint::{VIEWPOINTS_MAX, Viewpoint},
 };
 use self::{sight::Scene, viewpoint::viewpoints};
@@ -65,7 +67,10 @@ pub fn differences(before: &AnswerTable, after: &AnswerTable) -> Vec<Difference>
     };
     let from = Scene::new(before, &services(|pair| pair.0));
     let to = Scene::new(after, &services(|pair| pair.1));
-    pairs.into_iter().flat_map(|(pair, names)| of_pair(&from, &to, pair, &names)).collect()
+    let mut found: Vec<Difference> =
+        pairs.into_iter().flat_map(|(pair, names)| of_pair(&from, &to, pair, &names)).collect();
+    found.sort_by(|a, b| (&a.service, &a.names, a.family).cmp(&(&b.service, &b.names, b.family)));
+    found
 }
 
 /// What a service answers, family by family and for everyone who may be answered differently.

@@ -164,7 +164,7 @@ impl Steering {
 
     /// Which rule answers a client, by its place: the first that is for it; `None` if none is.
     pub(super) fn rule(&self, client: &mut Client<'_>) -> Option<usize> {
-        self.rules.iter().position(|rule| client.matches(&rule.when))
+        self.rules.iter().position(|rule| client.fits(&rule.when))
     }
 
     /// What a rule answers, or the service without one.

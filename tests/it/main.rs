@@ -10,6 +10,8 @@ mod dns_steered;
 mod dns_world;
 mod durable;
 mod failover;
+mod feeds;
+mod foresight;
 mod hostile;
 mod journal;
 mod mmdb;

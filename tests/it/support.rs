@@ -42,6 +42,7 @@ pub(crate) struct Endpoint {
 struct EndpointState {
     alive: AtomicBool,
     status: AtomicU16,
+    body: Mutex<String>,
     requests: AtomicUsize,
     ended: AtomicBool,
 }
@@ -55,6 +56,7 @@ impl Endpoint {
         let shared = Arc::new(EndpointState {
             alive: AtomicBool::new(true),
             status: AtomicU16::new(200),
+            body: Mutex::new("ok".into()),
             requests: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
         });
@@ -89,6 +91,11 @@ impl Endpoint {
         self.shared.status.store(status, Ordering::SeqCst);
     }
 
+    /// The body of its answers from now on.
+    pub(crate) fn say(&self, body: &str) {
+        *self.shared.body.lock().unwrap() = body.into();
+    }
+
     pub(crate) fn requests(&self) -> usize {
         self.shared.requests.load(Ordering::SeqCst)
     }
@@ -114,7 +121,9 @@ impl EndpointState {
         }
         self.requests.fetch_add(1, Ordering::SeqCst);
         let status = self.status.load(Ordering::SeqCst);
-        let _ = write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
+        let body = self.body.lock().unwrap().clone();
+        let length = body.len();
+        let _ = write!(stream, "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
     }
 }
 
@@ -281,7 +290,8 @@ impl Drop for Node {
     }
 }
 
-fn write_config(folder: &Path, config: &str) {
+/// Writes a configuration with listeners on free ports of loopback, and a store, in this folder.
+pub(crate) fn write_config(folder: &Path, config: &str) {
     let folder_text = folder.display();
     let own = format!(
         "[dns]\nlisten = [\"127.0.0.1:0\"]\nthreads = 1\n[store]\npath = \"{folder_text}/store\"\n[admin]\nlisten = [\"127.0.0.1:0\", \"unix:{folder_text}/admin.sock\"]\n[telemetry]\nlog = {{ level = \"info\", format = \"json\" }}\n"

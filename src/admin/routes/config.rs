@@ -8,7 +8,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use serde_json::Value;
+use serde::Deserialize;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::audit::Auditor;
@@ -16,12 +16,14 @@ use crate::{
     admin::{
         ask::{Asked, Nothing, Text},
         auth::{Administrator, Operator, Viewer},
-        handles::{Condition, ReloadRequest},
+        handles::{Condition, NotReloaded, ReloadRequest},
         problem::Problem,
+        seen::Seen,
         tell::Told,
-        views::{ConfigProblemView, ConfigView, ReloadView, ValidateView},
+        views::{CaseView, ConfigProblemView, ConfigView, PlanView, ReloadView, TestsView, ValidateView},
     },
-    config::{Loaded, parse_sealed, schema},
+    config::{Loaded, Problems, parse_sealed, schema},
+    steer::outlook::{Plan, run_cases},
 };
 
 /// A configuration waits this long for the one that is judged before it.
@@ -58,60 +60,155 @@ pub(super) async fn config_schema(_: Viewer, _: Asked<Nothing>) -> Response {
     response
 }
 
+impl Judging {
+    /// Does what takes a processor for a while, in turn with others and out of the way of those who only look.
+    pub(super) async fn work<T: Send + 'static>(self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+        let turn = tokio::time::timeout(JUDGE_WAIT_MAX, self.0.acquire_owned()).await.ok().and_then(Result::ok);
+        let turn = turn.ok_or_else(|| {
+            let detail = "other configurations are being judged";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "config.busy", detail).retry_after(JUDGE_WAIT_MAX)
+        })?;
+        let working = tokio::task::spawn_blocking(move || {
+            // Held to the end of the work, whether or not somebody still waits for it.
+            let _turn = turn;
+            work()
+        });
+        working.await.map_err(|_| Problem::plain(StatusCode::INTERNAL_SERVER_ERROR))
+    }
+}
+
 /// Judges the body, a whole configuration as TOML, sealed: nothing of this machine is read for it, and nothing is done.
 pub(super) async fn validate(
     _: Operator,
     _: Asked<Nothing>,
-    Extension(Judging(judging)): Extension<Judging>,
+    Extension(judging): Extension<Judging>,
     Text(text): Text,
 ) -> Result<Told<ValidateView>, Problem> {
-    let turn = tokio::time::timeout(JUDGE_WAIT_MAX, judging.acquire_owned()).await.ok().and_then(Result::ok);
-    let turn = turn.ok_or_else(|| {
-        let detail = "other configurations are being judged";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "config.busy", detail).retry_after(JUDGE_WAIT_MAX)
-    })?;
-    // Parsing a megabyte takes long enough to be in the way of others.
-    let judged = tokio::task::spawn_blocking(move || {
-        // Held to the end of the work, whether or not somebody still waits for it.
-        let _turn = turn;
-        match parse_sealed(&text) {
-            Ok(loaded) => (true, loaded.warnings.iter().map(ConfigProblemView::from).collect()),
-            Err(problems) => (false, problems.iter().map(ConfigProblemView::from).collect()),
-        }
+    let judged = judging.work(move || match parse_sealed(&text) {
+        Ok(loaded) => (true, loaded.warnings.iter().map(ConfigProblemView::from).collect()),
+        Err(problems) => (false, problems.iter().map(ConfigProblemView::from).collect()),
     });
-    let (ok, problems) = judged.await.map_err(|_| Problem::plain(StatusCode::INTERNAL_SERVER_ERROR))?;
+    let (ok, problems) = judged.await?;
     Ok(Told::of(ValidateView { ok, problems }))
 }
 
-/// Reads the file again, all or nothing.
+/// What the body, a whole configuration as TOML, would change if it were reloaded; sealed, and nothing is done.
+pub(super) async fn plan(
+    _: Operator,
+    _: Asked<Nothing>,
+    Extension(judging): Extension<Judging>,
+    State(seen): State<Seen>,
+    State(config): State<watch::Receiver<Arc<Loaded>>>,
+    Text(text): Text,
+) -> Result<Told<PlanView>, Problem> {
+    let before = Arc::clone(&config.borrow());
+    let planned = judging.work(move || {
+        let loaded = parse_sealed(&text)?;
+        let table = seen.table();
+        let outcomes = run_cases(&loaded.fleet, table.locator(), &loaded.tests);
+        // The machine's own part does not come in a request.
+        let restart = before.settings.needs_restart(&loaded.settings).into_iter().filter(|name| *name != "[node]");
+        let view = PlanView::of(&Plan::of(&table, &loaded.fleet));
+        Ok(PlanView {
+            restart: restart.map(str::to_owned).collect(),
+            tests_total: outcomes.len(),
+            tests_failed: outcomes.iter().map(CaseView::from).filter(|case| !case.ok).collect(),
+            warnings: loaded.warnings.iter().map(ConfigProblemView::from).collect(),
+            ..view
+        })
+    });
+    planned.await?.map(Told::of).map_err(|problems: Problems| unfit(&problems, "the configuration has errors"))
+}
+
+/// Runs the tests of the body, a whole configuration as TOML, sealed.
+pub(super) async fn test(
+    _: Operator,
+    _: Asked<Nothing>,
+    Extension(judging): Extension<Judging>,
+    State(seen): State<Seen>,
+    Text(text): Text,
+) -> Result<Told<TestsView>, Problem> {
+    let tested = judging.work(move || {
+        let loaded = parse_sealed(&text)?;
+        Ok(run_cases(&loaded.fleet, seen.table().locator(), &loaded.tests))
+    });
+    let outcomes = tested.await?.map_err(|problems: Problems| unfit(&problems, "the configuration has errors"))?;
+    let cases: Vec<CaseView> = outcomes.iter().map(CaseView::from).collect();
+    Ok(Told::of(TestsView { ok: cases.iter().all(|case| case.ok), cases }))
+}
+
+/// A configuration that cannot be used, with every problem.
+pub(super) fn unfit(problems: &Problems, what: &str) -> Problem {
+    let list: Vec<ConfigProblemView> = problems.iter().map(ConfigProblemView::from).collect();
+    let first = problems.errors().next().map(ToString::to_string).unwrap_or_default();
+    let errors = problems.errors().count();
+    let more = if 1 < errors { format!(" (and {} more)", errors - 1) } else { String::new() };
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "config.refused", format!("{what}: {first}{more}"))
+        .hint("`wayshift check` shows every problem with its line")
+        .with("problems", list)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reloading {
+    /// The digest of the plan that was looked at.
+    accept: Option<String>,
+    /// Back to the configuration that was accepted before the one in effect.
+    #[serde(default)]
+    previous: bool,
+}
+
+/// Reads the file again, all or nothing; or goes back to the configuration before.
 pub(super) async fn reload(
     Administrator(who): Administrator,
-    _: Asked<Nothing>,
+    Asked(Reloading { accept, previous }): Asked<Reloading>,
     State(reload): State<mpsc::Sender<ReloadRequest>>,
     auditor: Auditor,
 ) -> Result<Told<ReloadView>, Problem> {
-    auditor.note(&who, "config.reload", "config".to_owned(), None).await?;
+    if previous && accept.is_some() {
+        return Err(Problem::bad("accept", "`accept` is for what the file says, `previous` for what it said before"));
+    }
+    let action = match (&accept, previous) {
+        (Some(_), _) => "config.reload.accept",
+        (None, true) => "config.reload.previous",
+        (None, false) => "config.reload",
+    };
+    auditor.note(&who, action, "config".to_owned(), accept.clone()).await?;
     let busy = || {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "config.busy", "this node cannot reload now")
             .retry_after(Duration::from_secs(1))
     };
     let (reply, answer) = oneshot::channel();
-    reload.try_send(ReloadRequest { reply }).map_err(|_| busy())?;
+    reload.try_send(ReloadRequest { accept, previous, reply }).map_err(|_| busy())?;
     match tokio::time::timeout(RELOAD_MAX, answer).await {
         Ok(Ok(Ok(reloaded))) => Ok(Told::of(ReloadView::from(&reloaded))),
-        Ok(Ok(Err(problems))) => {
-            let list: Vec<ConfigProblemView> = problems.iter().map(ConfigProblemView::from).collect();
-            let first = problems.errors().next().map(ToString::to_string).unwrap_or_default();
-            let errors = problems.errors().count();
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
-            let more = if 1 < errors { format!(" (and {} more)", errors - 1) } else { String::new() };
-            Err(Problem::new(status, "config.refused", format!("nothing changed: {first}{more}"))
-                .hint("`wayshift check` shows every problem with its line")
-                .with("problems", serde_json::to_value(list).unwrap_or(Value::Null)))
-        }
+        Ok(Ok(Err(kept))) => Err(kept_as(&kept)),
         Ok(Err(_)) => Err(busy()),
         Err(_) => {
             Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "config.late", "the reload goes on; look at the status"))
+        }
+    }
+}
+
+/// Why nothing changed.
+fn kept_as(kept: &NotReloaded) -> Problem {
+    let conflict = |code: &str, detail: String| Problem::new(StatusCode::CONFLICT, code, detail);
+    match kept {
+        NotReloaded::Problems(problems) => unfit(problems, "nothing changed"),
+        NotReloaded::Guarded(plan) => {
+            let exceeded: Vec<String> = plan.exceeded.iter().map(ToString::to_string).collect();
+            conflict("config.guard", format!("nothing changed: {}", exceeded.join("; ")))
+                .hint(format!("look at the plan; `wayshift reload --accept {}` does it", plan.digest))
+                .with("plan", PlanView::of(plan))
+        }
+        NotReloaded::OtherPlan(plan) => {
+            let detail = "nothing changed: what the file says now is not the plan that was accepted";
+            conflict("config.guard", detail.to_owned())
+                .hint(format!("look at the plan again; it is {} now", plan.digest))
+                .with("plan", PlanView::of(plan))
+        }
+        NotReloaded::NoPrevious => {
+            conflict("config.no_previous", "no other configuration was accepted before this one".to_owned())
         }
     }
 }

@@ -8,6 +8,6 @@ mod effect;
 mod list;
 
 pub(super) use self::{
-    change::{create, end, extend},
+    change::{blocker, create, end, extend},
     list::{one, overrides},
 };

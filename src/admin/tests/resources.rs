@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{As, House, drain_aws, now};
+use crate::admin::NotReloaded;
 use crate::{
     admin::{
         Reloaded,
@@ -217,7 +218,7 @@ async fn a_reload_tells_what_changed_or_what_is_wrong() {
     let node = async {
         let done = Reloaded { before, after, restart: vec!["dns.listen".into()] };
         asked.recv().await.unwrap().reply.send(Ok(done)).unwrap();
-        asked.recv().await.unwrap().reply.send(Err(problems)).unwrap();
+        asked.recv().await.unwrap().reply.send(Err(NotReloaded::Problems(problems))).unwrap();
     };
     let client = async {
         let done = house.ask(As::Admin, "POST /v1/config/reload", &[], "").await.expect(200).json();

@@ -1,14 +1,13 @@
 //! The configuration: `GET /v1/config`, `POST /v1/config/validate`, `POST /v1/config/reload`.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     admin::handles::{Condition, Reloaded},
     config::{Loaded, Problem},
-    model::{Arm, Endpoint, Fleet, Pool, Service, Wall},
+    model::Wall,
+    steer::outlook::{ThingChange, things},
 };
 
 /// The configuration in effect.
@@ -143,15 +142,8 @@ impl From<&Reloaded> for ReloadView {
     fn from(Reloaded { before, after, restart }: &Reloaded) -> Self {
         let warnings = after.warnings.iter().map(ToString::to_string);
         let restart = restart.iter().map(|setting| format!("{setting} needs a restart"));
-        let mut changes = Vec::new();
         let (old, new) = (&before.fleet, &after.fleet);
-        compare(&mut changes, "zone", &old.zones, &new.zones, |zone| zone.apex.to_string());
-        compare(&mut changes, "provider", &old.providers, &new.providers, |one| one.id.to_string());
-        compare(&mut changes, "region", &old.regions, &new.regions, |one| one.id.to_string());
-        compare(&mut changes, "check", &old.checks, &new.checks, |one| one.id.to_string());
-        compare(&mut changes, "endpoint", &flat_endpoints(old), &flat_endpoints(new), |one| one.0.clone());
-        compare(&mut changes, "pool", &flat_pools(old), &flat_pools(new), |one| one.0.clone());
-        compare(&mut changes, "service", &flat_services(old), &flat_services(new), |one| one.0.clone());
+        let changes = things(old, new).iter().map(ChangedView::from).collect();
         Self {
             changed: before.fleet.digest != after.fleet.digest || before.settings != after.settings,
             before: old.digest.to_string(),
@@ -162,55 +154,8 @@ impl From<&Reloaded> for ReloadView {
     }
 }
 
-/// Positions differ between fleets though nothing about a thing changed; ids and texts do not.
-type Flat = (String, String);
-
-fn flat_endpoints(fleet: &Fleet) -> Vec<Flat> {
-    let flat = |endpoint: &Endpoint| {
-        let check = endpoint.check.map(|check| &fleet.check(check).id);
-        let bare = Endpoint { check: None, ..endpoint.clone() };
-        (endpoint.id.to_string(), format!("{bare:?} {check:?}"))
-    };
-    fleet.endpoints.iter().map(flat).collect()
-}
-
-fn flat_pools(fleet: &Fleet) -> Vec<Flat> {
-    let flat = |pool: &Pool| {
-        let members = pool.members.iter().map(|member| (&fleet.endpoint(member.endpoint).id, member.weight));
-        let members: Vec<_> = members.collect();
-        let check = pool.check.map(|check| &fleet.check(check).id);
-        let rest = (pool.answer, pool.count, pool.min_up, pool.implicit);
-        (pool.id.to_string(), format!("{members:?} {check:?} {rest:?}"))
-    };
-    fleet.pools.iter().map(flat).collect()
-}
-
-fn flat_services(fleet: &Fleet) -> Vec<Flat> {
-    let flat = |service: &Service| {
-        let arm = |arm: &Arm| (fleet.pool(arm.pool).id.clone(), arm.weight);
-        let arms: Vec<_> = service.arms.iter().map(arm).collect();
-        let last_resort = service.last_resort.as_ref().map(arm);
-        let check = service.check.map(|check| &fleet.check(check).id);
-        let rest = (&service.names, service.steer, service.ttl, service.when_none, &service.owner, &service.runbook);
-        (service.id.to_string(), format!("{arms:?} {last_resort:?} {check:?} {rest:?}"))
-    };
-    fleet.services.iter().map(flat).collect()
-}
-
-fn compare<T: PartialEq>(
-    changes: &mut Vec<ChangedView>,
-    kind: &str,
-    before: &[T],
-    after: &[T],
-    id: impl Fn(&T) -> String,
-) {
-    let by_id = |list: &[T]| -> BTreeMap<String, usize> { list.iter().map(&id).zip(0..).collect() };
-    let (old, new) = (by_id(before), by_id(after));
-    let mut add = |how: &str, id: &str| {
-        changes.push(ChangedView { how: how.to_owned(), kind: kind.to_owned(), id: id.to_owned() });
-    };
-    new.keys().filter(|id| !old.contains_key(*id)).for_each(|id| add("added", id));
-    old.keys().filter(|id| !new.contains_key(*id)).for_each(|id| add("removed", id));
-    let both = old.iter().filter_map(|(id, place)| Some((id, *place, *new.get(id)?)));
-    both.filter(|(_, old, new)| before[*old] != after[*new]).for_each(|(id, _, _)| add("changed", id));
+impl From<&ThingChange> for ChangedView {
+    fn from(change: &ThingChange) -> Self {
+        Self { how: change.how.word().to_owned(), kind: change.kind.to_owned(), id: change.id.clone() }
+    }
 }

@@ -29,6 +29,9 @@ pub struct EndpointView {
     pub addresses: Vec<IpAddr>,
     /// Its weight where a pool gives none.
     pub weight: Weight,
+    /// How busy it is, in the unit of `capacity`; absent while that is not known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub load: Option<f64>,
     /// What it can carry.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub capacity: Option<u32>,
@@ -94,6 +97,13 @@ pub struct AddressView {
     /// Held by this freeze.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub frozen: Option<OverrideId>,
+    /// Why the verdict is not what was measured: `flap`, `resume` (held down; `wayshift restore` ends it), `budget`,
+    /// `auto-freeze` (held up).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hold: Option<String>,
+    /// How long ago it came back, where a ramp or failback still asks.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub returned: Option<Span>,
     /// This node's last result.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last: Option<ResultView>,
@@ -178,6 +188,7 @@ impl EndpointView {
             region: endpoint.region.clone(),
             addresses: endpoint.addresses().map(|(_, address)| address).collect(),
             weight: endpoint.weight,
+            load: picture.snapshot.feeds.loads.get(&endpoint.id).map(|load| load.0),
             capacity: endpoint.capacity,
             labels: endpoint.labels.clone(),
             alias: endpoint.alias.clone(),
@@ -213,6 +224,8 @@ impl AddressView {
             since: verdict.since,
             votes: TallyView::from(verdict.tally),
             frozen: verdict.frozen.clone(),
+            hold: verdict.hold.map(|hold| hold.word().to_owned()),
+            returned: verdict.returned.map(|at| Span(picture.snapshot.at.mono.since(at))),
             last: last.map(|last| ResultView::from(&*last)),
         })
     }

@@ -292,6 +292,7 @@ fn text(what: &Happening) -> String {
         }
         Happening::OverrideExpiring { id, minutes } => format!("{id} ends in {minutes} min"),
         Happening::Reloaded { digest } => format!("the configuration was replaced ({digest})"),
+        Happening::ReloadRefused { problems: 0 } => "a reload was held by the reload guard; nothing changed".to_owned(),
         Happening::ReloadRefused { problems } => format!("a reload was refused: {problems} problems; nothing changed"),
         Happening::Outage { group, id, active, down, of } => match active {
             true => format!("{group} {id} is out: {down} of {of} endpoints down"),

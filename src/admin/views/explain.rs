@@ -7,11 +7,13 @@ use super::{OrderView, TallyView};
 use crate::{
     admin::record,
     judge::brakes::{AUTO_SHARE, SMALL_POOL_MAX},
-    model::{Cause, Health, MinUp, Override, OverrideId, PoolAnswer, ServiceId, Steer},
+    model::{Cause, Health, Hold, MinUp, Override, OverrideId, PoolAnswer, ServiceId, Span, Steer, Wall, Whence},
     steer::{
         Outcome, Trace,
         decide::Basis,
-        explain::{MemberTrace, NameTrace, NextTrace, PickTrace, PoolTrace, SteeringTrace},
+        explain::{
+            ClientTrace, MemberTrace, NameTrace, NextTrace, PickTrace, PoolTrace, RankTrace, SteeringTrace, Until,
+        },
     },
 };
 
@@ -118,16 +120,52 @@ impl ExplainView {
             }
             return;
         };
-        self.steps.push(StepView::of_pick(steering, pick));
+        self.steps.push(StepView::of_pick(pick));
+        self.steps.extend(StepView::of_ttl(pick));
         match pick.outcome {
             Outcome::Addresses | Outcome::Target => {
                 self.answer = pick.picked.iter().map(|(_, _, address)| address.to_string()).collect();
-                self.ttl = Some(steering.ttl);
+                self.ttl = Some(pick.ttl);
             }
             Outcome::NoData => {}
             Outcome::ServFail => "SERVFAIL".clone_into(&mut self.rcode),
         }
         self.next = pick.next.iter().map(next).collect();
+    }
+}
+
+/// How far an explanation looked back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::admin) struct Past {
+    /// To when.
+    pub(in crate::admin) at: Wall,
+    /// Over how many recorded transitions.
+    pub(in crate::admin) transitions: usize,
+}
+
+impl ExplainView {
+    /// Says what an explanation of the past is made of.
+    pub(in crate::admin) fn looks_back(&mut self, Past { at, transitions }: Past) {
+        let result = format!("from {transitions} recorded transitions since, over the configuration of now");
+        let lines = vec!["overrides that were ended since, loads, paths and returns are not part of it".to_owned()];
+        let step = StepView::new("at", at.to_string(), result, json!({ "at": at, "transitions": transitions }));
+        self.steps.insert(0, StepView { lines, ..step });
+    }
+
+    /// Who asked, and how much of that decided.
+    pub(in crate::admin) fn add_client(&mut self, whence: &Whence, client: &ClientTrace) {
+        let geo = client.geo.map(|code| format!("geo {code}"));
+        let asn = client.asn.map(|number| format!("AS{number}"));
+        let known: Vec<String> = [geo, asn].into_iter().flatten().collect();
+        let found = if known.is_empty() { None } else { Some(known.join(", ")) };
+        let result = match client.scope {
+            0 => "nothing of its address decided".to_owned(),
+            scope => format!("used as /{scope}"),
+        };
+        let asn = client.asn;
+        let data = json!({ "client": whence.to_string(), "geo": client.geo.map(|code| code.to_string()), "asn": asn,
+            "placed": client.placed, "scope": client.scope });
+        self.steps.push(StepView { found, ..StepView::new("scope", whence.to_string(), result, data) });
     }
 }
 
@@ -196,8 +234,17 @@ impl StepView {
             })
             .collect();
         let steer = steering.steer.word();
-        let data = json!({ "steer": steer, "pools": steering.pools.iter().map(|pool| &pool.pool).collect::<Vec<_>>() });
-        Self::new("rule", "any client".to_owned(), format!("pools {} ({steer})", pools.join(", ")), data)
+        let pool_ids: Vec<_> = steering.pools.iter().map(|pool| &pool.pool).collect();
+        let place = steering.rule.as_ref().map(|rule| &rule.place);
+        let nth = steering.rule.as_ref().map(|rule| rule.nth);
+        let data = json!({ "steer": steer, "pools": pool_ids, "rule": nth, "place": place });
+        let (subject, place) = match &steering.rule {
+            None => ("any client".to_owned(), String::new()),
+            Some(rule) => (joined(&rule.because), format!("   {}", rule.place)),
+        };
+        let fence = if steering.rule.as_ref().is_some_and(|rule| rule.geofence) { ", never leaves them" } else { "" };
+        let result = format!("pools {} ({steer}{fence}){place}", pools.join(", "));
+        Self::new("rule", subject, result, data)
     }
 
     /// One id alone stands in the subject; each order has a line with who and why.
@@ -232,7 +279,22 @@ impl StepView {
         Self { found, lines: pool.members.iter().map(line).collect(), ..Self::new("pool", subject, result, data) }
     }
 
-    fn of_pick(steering: &SteeringTrace, pick: &PickTrace) -> Self {
+    /// Why the answer may not be remembered for as long as the service's answers usually are.
+    fn of_ttl(pick: &PickTrace) -> Option<Self> {
+        let (why, data) = match &pick.until {
+            Until::Steady => return None,
+            Until::Wavers { endpoint, left } => {
+                (format!("{endpoint} wavers and may be down in {}", Span(*left)), json!({ "wavers": endpoint }))
+            }
+            Until::Timer { left } => (
+                format!("a failback, an override or a drain in steps ends in {}", Span(*left)),
+                json!({ "timer": true }),
+            ),
+        };
+        Some(Self::new("ttl", format!("{} s", pick.ttl), why, data))
+    }
+
+    fn of_pick(pick: &PickTrace) -> Self {
         let how = pick.answer.map_or("nothing", PoolAnswer::word);
         let drawn = pick.drawn.map(|drawn| format!(": drew {} of {}", drawn.point, drawn.of)).unwrap_or_default();
         let picked: Vec<String> =
@@ -243,15 +305,31 @@ impl StepView {
             (some, _) => some.join(", "),
         };
         let data = json!({
-            "steer": steering.steer.word(), "answer": pick.answer.map(PoolAnswer::word), "basis": pick.basis.word(),
+            "ranking": pick.ranking.iter().map(rank).collect::<Vec<_>>(), "vantage": pick.vantage,
+            "stands_in": pick.stands_in, "ttl": pick.ttl,
+            "steer": pick.steer.word(), "answer": pick.answer.map(PoolAnswer::word), "basis": pick.basis.word(),
             "drew": pick.drawn.map(|drawn| drawn.point), "of": pick.drawn.map(|drawn| drawn.of),
             "picked": pick.picked.iter().map(|(pool, endpoint, address)| {
                 json!({ "pool": pool, "endpoint": endpoint, "address": address.to_string() })
             }).collect::<Vec<_>>(),
         });
         let ground = if pick.basis == Basis::Healthy { String::new() } else { format!(" ({})", pick.basis.word()) };
-        Self::new("pick", format!("{how}{drawn}{ground}"), result, data)
+        let own = if pick.stands_in { " (the rule has nothing as good)" } else { "" };
+        let lines = pick.ranking.iter().filter_map(ranked).collect();
+        Self { lines, ..Self::new("pick", format!("{how}{drawn}{ground}{own}"), result, data) }
     }
+}
+
+fn rank(rank: &RankTrace) -> Value {
+    json!({ "pool": rank.pool, "share": rank.share, "distance_km": rank.distance_km, "path_us": rank.path_us })
+}
+
+/// `eu  640 km`, where place or path decided.
+fn ranked(rank: &RankTrace) -> Option<String> {
+    let far = rank.distance_km.map(|km| format!("  {km} km"));
+    let slow = rank.path_us.map(|us| format!("  {}.{} ms", us / 1000, us % 1000 / 100));
+    (far.is_some() || slow.is_some())
+        .then(|| format!("{}{}{}", rank.pool, far.unwrap_or_default(), slow.unwrap_or_default()))
 }
 
 fn member(member: &MemberTrace) -> Value {
@@ -260,6 +338,8 @@ fn member(member: &MemberTrace) -> Value {
         "weight_by": member.weighted_by, "verdict": member.health.map(Health::word),
         "measured": member.measured.map(Health::word), "cause": member.cause.as_ref().map(Cause::word),
         "votes": member.tally.map(TallyView::from), "order": member.order.clone().map(OrderView::from),
+        "hold": member.hold.map(Hold::word), "share": member.share, "leaving": member.leaving,
+        "returned": member.returned.map(Span), "flips_in": member.flips_in.map(Span),
     })
 }
 
@@ -292,6 +372,13 @@ fn line(member: &MemberTrace) -> String {
     }
     if let Some((order, id)) = &member.order {
         line.push_str(&format!("  {order} by {id}"));
+    }
+    if let Some(hold) = member.hold {
+        line.push_str(&format!("  held by {}", hold.word()));
+    }
+    if member.share < 100 {
+        let how = if member.leaving { "leaving" } else { "coming back" };
+        line.push_str(&format!("  {how}: {} % of its share", member.share));
     }
     line
 }

@@ -35,6 +35,9 @@ pub struct NewOverride {
     /// When it ends, instead of `for`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expires: Option<String>,
+    /// With `action = "drain"`: over this time from its beginning the share shrinks in steps; only then is it out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub over: Option<String>,
     /// Past a safety rule; recorded in the audit.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub force: bool,
@@ -95,6 +98,9 @@ pub struct OverrideView {
     pub from: Wall,
     /// Until when.
     pub expires: Wall,
+    /// Of a drain: over this time from its beginning the share shrinks in steps.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub over: Option<Span>,
     /// Whether it holds now.
     pub state: OverrideState,
     /// Made against a safety rule.
@@ -196,6 +202,9 @@ pub struct ChangeView {
     pub kind: String,
     /// Which service.
     pub service: ServiceId,
+    /// For whom: `EU-DE`, `near eu-west`, `anyone`; left out where it is for every client.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub clients: Vec<String>,
     /// The possible answers now: endpoints.
     pub from: Vec<String>,
     /// The possible answers then.
@@ -244,6 +253,7 @@ impl OverrideView {
             created: order.created,
             from: order.from,
             expires: order.expires,
+            over: order.over.map(Span),
             state,
             forced: order.forced,
             matches,

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{HealthCounts, OrderView, word};
 use crate::{
-    admin::picture::{Picture, availability_of, is_out, tally, verdict_of},
+    admin::picture::{Picture, is_out, tally, verdict_of},
     model::{EndpointId, Health, Member, MinUp, OverrideId, PoolAnswer, PoolId, PoolIx, Selector, ServiceId, Weight},
+    steer::outlook::hypothesis,
 };
 
 /// Endpoints that stand for one site or tier.
@@ -65,7 +66,9 @@ impl PoolView {
             let worst = picture.endpoint(member.endpoint);
             let in_service = first.map(|(service, _)| *service);
             let order = match in_service {
-                Some(service) => picture.orders.in_membership(service, ix, member.endpoint).and_then(availability_of),
+                Some(service) => {
+                    picture.orders.in_membership(service, ix, member.endpoint).and_then(hypothesis::availability_of)
+                }
                 None => worst.order,
             };
             let weight = in_service.and_then(|service| picture.orders.weight(service, ix, member.endpoint));

@@ -26,9 +26,20 @@ pub struct CheckArgs {
     pub(in crate::cli) manner: Manner,
 }
 
+pub(in crate::cli) const RELOAD_EXAMPLES: &str = "Examples:
+  wayshift check && wayshift reload
+  wayshift reload --accept 5f0e8a11c2d34b67     # a plan beyond the reload guard that you have looked at
+  wayshift reload --previous                    # back to the configuration before";
+
 /// Flags of `reload`.
 #[derive(Debug, Args)]
 pub struct ReloadArgs {
+    /// Pass the reload guard with the plan that was looked at
+    #[arg(long, value_name = "PLAN", conflicts_with = "previous")]
+    pub(in crate::cli) accept: Option<String>,
+    /// Go back to the configuration that was accepted before the one in effect
+    #[arg(long)]
+    pub(in crate::cli) previous: bool,
     #[command(flatten)]
     pub(in crate::cli) at: At,
     #[command(flatten)]

@@ -1,11 +1,9 @@
 //! Verbs that look.
 
-use std::net::IpAddr;
-
 use clap::Args;
 
 use super::{At, Manner};
-use crate::model::Span;
+use crate::model::{GeoCode, Span, Wall, Whence};
 
 pub(in crate::cli) const STATUS_EXAMPLES: &str = "Examples:
   wayshift status
@@ -32,7 +30,8 @@ pub struct StatusArgs {
 
 pub(in crate::cli) const EXPLAIN_EXAMPLES: &str = "Examples:
   wayshift explain www.gslb.example.com
-  wayshift explain www.gslb.example.com --type AAAA --client 198.51.100.7";
+  wayshift explain www.gslb.example.com --type AAAA --client 198.51.100.7
+  wayshift explain www.gslb.example.com --geo EU-DE --at 2026-11-23T10:42:00Z";
 
 /// Words and flags of `explain`.
 #[derive(Debug, Args)]
@@ -42,13 +41,28 @@ pub struct ExplainArgs {
     /// The type that is asked
     #[arg(long = "type", short = 't', value_name = "TYPE", default_value = "A")]
     pub(in crate::cli) kind: String,
-    /// As this client
-    #[arg(long, value_name = "IP")]
-    pub(in crate::cli) client: Option<IpAddr>,
+    /// As this client: an address or a network
+    #[arg(long, value_name = "IP|NET", value_parser = network)]
+    pub(in crate::cli) client: Option<Whence>,
+    /// As a client at this place: EU, EU-DE, NA-US-CA
+    #[arg(long, value_name = "CODE", conflicts_with = "client")]
+    pub(in crate::cli) geo: Option<GeoCode>,
+    /// As it was at this time (RFC 3339), from recorded transitions
+    #[arg(long = "at", value_name = "TIME")]
+    pub(in crate::cli) when: Option<Wall>,
     #[command(flatten)]
     pub(in crate::cli) at: At,
     #[command(flatten)]
     pub(in crate::cli) manner: Manner,
+}
+
+fn network(text: &str) -> Result<Whence, String> {
+    match text.parse() {
+        Ok(whence @ (Whence::Address(_) | Whence::Net(_))) => Ok(whence),
+        Ok(Whence::Geo(_) | Whence::Region(_) | Whence::Asn(_)) | Err(_) => {
+            Err("an address or a network: 198.51.100.7, 2001:db8::/56".into())
+        }
+    }
 }
 
 pub(in crate::cli) const EVENTS_EXAMPLES: &str = "Examples:
@@ -88,12 +102,12 @@ pub struct ProbeArgs {
 }
 
 /// A length of time or a time, as `--since` takes it.
-pub(in crate::cli) fn since(text: &str, now: crate::model::Wall) -> Result<crate::model::Wall, String> {
+pub(in crate::cli) fn since(text: &str, now: Wall) -> Result<Wall, String> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }
     match text.parse::<Span>() {
-        Ok(span) => Ok(crate::model::Wall(now.0.saturating_sub(crate::model::ms(span.0)))),
+        Ok(span) => Ok(Wall(now.0.saturating_sub(crate::model::ms(span.0)))),
         Err(error) => Err(match &error.hint {
             Some(hint) => format!("--since: {error}; write {hint}, or a time like 2026-11-23T10:42:00Z"),
             None => format!("--since: {error}"),

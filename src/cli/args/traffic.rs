@@ -8,6 +8,7 @@ use crate::model::{OverrideId, PoolId, Selector, Span, Wall};
 pub(in crate::cli) const DRAIN_EXAMPLES: &str = "Examples:
   wayshift drain provider:aws --for 2h --reason \"INC-123 packet loss\"
   wayshift drain endpoint:aws-use pool:eu --reason \"cert swap\" --yes
+  wayshift drain provider:aws --over 10m --reason slowly
   wayshift drain region:us-* --dry-run";
 
 /// Words and flags of `drain`.
@@ -33,6 +34,9 @@ pub(in crate::cli) struct OrderArgs {
     /// From when on it holds (RFC 3339); now without this
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) from: Option<Wall>,
+    /// A drain goes out in steps over this time
+    #[arg(long, value_name = "DURATION")]
+    pub(in crate::cli) over: Option<Span>,
     /// Why, for the others and for the audit
     #[arg(long, short, value_name = "TEXT")]
     pub(in crate::cli) reason: Option<String>,
@@ -60,7 +64,7 @@ pub(in crate::cli) const RESTORE_EXAMPLES: &str = "Examples:
 /// Words and flags of `restore`.
 #[derive(Debug, Args)]
 pub struct RestoreArgs {
-    /// Every override whose target equals or lies inside these ends
+    /// Every override whose target equals or lies inside these ends; so do holds that wait for a person
     #[arg(required = true, value_name = "SELECTOR")]
     pub(in crate::cli) targets: Vec<Selector>,
     /// Do not ask

@@ -48,7 +48,7 @@ impl Reply {
         self.status == 503 && self.problem().code.contains("unknown")
     }
 
-    fn problem(&self) -> Problem {
+    pub(in crate::cli) fn problem(&self) -> Problem {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
@@ -93,6 +93,7 @@ fn exit(status: u16, code: &str) -> Exit {
         401 | 403 => Exit::NotAllowed,
         408 | 504 => Exit::TimedOut,
         409 if code.starts_with("safety.") => Exit::Refused,
+        409 if code == "config.guard" => Exit::Refused,
         _ if code == "config.refused" => Exit::Configuration,
         _ => Exit::Failed,
     }
@@ -130,6 +131,7 @@ mod tests {
             (403, "", Exit::NotAllowed),
             (404, r#"{"code":"not_found"}"#, Exit::Failed),
             (409, r#"{"code":"safety.keep"}"#, Exit::Refused),
+            (409, r#"{"code":"config.guard"}"#, Exit::Refused),
             (409, r#"{"code":"idempotency.in_progress"}"#, Exit::Failed),
             (412, r#"{"code":"precondition"}"#, Exit::Failed),
             (422, r#"{"code":"config.refused"}"#, Exit::Configuration),

@@ -109,7 +109,7 @@ fn page(problems: &Problems, waits: &[Wait], paint: Paint) -> String {
 }
 
 /// The problems as the loader writes them, made harmless, and coloured here: the text quotes the file.
-pub(super) fn rendered(problems: &Problems, paint: Paint) -> String {
+pub(in crate::cli) fn rendered(problems: &Problems, paint: Paint) -> String {
     let plain = problems.render(false);
     let mut text = String::new();
     for line in safe::lines(&plain).lines() {

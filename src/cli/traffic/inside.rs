@@ -19,6 +19,22 @@ pub(super) struct Known {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) pools: Vec<String>,
     pub(super) services: Vec<String>,
+    pub(super) targets: Vec<Judged>,
+}
+
+/// One address of an endpoint.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Judged {
+    /// What holds its verdict away from what was measured.
+    pub(super) hold: Option<String>,
+}
+
+impl Known {
+    /// Kept down by a hold that a person may end: it flapped, or it waits for one.
+    fn is_held(&self) -> bool {
+        self.targets.iter().any(|one| matches!(one.hold.as_deref(), Some("flap" | "resume")))
+    }
 }
 
 /// A pool and who uses it.
@@ -47,6 +63,12 @@ impl Inventory {
             let users = self.pools.iter().find(|known| known.id == pool).map(|pool| &pool.services);
             users.is_some_and(|users| !users.is_empty() && users.iter().all(|user| services.fits(user)))
         })
+    }
+
+    /// Endpoints in a selector's reach that a hold keeps down.
+    pub(super) fn held(&self, wide: &Selector) -> Vec<&str> {
+        let held = self.endpoints.iter().filter(|known| known.is_held() && touches(wide, known));
+        held.map(|known| known.id.as_str()).collect()
     }
 
     /// Whether some endpoint is in the reach of both.
@@ -86,6 +108,7 @@ mod tests {
             labels: BTreeMap::from([("tier".into(), "gold".into())]),
             pools: vec![pool.into()],
             services: services.iter().map(|id| (*id).into()).collect(),
+            targets: Vec::new(),
         };
         Inventory {
             endpoints: vec![
@@ -159,6 +182,7 @@ mod tests {
                 labels: BTreeMap::from([("k".into(), label)]),
                 pools: vec!["p".into()],
                 services,
+                targets: Vec::new(),
             },
         )
     }

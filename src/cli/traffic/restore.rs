@@ -1,15 +1,17 @@
 //! `restore`: ends every override that equals or lies inside the selectors, and names the wider ones that still hold.
 
+use serde_json::json;
+
 use super::super::{
     args::{Format, traffic::RestoreArgs},
-    client::Client,
+    client::{Ask, Client},
     ending::{Exit, Failure},
     screen::Screen,
     status::{counted, order_line},
     wire::Override,
 };
 use super::{
-    consent, existing,
+    OVERRIDES, consent, existing,
     inside::{Inventory, Known, Used},
 };
 use crate::{
@@ -22,6 +24,7 @@ pub(in crate::cli) async fn run(args: &RestoreArgs, client: &Client, screen: &mu
     let (_, held) = existing::overrides(client).await?;
     let inventory = inventory(client).await?;
     let found = sort(&args.targets, held, &inventory);
+    let waiting = waiting(&args.targets, &inventory);
     let now = Clock::wall();
     if args.dry_run || screen.format != Format::Table {
         let text = match screen.format {
@@ -35,15 +38,38 @@ pub(in crate::cli) async fn run(args: &RestoreArgs, client: &Client, screen: &mu
         screen.data(&text)?;
     }
     tell(&found, now, screen);
-    if args.dry_run || found.inside.is_empty() {
+    if !waiting.is_empty() {
+        screen.note(&format!("held down until somebody says so, and let in again: {}", waiting.join(" ")));
+    }
+    if args.dry_run || (found.inside.is_empty() && waiting.is_empty()) {
         return Ok(Exit::Done);
     }
     if !args.yes {
-        consent(screen, found.inside.len())?;
+        consent(screen, found.inside.len() + waiting.len())?;
     }
     let ids: Vec<String> = found.inside.iter().map(|order| order.id.clone()).collect();
-    existing::end(&ids, None, !args.no_wait, client, screen).await?;
+    if !ids.is_empty() {
+        existing::end(&ids, None, !args.no_wait, client, screen).await?;
+    }
+    for id in &waiting {
+        let body = json!({ "action": "up", "target": format!("endpoint:{id}"), "for": RELEASE, "reason": "restore" });
+        client.send(Ask::post(OVERRIDES, Some(body))).await?;
+        screen.note(&format!(
+            "endpoint {id} is let in again: `up` for {RELEASE} ended its hold; probes decide from then on"
+        ));
+    }
     Ok(Exit::Done)
+}
+
+/// How long the order that ends a hold lasts: long enough to be seen by every node.
+const RELEASE: &str = "1m";
+
+/// Endpoints in the reach that are held down until a person says otherwise.
+fn waiting(targets: &[Selector], inventory: &Inventory) -> Vec<String> {
+    let mut all: Vec<String> = targets.iter().flat_map(|target| inventory.held(target)).map(str::to_owned).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// What ends, and what still holds afterwards.

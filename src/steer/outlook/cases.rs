@@ -10,9 +10,7 @@ use super::{
     viewpoint::Viewpoint,
 };
 use crate::{
-    model::{
-        Action, Case, DnsName, Family, Fleet, LastGood, Override, OverrideId, Selector, Snapshot, Wall, kind,
-    },
+    model::{Action, Case, DnsName, Family, Fleet, LastGood, Override, OverrideId, Selector, Snapshot, Wall, kind},
     steer::{AnswerTable, Client, Draw, Locator, Lookup, Rrset, compile, decide::Basis},
 };
 
@@ -133,13 +131,7 @@ fn why(table: &AnswerTable, case: &Case) -> Option<String> {
     explained(table, &case.question.name, case.question.kind, &mut client, draw)
 }
 
-fn explained(
-    table: &AnswerTable,
-    name: &DnsName,
-    asked: u16,
-    client: &mut Client<'_>,
-    draw: Draw,
-) -> Option<String> {
+fn explained(table: &AnswerTable, name: &DnsName, asked: u16, client: &mut Client<'_>, draw: Draw) -> Option<String> {
     let steering = table.explain(name, asked, client, draw).steering?;
     let pools = steering.pools.iter().map(|pool| {
         let members = pool.members.iter().map(|member| {

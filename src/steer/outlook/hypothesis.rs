@@ -7,7 +7,7 @@ use crate::{
     judge::Orders,
     model::{
         Action, Availability, Cause, CheckId, EndpointId, EndpointIx, Family, Fleet, Health, Hold, Now, Override,
-        OverrideId, Selector, Snapshot, SubjectIx, Tally, Verdict,
+        OverrideId, Selector, Snapshot, SubjectIx, Tally, Verdict, Wall,
     },
 };
 
@@ -75,6 +75,44 @@ pub fn failing(now: &Snapshot, down: &[Selector]) -> Snapshot {
     });
     let verdicts = verdicts.collect();
     Snapshot { verdicts, ..now.clone() }
+}
+
+/// What a target was before it became something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Was {
+    /// Which endpoint.
+    pub endpoint: EndpointId,
+    /// Under which check; none when it is unchecked.
+    pub check: Option<CheckId>,
+    /// Which address.
+    pub family: Family,
+    /// What was in force.
+    pub health: Health,
+}
+
+/// As it was at an earlier time, over the fleet of now: `was` are the transitions since then, oldest first, by what they
+/// came from. Of the overrides that are still kept those hold that held then.
+#[must_use]
+pub fn earlier(now: &Snapshot, at: Wall, was: &[Was]) -> Snapshot {
+    let mut first: HashMap<(&EndpointId, Option<&CheckId>, Family), Health> = HashMap::new();
+    for one in was {
+        first.entry((&one.endpoint, one.check.as_ref(), one.family)).or_insert(one.health);
+    }
+    let verdicts = now.verdicts.iter().enumerate().map(|(slot, verdict)| {
+        let verdict = verdict.as_ref()?;
+        let known = first.get(&names(&now.fleet, slot)).copied();
+        let health = known.unwrap_or(verdict.health);
+        // What hides behind an order is not recorded: then the measured value of now stands in.
+        let measured = known.unwrap_or(verdict.measured);
+        let cause = if known.is_some() { Cause::Remembered } else { verdict.cause.clone() };
+        Some(Verdict { health, measured, cause, hold: None, returned: None, flips_at: None, ..verdict.clone() })
+    });
+    let verdicts = verdicts.collect();
+    let kept = now.overrides.iter().chain(&*now.planned);
+    let mut overrides: Vec<Override> = kept.filter(|order| order.created <= at && order.holds(at)).cloned().collect();
+    overrides.sort_by(|a, b| a.id.cmp(&b.id));
+    let past = Snapshot { verdicts, at: Now { wall: at, ..now.at }, ended: Arc::default(), ..now.clone() };
+    under(&past, overrides.into())
 }
 
 /// With this one in force (in place of one of the same id), though it may begin later.
@@ -191,7 +229,7 @@ fn works() -> Verdict {
         cause: Cause::Voted,
         frozen: None,
         tally: Tally { up: 1, down: 0, abstained: 0 },
-        since: crate::model::Wall::default(),
+        since: Wall::default(),
         since_mono: None,
         hold: None,
         returned: None,

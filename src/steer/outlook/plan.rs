@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Difference, differences, hypothesis::carried};
+use super::{Difference, ThingChange, differences, hypothesis::carried, things};
 use crate::{
     model::{Digest, DnsName, EndpointId, Fleet, LastGood, RecordSet, ReloadGuard, digest, kind},
     steer::{AnswerTable, compile},
@@ -18,6 +18,8 @@ use crate::{
 pub struct Plan {
     /// Of both configurations: who accepts it has looked at this change and no other.
     pub digest: Digest,
+    /// What the configurations do not have alike.
+    pub things: Vec<ThingChange>,
     /// Steered answers that differ, with the verdicts and orders in force carried over.
     pub differences: Vec<Difference>,
     /// Fixed records that differ; an SOA alone is none.
@@ -100,8 +102,10 @@ impl Plan {
         let old = &before.snapshot().fleet;
         let differences = differences(before, &after);
         let records = records(old, fleet);
-        let endpoints = |fleet: &Fleet| -> BTreeSet<EndpointId> { fleet.endpoints.iter().map(|one| one.id.clone()).collect() };
-        let names = |fleet: &Fleet| -> BTreeSet<DnsName> { fleet.services.iter().flat_map(|one| one.names.to_vec()).collect() };
+        let endpoints =
+            |fleet: &Fleet| -> BTreeSet<EndpointId> { fleet.endpoints.iter().map(|one| one.id.clone()).collect() };
+        let names =
+            |fleet: &Fleet| -> BTreeSet<DnsName> { fleet.services.iter().flat_map(|one| one.names.to_vec()).collect() };
         let zones = |fleet: &Fleet| -> BTreeSet<DnsName> { fleet.zones.iter().map(|one| one.apex.clone()).collect() };
         let mut plan = Self {
             digest: digest::of(&(old.digest, fleet.digest)),
@@ -110,6 +114,7 @@ impl Plan {
             names_added: gone(&names(fleet), &names(old)),
             names_removed: gone(&names(old), &names(fleet)),
             zones_removed: gone(&zones(old), &zones(fleet)),
+            things: things(old, fleet),
             differences,
             records,
             exceeded: Vec::new(),
@@ -124,10 +129,10 @@ impl Plan {
         compile(&Arc::new(carried(before.snapshot(), fleet)), Some(before), &LastGood::new())
     }
 
-    /// Whether any client is answered differently.
+    /// Whether anything is not as before.
     #[must_use]
-    pub fn changes_answers(&self) -> bool {
-        !(self.differences.is_empty() && self.records.is_empty())
+    pub fn is_empty(&self) -> bool {
+        self.things.is_empty() && self.differences.is_empty() && self.records.is_empty()
     }
 
     /// What it exceeds of the guard in force: one that it loosens lets nothing through that the old one holds.
@@ -139,7 +144,11 @@ impl Plan {
         let names = Share { count: self.names_removed.len(), of: kept.len(), limit: removed };
         let changed = touched.intersection(&kept).filter(|name| !self.names_removed.contains(name)).count();
         let answers = Share { count: changed, of: kept.len(), limit: answers };
-        let shares = [(Exceeded::Endpoints(endpoints), endpoints), (Exceeded::Names(names), names), (Exceeded::Answers(answers), answers)];
+        let shares = [
+            (Exceeded::Endpoints(endpoints), endpoints),
+            (Exceeded::Names(names), names),
+            (Exceeded::Answers(answers), answers),
+        ];
         let beyond = shares.into_iter().filter(|(_, share)| share.exceeds(at_least)).map(|(exceeded, _)| exceeded);
         self.zones_removed.iter().cloned().map(Exceeded::Zone).chain(beyond).collect()
     }

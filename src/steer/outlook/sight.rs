@@ -5,11 +5,7 @@ use std::{collections::HashMap, fmt};
 use super::viewpoint::Viewpoint;
 use crate::{
     model::{EndpointId, Family, Fleet, Pool, PoolAnswer, PoolId, Service, ServiceIx, Steer},
-    steer::{
-        AnswerSet, AnswerTable, Client, Draw, Picks, PoolShare,
-        decide::Basis,
-        explain::Answered,
-    },
+    steer::{AnswerSet, AnswerTable, Client, Draw, Picks, PoolShare, decide::Basis, explain::Answered},
 };
 
 /// The whole of a share.
@@ -55,11 +51,13 @@ pub struct EndpointSight {
 }
 
 impl Sight {
-    /// Whether a client gets the same from both; the ground alone and the rule's place change nothing for it.
+    /// Whether a client gets the same from both, and it is healthy in both or in neither. The ground beside that and the
+    /// rule's place change nothing for it.
     #[must_use]
     pub fn answers_like(&self, other: &Self) -> bool {
         let nothing = self.pools.is_empty() && self.basis != other.basis;
-        self.pools == other.pools && self.ttl == other.ttl && !nothing
+        let alarm = self.basis.is_none_healthy() != other.basis.is_none_healthy();
+        self.pools == other.pools && self.ttl == other.ttl && !nothing && !alarm
     }
 
     /// Its endpoints with their pool.
@@ -159,7 +157,8 @@ impl<'t> Scene<'t> {
             Steer::Failover => &set.pools[..set.pools.len().min(1)],
             Steer::Nearest | Steer::Fastest if 1 < set.pools.len() => {
                 let client = from.client(self.table.locator(), fleet);
-                let found = self.found(ix, family, client).and_then(|pool| set.pools.iter().position(|one| one.pool == pool));
+                let found =
+                    self.found(ix, family, client).and_then(|pool| set.pools.iter().position(|one| one.pool == pool));
                 std::slice::from_ref(&set.pools[found.unwrap_or(0)])
             }
             Steer::Nearest

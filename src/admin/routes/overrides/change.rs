@@ -20,7 +20,7 @@ use crate::{
         auth::{Operator, Principal},
         draft::{self, Asking},
         handles::{Handles, Turn},
-        hypothesis,
+        hypothesis::effect,
         keyed::{Key, Replay},
         problem::Problem,
         reach, refusal,
@@ -32,6 +32,7 @@ use crate::{
     config::Role,
     judge::safety::{Effect, Refusal, weigh},
     model::{Fleet, Override, OverrideId, Snapshot, Wall},
+    steer::outlook::hypothesis::without,
     store::{AuditDraft, Change, Committed, ControlStore, Durable, Seen as Fence, StoreError},
 };
 
@@ -275,8 +276,7 @@ pub(in crate::admin::routes) async fn end(
         let durable = desk.durable();
         let order = plan(&durable)?;
         let snapshot = &desk.seen.snapshot;
-        let after = hypothesis::without(snapshot, &order.id);
-        let (effect, effect_total) = hypothesis::effect(snapshot, &after, &desk.seen.good, EFFECT_MAX);
+        let (effect, effect_total) = effect(&desk.seen.table(), without(snapshot, &order.id), EFFECT_MAX);
         let view = unchanged_effect(&desk, &durable, &order, now);
         let view = EffectView { effect, effect_total, etag: tag_of(&order), ..view };
         return Ok(Told::tagged(view, tag_of(&order)).into_response());
@@ -340,7 +340,7 @@ fn refused(fleet: &Fleet, order: &Override, effect: &Effect) -> Option<Problem> 
 }
 
 /// What stands in the way, as a selector or a rule's name.
-pub(super) fn blocker(fleet: &Fleet, refusal: &Refusal) -> String {
+pub(in crate::admin::routes) fn blocker(fleet: &Fleet, refusal: &Refusal) -> String {
     match refusal {
         Refusal::EmptiesService { service, .. } => format!("service:{}", fleet.service(*service).id),
         Refusal::Keep { rule, .. } => format!("rule:{rule}"),

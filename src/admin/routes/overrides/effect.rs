@@ -10,7 +10,7 @@ use axum::{
 use super::change::{Desk, blocker, collection_tag, fence, stale};
 use crate::{
     admin::{
-        hypothesis,
+        hypothesis::effect,
         picture::Picture,
         problem::Problem,
         reach, refusal,
@@ -21,6 +21,7 @@ use crate::{
     clock::Clock,
     judge::safety::{Refusal, weigh},
     model::{Action, Override, OverrideId, PoolAnswer, Snapshot, Span, Wall},
+    steer::outlook::hypothesis::with,
     store::Durable,
 };
 
@@ -29,7 +30,7 @@ pub(super) fn told(desk: &Desk, snapshot: &Snapshot, order: &Override) -> Overri
     let mut view = OverrideView::of(snapshot, order).among(snapshot, &desk.seen.good, order);
     let fleet = &snapshot.fleet;
     // One that begins later is shown as it will be.
-    let then = hypothesis::with(snapshot, order);
+    let then = with(snapshot, order);
     view.kept = reach::kept(&Picture::of(&then, &desk.seen.good), order);
     view.warnings = warnings(&desk.seen, &then, order, &view.kept, &view.shadowed_by);
     // What goes on serving may not be stopped at any time.
@@ -136,8 +137,8 @@ pub(super) async fn preview(
     let snapshot = &desk.seen.snapshot;
     let fleet = &snapshot.fleet;
     let weighed = weigh(fleet, &snapshot.verdicts, &durable.overrides, order, now);
-    let after = hypothesis::with(snapshot, order);
-    let (effect, effect_total) = hypothesis::effect(snapshot, &after, &desk.seen.good, EFFECT_MAX);
+    let after = with(snapshot, order);
+    let (effect, effect_total) = effect(&desk.seen.table(), after.clone(), EFFECT_MAX);
     let blocked = |refusal: &Refusal| BlockedView {
         code: refusal.code().to_owned(),
         blocking: blocker(fleet, refusal),
