@@ -66,6 +66,7 @@ impl Controller {
         self.returns.reload(&fleet, now.mono);
         self.holds.reload(&self.slots);
         self.brakes.reload(&self.slots);
+        self.warnings.reload(&self.slots);
         self.feeds.reload(&fleet);
         work.recount = Recount { all: true, paths: true, slots: Vec::new() };
         work.changed.clear();

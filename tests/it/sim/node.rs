@@ -14,7 +14,7 @@ use wayshift::{
     steer::AnswerTable,
 };
 
-use super::{recovery::Recovery, setup::Setup};
+use super::{brakes::Braking, recovery::Recovery, setup::Setup};
 
 /// True time zero, as a time of day.
 pub(super) const BASE: u64 = 1_760_000_000_000;
@@ -82,6 +82,7 @@ pub(super) struct Told {
     pub orders_by_events: HashSet<OverrideId>,
     pub published: Option<(u64, Mono)>,
     pub recovery: Recovery,
+    pub braking: Braking,
 }
 
 pub(super) struct Probe {

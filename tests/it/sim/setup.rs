@@ -6,8 +6,8 @@ use wayshift::{
     control::Identity,
     model::{
         Addresses, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx, FlapHold, Fleet, LoadFeed,
-        Member, MinUp, Parts, Pool, PoolAnswer, PoolIx, Quorum, Resume, Safety, Serves, Service, Startup, Steer,
-        Thresholds, Tuning, VerdictPolicy, Weight, WhenNone, Window, Zone,
+        Member, MinUp, Parts, Pool, PoolAnswer, PoolIx, Quorum, RemovalBudget, Resume, Safety, Serves, Service,
+        Startup, Steer, Thresholds, Tuning, VerdictPolicy, Weight, WhenNone, Window, Zone,
     },
 };
 
@@ -30,6 +30,9 @@ pub(super) struct Setup {
     pub ramp: Duration,
     /// Every so many-th endpoint is resumed by hand.
     pub manual: Option<usize>,
+    pub budget: RemovalBudget,
+    /// Many endpoints, of which many fail together.
+    pub large: bool,
 }
 
 /// A configuration: a reload brings another.
@@ -89,7 +92,46 @@ impl Setup {
         let (failback, ramp) = (wait(20), wait(40));
         let manual = rng.bool().then(|| rng.usize(2..=4));
         let endpoints = rng.usize(6..=9);
-        Self { nodes, endpoints, providers, regions, dual, check, policy, when_none, failback, ramp, manual }
+        Self {
+            nodes,
+            endpoints,
+            providers,
+            regions,
+            dual,
+            check,
+            policy,
+            when_none,
+            failback,
+            ramp,
+            manual,
+            budget: RemovalBudget::default(),
+            large: false,
+        }
+    }
+
+    /// A fleet in which the brakes matter; what delays recoveries is left to the small ones.
+    pub(super) fn large(rng: &mut fastrand::Rng) -> Self {
+        let mut setup = Self::draw(rng);
+        let (providers, regions) = (rng.usize(2..=4), 3);
+        let count = if rng.u8(0..4) == 0 { 1 } else { rng.usize(3..=4) };
+        let node = |i: usize| Identity {
+            node: format!("n{i}").parse().unwrap(),
+            region: Some(format!("r{}", i % regions).parse().unwrap()),
+            provider: Some(format!("p{}", i % providers).parse().unwrap()),
+        };
+        (setup.nodes, setup.providers, setup.regions) = ((0..count).map(node).collect(), providers, regions);
+        (setup.endpoints, setup.large) = (rng.usize(40..=44), true);
+        (setup.failback, setup.ramp, setup.manual, setup.policy.flap) = (Duration::ZERO, Duration::ZERO, None, None);
+        setup.check.interval = Duration::from_millis(rng.u64(2..=4) * 1000);
+        setup.check.timeout = Duration::from_millis(400);
+        let seconds = Duration::from_secs;
+        setup.budget = RemovalBudget {
+            share: rng.u8(5..=30),
+            per: seconds(rng.u64(10..=30)),
+            at_least: rng.u32(1..=8),
+            confirm: seconds(rng.u64(4..=15)),
+        };
+        setup
     }
 
     pub(super) fn first(&self) -> Version {
@@ -166,7 +208,7 @@ impl Setup {
             services: vec![service("one", &[0, 1]), service("two", &[1, 0]), service("three", &[2])],
             default_check: Some(CheckIx::new(0)),
             verdict: self.policy.clone(),
-            safety: Safety::default(),
+            safety: Safety { removal_budget: self.budget, ..Safety::default() },
             ..Parts::default()
         })
         .unwrap()
