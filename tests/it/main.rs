@@ -11,6 +11,7 @@ mod dns_world;
 mod durable;
 mod failover;
 mod feeds;
+mod guard;
 mod hostile;
 mod journal;
 mod mmdb;
