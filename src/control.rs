@@ -18,6 +18,7 @@ mod self_test;
 mod slots;
 mod tenure;
 mod voters;
+mod warnings;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -31,6 +32,7 @@ use self::{
     slots::Slots,
     tenure::Tenures,
     voters::Voters,
+    warnings::Warnings,
 };
 use crate::model::{
     Availability, Ballot, Digest, DnsName, EndpointId, Event, Fleet, Happening, LastGood, Load, Memory, Mono, NodeId,
@@ -128,6 +130,7 @@ pub struct Controller {
     returns: Returns,
     holds: Holds,
     brakes: Brakes,
+    warnings: Warnings,
     feeds: Intake,
     soft: Soft,
     snapshot: Arc<Snapshot>,
@@ -168,6 +171,7 @@ impl Controller {
             returns: Returns::default(),
             holds: Holds::default(),
             brakes: Brakes::default(),
+            warnings: Warnings::default(),
             feeds: Intake::default(),
             soft: Soft::new(now.mono),
             snapshot: Arc::new(snapshot),
@@ -200,14 +204,8 @@ impl Controller {
                     self.share(now, epoch, generation, &overrides, &mut work);
                 }
                 Input::Reloaded(fleet) => self.reload(now, fleet, &mut work),
-                Input::Load { endpoint, load, at } => {
-                    let news = self.feeds.load(&endpoint, load, at, now.mono);
-                    self.soft.touch(news);
-                }
-                Input::Resolved { target, found } => {
-                    let news = self.feeds.resolve(&target, found);
-                    self.soft.touch(news);
-                }
+                Input::Load { endpoint, load, at } => self.feeds.load(&endpoint, load, at, now.mono),
+                Input::Resolved { target, found } => self.feeds.resolve(&target, found),
             }
         }
         self.conclude(now, &mut work)

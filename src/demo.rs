@@ -22,6 +22,8 @@ use crate::{
 
 /// The configuration, as an operator would write it.
 pub const CONFIG: &str = include_str!("../config/demo.toml");
+/// Which networks the demo takes to be where, beside the configuration.
+const NETS: &str = include_str!("../config/demo-nets.csv");
 /// The endpoints, in the order of the configuration's variables `DEMO_EP_1` and so on.
 const ENDPOINTS: [&str; 6] = ["aws-use", "gcp-use", "aws-euw", "gcp-euw", "aws-aps", "gcp-aps"];
 /// Vantages beside the node: name, region, provider.
@@ -55,10 +57,13 @@ async fn play(args: &DemoArgs) -> anyhow::Result<()> {
     let mut actors = stage::start(&ENDPOINTS).await?;
     let store = folder.path().join("store");
     let socket = folder.path().join("admin.sock");
+    let nets = folder.path().join("nets.csv");
+    std::fs::write(&nets, NETS)?;
     let variable = |name: &str| match name {
         "DEMO_DNS" => Some(args.dns.to_string()),
         "DEMO_ADMIN" => Some(args.admin.to_string()),
         "DEMO_SOCKET" => Some(format!("unix:{}", socket.display())),
+        "DEMO_NETS" => Some(nets.display().to_string()),
         "DEMO_STORE" => Some(store.display().to_string()),
         "WAYSHIFT_NODE" => Some("eu-1".into()),
         "WAYSHIFT_REGION" => Some("eu-west".into()),

@@ -18,16 +18,14 @@ use super::{
 };
 use crate::{
     judge::{
-        Orders,
         budget::{self, Budget, Wish},
-        capacity,
         freeze::{AutoFreeze, Turn},
-        incident::{self, Condition, State},
+        incident::{Condition, State},
         outage::Outages,
     },
     model::{
-        Braked, EndpointId, EndpointIx, Happening, Health, Hold, Memory, Mono, Now, RemovalBudget, SelfTest, ServiceId,
-        ServiceIx, Snapshot, Verdict, ms,
+        Braked, EndpointId, EndpointIx, Happening, Health, Hold, Memory, Mono, Now, RemovalBudget, SelfTest, Verdict,
+        ms,
     },
 };
 
@@ -44,14 +42,8 @@ pub(super) struct Brakes {
     freeze: AutoFreeze,
     /// Told: the budget holds something.
     slowed: bool,
-    /// Services of which most endpoints fell together, as told.
-    correlated: BTreeSet<ServiceId>,
-    /// Services that could not carry their load, as told.
-    short: BTreeSet<ServiceId>,
-    /// Services that state a capacity.
-    measured: BTreeSet<ServiceIx>,
-    /// Of those: what was touched since the last snapshot.
-    touched: BTreeSet<ServiceIx>,
+    /// The self-test as of the last look: a lone vote confirms nothing while it has failed.
+    tested: SelfTest,
     /// When waiting ends for somebody, as of the last look.
     confirmed_at: Option<Mono>,
 }
@@ -75,15 +67,6 @@ impl Brakes {
         for (ix, held) in again.collect::<Vec<_>>() {
             self.wait(slots, ix, held);
         }
-        self.correlated.retain(|id| fleet.find_service(id).is_some());
-        self.short.retain(|id| fleet.find_service(id).is_some());
-        let states = |ix: &EndpointIx| fleet.endpoint(*ix).capacity.is_some();
-        let stating = fleet.services().filter(|(_, service)| {
-            let mut members = fleet.arms(service).flat_map(|arm| &fleet.pool(arm.pool).members);
-            members.any(|member| states(&member.endpoint))
-        });
-        self.measured = stating.map(|(ix, _)| ix).collect();
-        self.touched.clear();
     }
 
     fn wait(&mut self, slots: &Slots, ix: EndpointIx, waiting: Waiting) {
@@ -115,6 +98,7 @@ impl Controller {
     pub(super) fn adopt_brakes(&mut self, memory: &Memory, now: Now) {
         let fleet = std::sync::Arc::clone(&self.slots.fleet);
         self.brakes.reload(&self.slots);
+        self.warnings.reload(&self.slots);
         let age = now.wall.since(memory.at);
         for (endpoint, ago) in memory.braked.left.iter().filter(|(endpoint, _)| fleet.has_endpoint(endpoint)) {
             self.brakes.budget.recall(endpoint.clone(), now.mono.before(ago.saturating_add(age)));
@@ -145,16 +129,16 @@ impl Controller {
         } else {
             work.changed.iter().copied().collect()
         };
-        if touched.is_empty() && !due {
+        let tested = std::mem::replace(&mut self.brakes.tested, self.self_test);
+        let mut fleet_turned = due;
+        let mut awaited = due || work.fleet_changed || tested != self.self_test;
+        if touched.is_empty() && !awaited {
             return;
         }
-        let mut fleet_turned = due;
-        let mut awaited = due || work.fleet_changed;
         let mut turned_services = BTreeSet::new();
         for place in touched {
             let Some(endpoint) = self.slots.list[place].as_ref().map(|slot| slot.endpoint) else { continue };
-            let services = &self.slots.services[place / 2];
-            self.brakes.touched.extend(services.iter().filter(|ix| self.brakes.measured.contains(ix)));
+            self.warnings.touch(&self.slots.services[place / 2]);
             if self.note_fall(place, now, work) {
                 turned_services.extend(self.slots.services[place / 2].iter().copied());
             }
@@ -264,38 +248,6 @@ impl Controller {
         }
     }
 
-    fn tell_correlated(&mut self, ix: ServiceIx, now: Mono, work: &mut Work) {
-        let fleet = &self.slots.fleet;
-        let service = fleet.service(ix);
-        // By endpoint: whether it is down as this service sees it, and whether it fell just now.
-        let mut seen: BTreeMap<EndpointIx, (bool, bool)> = BTreeMap::new();
-        for subject in fleet.arms(service).flat_map(|arm| &arm.subjects) {
-            let slots = [subject.index() * 2, subject.index() * 2 + 1].map(|place| self.slots.list[place].as_ref());
-            let probed = || slots.into_iter().flatten().filter(|slot| slot.probed.is_some());
-            let falls = probed().next().is_some() && probed().all(|slot| is_down(&slot.verdict));
-            let interval =
-                probed().filter_map(|slot| slot.probed.as_ref()).map(|p| fleet.check(p.check).interval).max();
-            let at = probed().filter_map(|slot| slot.fell).map(|fell| fell.at).max();
-            let just = falls && incident::fell_together(at, interval.unwrap_or_default(), now);
-            let held = seen.entry(fleet.subject(*subject).endpoint).or_default();
-            *held = (held.0 || falls, held.1 || just);
-        }
-        let (down, just) =
-            seen.values().fold((0, 0), |(d, j), (down, just)| (d + usize::from(*down), j + usize::from(*just)));
-        if self.brakes.correlated.contains(&service.id) {
-            if down * 2 <= seen.len() {
-                self.brakes.correlated.remove(&service.id);
-            }
-        } else if incident::is_correlated(just, seen.len()) {
-            self.brakes.correlated.insert(service.id.clone());
-            if !work.first {
-                let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-                let (down, of) = (count(just), count(seen.len()));
-                work.told.push(Happening::Correlated { service: service.id.clone(), down, of });
-            }
-        }
-    }
-
     /// Of what waits: lets go what may leave, holds the rest, and forgets what stands again or is in a person's hands.
     fn release(&mut self, now: Now, work: &mut Work) {
         let policy = self.slots.fleet.safety.removal_budget;
@@ -395,38 +347,9 @@ impl Controller {
             work.told.push(Happening::Held { brake: hold.word().into(), endpoint: None, active, detail });
         }
     }
-
-    /// Warns where what is left of a service could not carry its load; `all`: orders, loads or the fleet have changed.
-    pub(super) fn weigh_loads(&mut self, snapshot: &Snapshot, all: bool, work: &mut Work) {
-        let mut touched = std::mem::take(&mut self.brakes.touched);
-        if all {
-            touched.clone_from(&self.brakes.measured);
-        }
-        if touched.is_empty() {
-            return;
-        }
-        let orders = Orders::new(&snapshot.fleet, &snapshot.overrides);
-        for ix in touched {
-            let Some(capacity) = capacity::with(snapshot, &orders, ix) else { continue };
-            let service = snapshot.fleet.service(ix).id.clone();
-            let was_short = self.brakes.short.contains(&service);
-            let is_short = capacity.is_short() || (was_short && capacity.is_tight());
-            if was_short == is_short {
-                continue;
-            }
-            if is_short {
-                self.brakes.short.insert(service.clone());
-            } else {
-                self.brakes.short.remove(&service);
-            }
-            if !work.first {
-                work.told.push(Happening::Overload { service, active: is_short, serving: capacity.serving_percent() });
-            }
-        }
-    }
 }
 
-fn is_down(verdict: &Verdict) -> bool {
+pub(super) fn is_down(verdict: &Verdict) -> bool {
     verdict.measured == Health::Down
 }
 

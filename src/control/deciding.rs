@@ -66,6 +66,7 @@ impl Controller {
         self.returns.reload(&fleet, now.mono);
         self.holds.reload(&self.slots);
         self.brakes.reload(&self.slots);
+        self.warnings.reload(&self.slots);
         self.feeds.reload(&fleet);
         work.recount = Recount { all: true, paths: true, slots: Vec::new() };
         work.changed.clear();
@@ -95,7 +96,7 @@ impl Controller {
         self.ripen(now.mono, work);
         self.voters.age(now.mono, &mut work.recount);
         let orders_changed = self.tenures.pass(now, &mut work.told);
-        self.feeds.age(now.mono, &mut self.soft);
+        self.feeds.age(now.mono);
         let own_test = self.proof.state(self.voters.alone(), now.mono);
         work.recount.all |= own_test != self.self_test || work.fleet_changed;
         self.self_test = own_test;
@@ -115,7 +116,7 @@ impl Controller {
         let mut step = Step { tempi: self.new_tempi(now.mono, work), ..Step::default() };
         events::conditions(self, work);
         let decided = orders_changed || work.fleet_changed || stepped || !work.changed.is_empty();
-        if decided || self.soft.is_due(now.mono) {
+        if decided || self.soft.is_due(now.mono, &self.feeds) {
             self.generation += 1;
             self.soft.taken(now.mono, &mut self.feeds);
             self.tell_holds(work);
@@ -214,7 +215,9 @@ impl Controller {
             if verdict.cause == Cause::Voted && probed.standing.awaits_new_check() {
                 verdict.cause = Cause::CheckChanged;
             }
-            self.soft.touch(foresee(&mut verdict, probed, self.slots.fleet.check(probed.check), voices, now.mono));
+            let flips_at = foresee(&verdict, probed, self.slots.fleet.check(probed.check), voices, now.mono);
+            self.soft.flip(place, verdict.flips_at, flips_at);
+            verdict.flips_at = flips_at;
             slot.verdict.flips_at = verdict.flips_at;
         }
         // A brake holds until it is settled anew, after all have been counted.
@@ -289,7 +292,7 @@ impl Controller {
             self.holds.wake_at(),
             self.brakes.wake_at(&self.slots.fleet.safety.removal_budget),
             self.feeds.wake_at(),
-            self.soft.wake_at(),
+            self.soft.wake_at(&self.feeds),
             proof,
             Some(self.publisher.wake_at(self.slots.fleet.verdict.stale_after)),
         ];

@@ -25,37 +25,45 @@ const LOAD_CHANGE: f64 = 0.1;
 /// ... or of the endpoint's capacity.
 const CAPACITY_CHANGE: f64 = 0.05;
 
-/// Changes that only shade answers; they may wait a little.
+/// Changes that only shade answers: feeds, and flips foreseen. They may wait a little.
 #[derive(Debug)]
 pub(super) struct Soft {
-    changed: bool,
+    /// By slot, what the last picture said of its flip where that is no longer so.
+    flips: BTreeMap<usize, Option<Mono>>,
     taken: Mono,
 }
 
 impl Soft {
     pub(super) fn new(now: Mono) -> Self {
-        Self { changed: false, taken: now }
+        Self { flips: BTreeMap::new(), taken: now }
     }
 
-    pub(super) fn touch(&mut self, changed: bool) {
-        self.changed |= changed;
+    /// A slot's flip is foreseen otherwise.
+    pub(super) fn flip(&mut self, place: usize, was: Option<Mono>, is: Option<Mono>) {
+        if was == is {
+            return;
+        }
+        let told = *self.flips.entry(place).or_insert(was);
+        if told == is {
+            self.flips.remove(&place);
+        }
     }
 
-    pub(super) fn is_due(&self, now: Mono) -> bool {
-        self.wake_at().is_some_and(|at| at <= now)
+    pub(super) fn is_due(&self, now: Mono, intake: &Intake) -> bool {
+        self.wake_at(intake).is_some_and(|at| at <= now)
     }
 
     /// A picture is taken now.
     pub(super) fn taken(&mut self, now: Mono, intake: &mut Intake) {
-        if self.is_due(now) {
+        if self.is_due(now, intake) {
             intake.publish();
             self.taken = now;
-            self.changed = false;
         }
+        self.flips.clear();
     }
 
-    pub(super) fn wake_at(&self) -> Option<Mono> {
-        self.changed.then(|| self.taken.plus(SOFT_EVERY))
+    pub(super) fn wake_at(&self, intake: &Intake) -> Option<Mono> {
+        (!self.flips.is_empty() || intake.has_news()).then(|| self.taken.plus(SOFT_EVERY))
     }
 }
 
@@ -88,47 +96,47 @@ struct Heard {
 impl Intake {
     /// A load came in. One that is no number, negative, older than what is held, or of an endpoint without a feed is
     /// ignored.
-    pub(super) fn load(&mut self, endpoint: &EndpointId, load: Load, at: Mono, now: Mono) -> bool {
-        let Some((stale_after, capacity)) = self.fed.get(endpoint).copied() else { return false };
+    pub(super) fn load(&mut self, endpoint: &EndpointId, load: Load, at: Mono, now: Mono) {
+        let Some((stale_after, capacity)) = self.fed.get(endpoint).copied() else { return };
         let at = at.min(now);
         let stale_at = at.plus(stale_after);
         let older = self.loads.get(endpoint).is_some_and(|held| at < held.at);
         if !load.0.is_finite() || load.0 < 0.0 || older || stale_at <= now {
-            return false;
+            return;
         }
         let before = self.loads.insert(endpoint.clone(), Heard { load, at, stale_at });
         before.map(|held| self.stale.remove(&(held.stale_at, endpoint.clone())));
         self.stale.insert((stale_at, endpoint.clone()));
         if differs(self.published.loads.get(endpoint).copied(), load, capacity) {
-            self.moved.insert(endpoint.clone())
+            self.moved.insert(endpoint.clone());
         } else {
             self.moved.remove(endpoint);
-            false
         }
     }
 
-    /// A target was resolved; whether that is news.
-    pub(super) fn resolve(&mut self, target: &DnsName, found: Resolved) -> bool {
-        let known = self.resolved.get(target).or_else(|| self.published.resolved.get(target));
-        if !self.targets.contains(target) || known == Some(&found) {
-            return false;
+    /// A target was resolved.
+    pub(super) fn resolve(&mut self, target: &DnsName, found: Resolved) {
+        if self.published.resolved.get(target) == Some(&found) {
+            self.resolved.remove(target);
+        } else if self.targets.contains(target) {
+            self.resolved.insert(target.clone(), found);
         }
-        self.resolved.insert(target.clone(), found);
-        true
+    }
+
+    fn has_news(&self) -> bool {
+        !self.moved.is_empty() || !self.resolved.is_empty() || self.paths.is_some()
     }
 
     /// Forgets loads that are too old.
-    pub(super) fn age(&mut self, now: Mono, soft: &mut Soft) {
+    pub(super) fn age(&mut self, now: Mono) {
         while let Some((at, endpoint)) = self.stale.first().cloned().filter(|(at, _)| *at <= now) {
             self.stale.remove(&(at, endpoint.clone()));
             self.loads.remove(&endpoint);
-            let known = self.published.loads.contains_key(&endpoint);
-            if known {
+            if self.published.loads.contains_key(&endpoint) {
                 self.moved.insert(endpoint);
             } else {
                 self.moved.remove(&endpoint);
             }
-            soft.touch(known);
         }
     }
 
@@ -146,18 +154,14 @@ impl Intake {
         due
     }
 
-    /// All paths as they are now; whether any differs.
-    pub(super) fn take_paths(&mut self, paths: BTreeMap<RegionId, HashMap<EndpointId, u32>>) -> bool {
-        let differs = *self.paths.as_ref().unwrap_or(&self.published.paths) != paths;
-        if differs {
-            self.paths = Some(paths);
-        }
-        differs
+    /// All paths as they are now.
+    pub(super) fn take_paths(&mut self, paths: BTreeMap<RegionId, HashMap<EndpointId, u32>>) {
+        self.paths = Some(paths).filter(|paths| *paths != self.published.paths);
     }
 
     /// Puts out what has come in.
     fn publish(&mut self) {
-        if self.moved.is_empty() && self.resolved.is_empty() && self.paths.is_none() {
+        if !self.has_news() {
             return;
         }
         let feeds = Arc::make_mut(&mut self.published);

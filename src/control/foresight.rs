@@ -17,15 +17,11 @@ const EARLY_PERCENT: u32 = 5;
 /// The longest pause while a changed check is not decided yet.
 const UNDECIDED: Duration = Duration::from_secs(1);
 
-/// Sets `flips_at` as the voices on this slot have it; whether it has changed.
-pub(super) fn foresee(verdict: &mut Verdict, probed: &Probed, check: &Check, voices: &[Voice], now: Mono) -> bool {
+/// The verdict's `flips_at`, as the voices on its slot have it.
+pub(super) fn foresee(verdict: &Verdict, probed: &Probed, check: &Check, voices: &[Voice], now: Mono) -> Option<Mono> {
     let wavers = voices.iter().any(|voice| matches!(voice.vote, Some(Vote::Up { wavers: true, .. })));
     let may_flip = wavers && verdict.measured.works() && verdict.frozen.is_none();
-    if may_flip == verdict.flips_at.is_some() {
-        return false;
-    }
-    verdict.flips_at = may_flip.then(|| earliest(probed, check, now));
-    true
+    may_flip.then(|| verdict.flips_at.unwrap_or_else(|| earliest(probed, check, now)))
 }
 
 /// Of our own wavering: so many more failures away as it needs. A peer's needs one more probe at least.

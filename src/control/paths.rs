@@ -55,8 +55,7 @@ impl Controller {
         }
         if self.feeds.wants_paths(now) {
             let paths = self.by_region();
-            let differ = self.feeds.take_paths(paths);
-            self.soft.touch(differ);
+            self.feeds.take_paths(paths);
         }
     }
 

@@ -98,6 +98,7 @@ impl Story {
         line("");
         line("try in another terminal:");
         line(&format!("  dig @{ip} -p {port} {NAME}"));
+        line(&format!("  dig @{ip} -p {port} +subnet=198.51.100.0/24 {NAME}      # as a client in the US"));
         line(&format!("  wayshift status --socket {socket}"));
         line(&format!("  wayshift explain {NAME} --socket {socket}"));
         line(&format!("  wayshift drain provider:aws --for 10m --reason demo --socket {socket}"));

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::Strength;
-use crate::model::{Fleet, MinUp, Mono, Override, Pool, Service, Wall, Weight, ms};
+use crate::model::{Action, Fleet, MinUp, Mono, Override, Pool, Service, Wall, Weight, ms};
 
 /// A growing share starts at a tenth and grows by a tenth.
 const TENTH: u8 = 10;
@@ -38,17 +38,21 @@ pub fn next_step(returned: Option<Mono>, now: Mono, ramp: Duration) -> Option<Mo
 /// 0 for a drain without. By the time of day, because that is what the order was written with.
 #[must_use]
 pub fn over_share(order: &Override, now: Wall) -> u8 {
-    match order.over {
-        Some(over) if !over.is_zero() => TENTH * (9 - passed(order.from.0, now.0, over)),
-        Some(_) | None => 0,
+    match slow(order) {
+        Some(over) => TENTH * (9 - passed(order.from.0, now.0, over)),
+        None => 0,
     }
 }
 
 /// When [`over_share`] is next another.
 #[must_use]
 pub fn next_over_step(order: &Override, now: Wall) -> Option<Wall> {
-    let over = order.over.filter(|over| !over.is_zero())?;
+    let over = slow(order)?;
     ahead(order.from.0, now.0, over).map(Wall)
+}
+
+fn slow(order: &Override) -> Option<Duration> {
+    order.over.filter(|over| order.action == Action::Drain && !over.is_zero())
 }
 
 /// Since when enough of a pool serves.

@@ -9,6 +9,7 @@ mod drained;
 
 use std::{collections::HashSet, fmt, time::Duration};
 
+pub use self::drained::safe_to_stop_at;
 use super::Orders;
 use crate::model::{
     Action, Availability, EndpointIx, Family, Fleet, Glob, Health, KeepRule, Override, PoolIx, Safety, Selector,

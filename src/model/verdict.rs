@@ -58,10 +58,11 @@ pub struct Verdict {
     pub since: Wall,
     /// The same on the monotonic clock; `None` when that was before this process began.
     pub since_mono: Option<Mono>,
-    /// A brake holds `health` away from what was measured.
+    /// A brake holds `health` away from what was measured; [`Hold::Resume`] is said, too, while it would and the
+    /// endpoint has to serve because a service has no other healthy one.
     pub hold: Option<Hold>,
-    /// When it last came back: from down, or from an endpoint-wide drain or down. `None` if it never was away, or came
-    /// back so long ago that no failback or ramp of the fleet reaches it any more.
+    /// When it last came back: from down, or from an endpoint-wide drain or down. `None` if it never was away, is away, or
+    /// came back so long ago that no failback or ramp of the fleet reaches it any more.
     pub returned: Option<Mono>,
     /// The earliest time at which it may become down, while a fresh vantage sees it waver. Answers of it live no longer.
     pub flips_at: Option<Mono>,

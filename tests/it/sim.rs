@@ -20,6 +20,15 @@
 //! | only the newest list holds; nothing revives; ends need both clocks, within the bound | STATE 1, 4 | `overrides_hold_while_they_should` |
 //! | orders and freezes in force are applied; `up`/`down` decide, a drain changes no health, a freeze holds | DECIDING 5, 6 | `orders_and_freezes_are_applied` |
 //! | one region one vote, ties abstain, provider cap, quorum, minimum, self-test, suspects, stale ballots; nobody voting changes nothing | DECIDING 3 | `votes_are_counted` |
+//! | a flapping endpoint is held as long as its changes ask, by its own count, and a third of a pool at most | DECIDING 2 | `recovery::holds_are_earned` |
+//! | what resumes by hand waits until an `up` order held, across restarts; no hold takes a service's last healthy endpoint | DECIDING 6 | `recovery::holds_are_earned` |
+//! | what came back is noted then, and its share grows by tenths on time; slow drains shrink on time | DECIDING 5, 6 | `recovery::shares_follow_their_steps` |
+//! | nothing goes down before the flip that its answers were told | DECIDING 7 | `recovery::flips_are_foreseen` |
+//! | loads are published with hysteresis, at most once a second, and forgotten when old | DECIDING 7 | `recovery::loads_change_noticeably` |
+//! | the removal budget: no more than allowed leave unconfirmed; what waits has its reason; small fleets never wait | DECIDING 6 | `brakes::removals_are_lawful` |
+//! | an outage is told once, when reached, and ended; what belongs to it never waits | DECIDING 6 | `brakes::outages`, `brakes::holds_are_lawful` |
+//! | the automatic freeze begins exactly when nearly everything fell at once before three regions, takes the removals back, lets nothing leave, and ends after a calm minute | DECIDING 3, 6 | `brakes::freezes` |
+//! | what is held up is measured down, and in no person's hands | DECIDING 5, 6 | `brakes::holds_are_lawful` |
 //! | answers are never empty while anything may be served; nothing ordered down; nothing down or drained while something works | DESIGN promise 1, DECIDING 5, 6 | `answers::check` |
 //! | a dead endpoint is out within the bound, a returned one in | DESIGN 7, DECIDING 2 | `calm` |
 //! | a broken vantage takes nothing out while others disagree | DESIGN promise 2, 7 | `calm` |
@@ -28,9 +37,12 @@
 //! `SIM_SEEDS=n` runs n seeds, `SIM_SEED=x` one; a failing seed is printed.
 
 mod answers;
+mod brakes;
 mod node;
+mod recovery;
 mod rules;
 mod setup;
+mod storm;
 mod world;
 
 use world::World;
@@ -48,6 +60,23 @@ fn the_rules_hold_in_every_storm() {
     for seed in seeds {
         let named = Named(seed);
         World::new(seed).run();
+        drop(named);
+    }
+}
+
+/// Seeds of large fleets in an ordinary run.
+const LARGE_SEEDS: u64 = 2;
+
+#[test]
+fn the_brakes_hold_in_large_fleets() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let seeds = match number("SIM_SEED") {
+        Some(seed) => seed..=seed,
+        None => 1..=number("SIM_SEEDS").unwrap_or(LARGE_SEEDS),
+    };
+    for seed in seeds {
+        let named = Named(seed);
+        World::large(seed).run();
         drop(named);
     }
 }

@@ -6,6 +6,7 @@ fn slow_fleet(endpoints: usize) -> Arc<Fleet> {
     parts.services[2].tuning.failback = Duration::from_secs(60);
     parts.services[2].tuning.ramp = Duration::from_secs(90);
     parts.checks[0].cooldown = Duration::ZERO;
+    parts.safety.removal_budget.share = 100;
     Fleet::assemble(parts).unwrap()
 }
 

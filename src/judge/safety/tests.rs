@@ -171,3 +171,17 @@ fn no_more_of_the_fleet_is_drained_than_allowed() {
     check(49, &[order(1, Action::Drain, "pool:a")], Action::Drain, "pool:c", true);
     check(100, &[], Action::Drain, "all", false);
 }
+
+#[test]
+fn what_is_drained_may_be_stopped_a_ttl_after_its_last_share() {
+    let fleet = fleet(&[]);
+    let check = |from: u64, over: Option<u64>, applied: u64, expected: u64| {
+        let over = over.map(Duration::from_secs);
+        let order = Override { from: Wall(from), over, ..order(1, Action::Drain, "endpoint:e0") };
+        let services = fleet.services().map(|(ix, _)| ix);
+        assert_eq!(safe_to_stop_at(&fleet, services, &order, Wall(applied)), Wall(expected));
+    };
+    check(1_000, None, 1_500, 31_500);
+    check(1_000, Some(600), 1_500, 631_000);
+    check(90_000, None, 1_500, 120_000);
+}

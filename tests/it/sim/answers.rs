@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wayshift::{
-    judge::Orders,
+    judge::{Orders, returning},
     model::{Availability, Family, Health, LastGood, ServiceIx, Snapshot},
     steer::{AnswerTable, Client, Draw, Outcome, Picks, compile},
 };
@@ -68,7 +68,10 @@ fn members(snapshot: &Snapshot, orders: &Orders<'_>, ix: ServiceIx, family: Fami
     for arm in &fleet.service(ix).arms {
         for (member, subject) in fleet.pool(arm.pool).members.iter().zip(&arm.subjects) {
             let Some(verdict) = snapshot.verdict(*subject, family) else { continue };
-            let order = orders.in_membership(ix, arm.pool, member.endpoint).map(|order| order.action.word());
+            let order = orders.in_membership(ix, arm.pool, member.endpoint);
+            // A slow drain still leaves it a share.
+            let order = order.filter(|order| returning::over_share(order, snapshot.at.wall) == 0);
+            let order = order.map(|order| order.action.word());
             let (order, health) = match order {
                 Some("up") => (None, Health::Up),
                 Some("drain") => (Some(Availability::Drain), verdict.measured),

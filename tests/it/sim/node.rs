@@ -14,10 +14,13 @@ use wayshift::{
     steer::AnswerTable,
 };
 
-use super::setup::Setup;
+use super::{brakes::Braking, recovery::Recovery, setup::Setup};
 
 /// True time zero, as a time of day.
 pub(super) const BASE: u64 = 1_760_000_000_000;
+
+/// What a process's monotonic clock shows at its start.
+pub(super) const BEGINS: u64 = 1_000_000_000;
 
 /// How a vantage is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub(super) struct Node {
     pub generation: u64,
     /// Survives restarts: what has run out here.
     pub dropped: HashSet<(OverrideId, Wall)>,
+    /// What is on its disk, as `recovery` understands it.
+    pub recovery: Recovery,
 }
 
 /// One life of its process.
@@ -76,6 +81,8 @@ pub(super) struct Told {
     pub by_events: BTreeMap<(Target, Family), Health>,
     pub orders_by_events: HashSet<OverrideId>,
     pub published: Option<(u64, Mono)>,
+    pub recovery: Recovery,
+    pub braking: Braking,
 }
 
 pub(super) struct Probe {
@@ -88,7 +95,7 @@ pub(super) struct Probe {
 impl Node {
     pub(super) fn now(&self, t: u64) -> Now {
         let origin = self.run.as_ref().map_or(t, |run| run.origin);
-        Now { mono: Mono(t - origin), wall: self.wall(t) }
+        Now { mono: Mono(BEGINS + t - origin), wall: self.wall(t) }
     }
 
     pub(super) fn wall(&self, t: u64) -> Wall {
@@ -97,13 +104,14 @@ impl Node {
 
     /// Starts from disk.
     pub(super) fn start(&mut self, t: u64) -> Step {
-        let now = Now { mono: Mono(0), wall: self.wall(t) };
+        let now = Now { mono: Mono(BEGINS), wall: self.wall(t) };
         let (controller, step) = Controller::new(self.me.clone(), Arc::clone(&self.fleet), &self.disk, now);
         let told = Told {
             known: self.disk.known.clone(),
             shared: (self.disk.store_generation, self.disk.overrides.clone().into()),
             clock_true: self.offset == 0,
             received: self.disk.overrides.iter().map(|order| ((order.id.clone(), order.expires), (t, false))).collect(),
+            recovery: self.recovery.started(now.wall.since(self.disk.at)),
             ..Told::default()
         };
         self.run = Some(Run {
@@ -156,7 +164,11 @@ impl Run {
                     address: (fleet.endpoint(subject.endpoint).address(target.family).unwrap(), 80).into(),
                     at: now,
                     outcome,
-                    phases: Phases { total: std::time::Duration::from_millis(took), ..Phases::default() },
+                    phases: Phases {
+                        first_byte: Some(std::time::Duration::from_millis(took / 2)),
+                        total: std::time::Duration::from_millis(took),
+                        ..Phases::default()
+                    },
                     status: None,
                     cert_left: None,
                 };
@@ -200,11 +212,11 @@ impl Run {
                         self.told.received.entry((order.id.clone(), order.expires)).or_insert((t, clock_right));
                     }
                 }
+                Input::Load { endpoint, load, at } => self.told.recovery.load(endpoint, *load, *at),
                 Input::Observed(_)
                 | Input::Heard(_)
                 | Input::Shared { .. }
                 | Input::Reloaded(_)
-                | Input::Load { .. }
                 | Input::Resolved { .. } => {}
             }
         }

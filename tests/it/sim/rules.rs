@@ -15,7 +15,9 @@ use wayshift::{
 };
 
 use super::{
+    brakes,
     node::{BASE, Node, Run},
+    recovery,
     setup::Setup,
 };
 
@@ -37,6 +39,8 @@ pub(super) fn after(node: &mut Node, t: u64, now: Now, setup: &Setup, step: &Ste
     events_retell_the_state(&mut run, &snapshot, step);
     overrides_hold_while_they_should(node, &run, &snapshot, t, now);
     orders_and_freezes_are_applied(&run, &snapshot);
+    recovery::after(&mut run, &snapshot, now, setup, step);
+    brakes::after(node, &mut run, &snapshot, now, setup, step);
     if step.snapshot.is_some() || step.ballot.is_some() || t.is_multiple_of(1_000) {
         votes_are_counted(&run, &snapshot, now, setup, first);
     }
@@ -74,7 +78,12 @@ fn ballots_rise_and_are_renewed(run: &mut Run, now: Now, step: &Step) {
 }
 
 fn same(a: &Snapshot, b: &Snapshot) -> bool {
-    a.fleet.digest == b.fleet.digest && a.verdicts == b.verdicts && a.overrides == b.overrides && a.planned == b.planned
+    a.fleet.digest == b.fleet.digest
+        && a.verdicts == b.verdicts
+        && a.overrides == b.overrides
+        && a.planned == b.planned
+        && a.feeds == b.feeds
+        && recovery::shades(a) == recovery::shades(b)
 }
 
 fn snapshots_say_something_new(run: &Run, step: &Step) {
@@ -179,7 +188,7 @@ fn orders_and_freezes_are_applied(run: &Run, snapshot: &Snapshot) {
         match word {
             Some("up") => assert_eq!(verdict.health, Health::Up, "orders: {target}"),
             Some("down") => assert_eq!(verdict.health, Health::Down, "orders: {target}"),
-            _ if verdict.frozen.is_none() => assert_eq!(verdict.health, verdict.measured, "orders: {target}"),
+            _ if verdict.frozen.is_none() => assert!(recovery::is_as_held(verdict), "orders: {target} {verdict:?}"),
             _ => {
                 let same = before.get(&target).filter(|before| {
                     before.frozen.is_some() && !matches!(before.order, Some((word, _)) if word.word() != "drain")

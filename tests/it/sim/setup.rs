@@ -5,11 +5,14 @@ use std::{collections::BTreeMap, net::Ipv6Addr, sync::Arc, time::Duration};
 use wayshift::{
     control::Identity,
     model::{
-        Addresses, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx, Fleet, Member, MinUp,
-        Parts, Pool, PoolAnswer, PoolIx, Quorum, Resume, Safety, Serves, Service, Startup, Steer, Thresholds, Tuning,
-        VerdictPolicy, Weight, WhenNone, Window, Zone,
+        Addresses, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx, FlapHold, Fleet, LoadFeed,
+        Member, MinUp, Parts, Pool, PoolAnswer, PoolIx, Quorum, RemovalBudget, Resume, Safety, Serves, Service,
+        Startup, Steer, Thresholds, Tuning, VerdictPolicy, Weight, WhenNone, Window, Zone,
     },
 };
+
+/// Of every load that is told here.
+pub(super) const LOAD_STALE_AFTER: Duration = Duration::from_secs(6);
 
 /// Drawn once from the seed.
 #[derive(Debug, Clone)]
@@ -22,6 +25,14 @@ pub(super) struct Setup {
     pub check: Check,
     pub policy: VerdictPolicy,
     pub when_none: WhenNone,
+    /// Of every service; zero where what returns takes its whole share at once.
+    pub failback: Duration,
+    pub ramp: Duration,
+    /// Every so many-th endpoint is resumed by hand.
+    pub manual: Option<usize>,
+    pub budget: RemovalBudget,
+    /// Many endpoints, of which many fail together.
+    pub large: bool,
 }
 
 /// A configuration: a reload brings another.
@@ -67,12 +78,60 @@ impl Setup {
             quorum,
             min_vantages: rng.u16(1..=3),
             stale_after: Duration::from_secs(10),
-            flap: None,
+            flap: (rng.u8(0..4) > 0).then(|| FlapHold {
+                changes: rng.u16(3..=5),
+                within: Duration::from_secs(60),
+                hold: Duration::from_secs(rng.u64(3..=10)),
+                max: Duration::from_secs(25),
+            }),
             startup: if rng.u8(0..5) == 0 { Startup::Unknown } else { Startup::LastKnown },
         };
         let when_none = if rng.bool() { WhenNone::ServeAll } else { WhenNone::LastGood };
         let dual = rng.bool();
-        Self { nodes, endpoints: rng.usize(6..=9), providers, regions, dual, check, policy, when_none }
+        let mut wait = |most: u64| Duration::from_secs(if rng.bool() { rng.u64(1..=most) } else { 0 });
+        let (failback, ramp) = (wait(20), wait(40));
+        let manual = rng.bool().then(|| rng.usize(2..=4));
+        let endpoints = rng.usize(6..=9);
+        Self {
+            nodes,
+            endpoints,
+            providers,
+            regions,
+            dual,
+            check,
+            policy,
+            when_none,
+            failback,
+            ramp,
+            manual,
+            budget: RemovalBudget::default(),
+            large: false,
+        }
+    }
+
+    /// A fleet in which the brakes matter; what delays recoveries is left to the small ones.
+    pub(super) fn large(rng: &mut fastrand::Rng) -> Self {
+        let mut setup = Self::draw(rng);
+        let (providers, regions) = (rng.usize(2..=4), 3);
+        let count = if rng.u8(0..4) == 0 { 1 } else { rng.usize(3..=4) };
+        let node = |i: usize| Identity {
+            node: format!("n{i}").parse().unwrap(),
+            region: Some(format!("r{}", i % regions).parse().unwrap()),
+            provider: Some(format!("p{}", i % providers).parse().unwrap()),
+        };
+        (setup.nodes, setup.providers, setup.regions) = ((0..count).map(node).collect(), providers, regions);
+        (setup.endpoints, setup.large) = (rng.usize(40..=44), true);
+        (setup.failback, setup.ramp, setup.manual, setup.policy.flap) = (Duration::ZERO, Duration::ZERO, None, None);
+        setup.check.interval = Duration::from_millis(rng.u64(2..=4) * 1000);
+        setup.check.timeout = Duration::from_millis(400);
+        let seconds = Duration::from_secs;
+        setup.budget = RemovalBudget {
+            share: rng.u8(5..=30),
+            per: seconds(rng.u64(10..=30)),
+            at_least: rng.u32(1..=8),
+            confirm: seconds(rng.u64(4..=15)),
+        };
+        setup
     }
 
     pub(super) fn first(&self) -> Version {
@@ -93,13 +152,16 @@ impl Setup {
                     Addresses::V4(v4)
                 }),
                 weight: Weight(1),
-                capacity: None,
+                capacity: (i % 2 == 0).then_some(100),
                 labels: BTreeMap::from([("half".into(), format!("h{}", i % 2))]),
                 check_at: None,
                 check: None,
                 alias: None,
-                load: None,
-                resume: Resume::Auto,
+                load: (i % 3 > 0).then(|| LoadFeed::Push { stale_after: LOAD_STALE_AFTER }),
+                resume: match self.manual {
+                    Some(every) if i.is_multiple_of(every) => Resume::Manual,
+                    Some(_) | None => Resume::Auto,
+                },
             }
         };
         let pool = |id: &str, check, taken: &dyn Fn(usize) -> bool| Pool {
@@ -130,7 +192,7 @@ impl Setup {
             owner: None,
             runbook: None,
             rules: Box::default(),
-            tuning: Tuning::default(),
+            tuning: Tuning { failback: self.failback, ramp: self.ramp, ..Tuning::default() },
         };
         let web = Check { revision: version.revision, ..self.check.clone() };
         let other = Check { id: "other".parse().unwrap(), ..self.check.clone() };
@@ -146,7 +208,7 @@ impl Setup {
             services: vec![service("one", &[0, 1]), service("two", &[1, 0]), service("three", &[2])],
             default_check: Some(CheckIx::new(0)),
             verdict: self.policy.clone(),
-            safety: Safety::default(),
+            safety: Safety { removal_budget: self.budget, ..Safety::default() },
             ..Parts::default()
         })
         .unwrap()

@@ -1,10 +1,12 @@
 //! Everything around the nodes: truth, network, store, time and chance.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use wayshift::{
     control::{Input, Step},
-    model::{Action, Ballot, Family, Fleet, Health, Memory, Outcome, Override, OverrideId, Selector, Wall, Weight},
+    model::{
+        Action, Ballot, Family, Fleet, Health, Load, Memory, Outcome, Override, OverrideId, Selector, Wall, Weight,
+    },
 };
 
 use super::{
@@ -17,33 +19,46 @@ use super::{
 /// Milliseconds of one tick; not below the shortest pause between two ballots.
 const TICK: u64 = 200;
 const STORM: u64 = 120_000;
-/// Longer than twice the longest life of an override here.
+/// Longer than twice the longest life of an override here, and than what follows.
 const QUIET: u64 = 100_000;
+/// How long a person's last order holds; longer than any recovery takes.
+const RESTORED: u64 = 70_000;
 
 pub(super) struct World {
-    seed: u64,
-    rng: fastrand::Rng,
-    t: u64,
-    setup: Setup,
-    nodes: Vec<Node>,
+    pub(super) seed: u64,
+    pub(super) rng: fastrand::Rng,
+    pub(super) t: u64,
+    pub(super) setup: Setup,
+    pub(super) nodes: Vec<Node>,
     /// By endpoint; dead for all.
-    dead: Vec<bool>,
-    blackout: bool,
+    pub(super) dead: Vec<bool>,
+    pub(super) blackout: bool,
     /// (region of a vantage, endpoint).
-    cut_links: HashSet<(usize, usize)>,
+    pub(super) cut_links: HashSet<(usize, usize)>,
     /// (from, to) for ballots.
-    cut_peers: HashSet<(usize, usize)>,
-    stormy: bool,
-    mail: Vec<(u64, usize, Input)>,
-    store: (u64, Vec<Override>),
-    version: Version,
-    made: u128,
+    pub(super) cut_peers: HashSet<(usize, usize)>,
+    pub(super) stormy: bool,
+    pub(super) mail: Vec<(u64, usize, Input)>,
+    pub(super) store: (u64, Vec<Override>),
+    pub(super) version: Version,
+    pub(super) made: u128,
 }
 
 impl World {
     pub(super) fn new(seed: u64) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed);
         let setup = Setup::draw(&mut rng);
+        Self::of(seed, rng, setup)
+    }
+
+    /// Many endpoints, of which many fail together.
+    pub(super) fn large(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let setup = Setup::large(&mut rng);
+        Self::of(seed, rng, setup)
+    }
+
+    fn of(seed: u64, rng: fastrand::Rng, setup: Setup) -> Self {
         let version = setup.first();
         let fleet = setup.fleet(&version);
         let nodes = setup.nodes.iter().map(|me| Node {
@@ -56,6 +71,7 @@ impl World {
             fleet: Arc::clone(&fleet),
             generation: 0,
             dropped: HashSet::new(),
+            recovery: Default::default(),
         });
         Self {
             nodes: nodes.collect(),
@@ -80,7 +96,9 @@ impl World {
         self.stormy = true;
         let end = self.t + STORM;
         while self.t < end {
-            if self.rng.u8(0..6) == 0 {
+            if self.setup.large {
+                self.disaster();
+            } else if self.rng.u8(0..6) == 0 {
                 self.mischief();
             }
             self.tick();
@@ -125,6 +143,7 @@ impl World {
         }
         let fleet = self.setup.fleet(&self.version);
         self.reload(&fleet);
+        self.restore();
         self.send_store();
         self.pass(QUIET);
         let known: HashSet<usize> = (0..self.version.endpoints).collect();
@@ -138,6 +157,26 @@ impl World {
                 "quiet: all overrides have ended"
             );
         }
+    }
+
+    /// A person restores everything: what was held or awaited one is let go when it is up again.
+    fn restore(&mut self) {
+        let now = Wall(BASE + self.t);
+        self.made += 1;
+        self.store.0 += 1;
+        self.store.1.push(Override {
+            id: OverrideId::new(ulid::Ulid(self.made)),
+            action: Action::Up,
+            target: Selector::All,
+            reason: "all is well".into(),
+            author: "sim".into(),
+            created: now,
+            from: now,
+            expires: Wall(now.0 + RESTORED),
+            forced: false,
+            over: None,
+            generation: self.store.0,
+        });
     }
 
     fn pass(&mut self, ms: u64) {
@@ -212,6 +251,11 @@ impl World {
             Fault::None | Fault::NoV6 if dead[endpoint] || blackout || links.contains(&(region, endpoint)) => failed(),
             Fault::None | Fault::NoV6 => Outcome::Pass,
         });
+        if self.rng.u8(0..3) == 0 {
+            let endpoint = format!("e{}", self.rng.usize(0..self.setup.endpoints)).parse().unwrap();
+            let load = Load(f64::from(self.rng.u16(40..=60)));
+            run.inbox.push(Input::Load { endpoint, load, at: now.mono });
+        }
         let inputs = std::mem::take(&mut run.inbox);
         if inputs.is_empty() && run.wake_at.is_none_or(|wake| now.mono < wake) {
             return;
@@ -241,6 +285,7 @@ impl World {
         if step.snapshot.is_some() || t.is_multiple_of(5_000) {
             let last_good = run.table.as_ref().map(|table| table.last_good()).unwrap_or_default();
             node.disk = run.controller.memory(now, last_good);
+            node.recovery = run.told.recovery.clone();
         }
         if let Some(ballot) = step.ballot {
             self.post(at, ballot);
@@ -261,7 +306,7 @@ impl World {
         }
     }
 
-    fn send_store(&mut self) {
+    pub(super) fn send_store(&mut self) {
         let list: Arc<[Override]> = self.store.1.clone().into();
         for to in 0..self.nodes.len() {
             let copies = if self.stormy { self.rng.u64(1..=2) } else { 1 };
@@ -273,109 +318,12 @@ impl World {
         }
     }
 
-    fn reload(&mut self, fleet: &Arc<Fleet>) {
+    pub(super) fn reload(&mut self, fleet: &Arc<Fleet>) {
         // The newest configuration wins on every node, whenever it gets there.
         self.mail.retain(|(_, _, input)| !matches!(input, Input::Reloaded(_)));
         for to in 0..self.nodes.len() {
             self.mail.push((self.t + self.rng.u64(0..5_000), to, Input::Reloaded(Arc::clone(fleet))));
         }
-    }
-
-    fn mischief(&mut self) {
-        let (endpoint, node) = (self.rng.usize(0..self.setup.endpoints), self.rng.usize(0..self.nodes.len()));
-        let other = self.rng.usize(0..self.nodes.len());
-        let region = self.rng.usize(0..self.setup.regions);
-        match self.rng.u8(0..20) {
-            0..=3 => self.dead[endpoint] = !self.dead[endpoint],
-            4..=6 => toggle(&mut self.cut_links, (region, endpoint)),
-            7 => self.blackout = !self.blackout && self.rng.bool(),
-            8 | 9 => {
-                let faults = [Fault::None, Fault::None, Fault::Network, Fault::Resources, Fault::NoV6];
-                self.nodes[node].fault = faults[self.rng.usize(0..faults.len())];
-            }
-            10 => {
-                self.nodes[node].run = None;
-                self.nodes[node].back_at = self.t + self.rng.u64(0..20_000);
-            }
-            11 | 12 => {
-                let hours = [0, 0, 3_600_000, -3_600_000, 5_000, -5_000, 60_000, -60_000];
-                self.nodes[node].offset = hours[self.rng.usize(0..hours.len())];
-            }
-            13 | 14 => toggle(&mut self.cut_peers, (node, other)),
-            15..=17 => self.order(),
-            18 => {
-                let endpoints = self.setup.endpoints - self.rng.usize(0..=2);
-                self.version = Version { endpoints, revision: self.rng.u64(1..=3) };
-                let fleet = self.setup.fleet(&self.version);
-                self.reload(&fleet);
-            }
-            _ => self.send_store(),
-        }
-    }
-
-    /// A person makes, extends or ends an override, by a right clock.
-    fn order(&mut self) {
-        let now = Wall(BASE + self.t);
-        self.store.0 += 1;
-        let kept = self.store.1.len();
-        self.store.1.retain(|order| now.0 < order.expires.0 + 30_000);
-        let pick = (kept > 0).then(|| self.rng.usize(0..kept)).filter(|at| *at < self.store.1.len());
-        let life = self.rng.u64(5_000..40_000);
-        match (self.rng.u8(0..5), pick) {
-            (0, Some(at)) => {
-                self.store.1.remove(at);
-            }
-            (1, Some(at)) if now < self.store.1[at].expires => {
-                self.store.1[at].expires = Wall(now.0 + life);
-                if self.store.1[at].expires <= self.store.1[at].from {
-                    self.store.1[at].expires = Wall(self.store.1[at].from.0 + 1_000);
-                }
-            }
-            _ => {
-                let action = match self.rng.u8(0..8) {
-                    0 => Action::Up,
-                    1 | 2 => Action::Drain,
-                    3 | 4 => Action::Down,
-                    5 => Action::Weight(Weight(self.rng.u16(0..3))),
-                    6 => Action::Pin("b".parse().unwrap()),
-                    _ => Action::Freeze,
-                };
-                let targets = [
-                    "all",
-                    "provider:p0",
-                    "region:r*",
-                    "region:r1",
-                    "endpoint:e1",
-                    "endpoint:e2",
-                    "pool:a",
-                    "service:one",
-                    "label:half=h1",
-                ];
-                let target: Selector = targets[self.rng.usize(0..targets.len())].parse().unwrap();
-                let from = if self.rng.u8(0..4) == 0 { now.0 + self.rng.u64(0..8_000) } else { now.0 };
-                self.made += 1;
-                self.store.1.push(Override {
-                    id: OverrideId::new(ulid::Ulid(self.made)),
-                    action,
-                    target,
-                    reason: "a storm".into(),
-                    author: "sim".into(),
-                    created: now,
-                    from: Wall(from),
-                    expires: Wall(from + life),
-                    forced: true,
-                    over: None,
-                    generation: self.store.0,
-                });
-            }
-        }
-        self.send_store();
-    }
-}
-
-fn toggle<T: Eq + std::hash::Hash>(set: &mut HashSet<T>, entry: T) {
-    if !set.remove(&entry) {
-        set.insert(entry);
     }
 }
 

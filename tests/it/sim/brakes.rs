@@ -1,0 +1,322 @@
+//! What must hold of the brakes of the fleet: the removal budget, outages, the automatic freeze. Counted in another way
+//! from what the snapshots and events said before.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use wayshift::{
+    control::Step,
+    model::{
+        Ballot, EndpointId, Happening, Health, Hold, Mono, Now, OUTAGE_AT, SelfTest, Snapshot, Target, Verdict, ms,
+    },
+};
+
+use super::{
+    node::{Node, Run},
+    rules::verdicts,
+    setup::Setup,
+};
+
+const CALM: u64 = 60_000;
+
+/// What a judge of one life of a node remembers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Braking {
+    fell: HashMap<Target, Fell>,
+    /// Since when two thirds agree on all of an endpoint that would leave.
+    agreed: HashMap<EndpointId, Mono>,
+    /// All that left, and whether the budget paid for it.
+    left: Vec<(Mono, EndpointId, bool)>,
+    /// By kind and id, as told; absent while nothing was told in this life.
+    outages: BTreeMap<(String, String), bool>,
+    /// As told; `None` while a memory may have it.
+    frozen: Option<bool>,
+    from: Option<Mono>,
+    calm: Option<Mono>,
+    seen: BTreeMap<EndpointId, Seen>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Fell {
+    at: Mono,
+    worked: bool,
+    was_in: bool,
+}
+
+/// An endpoint as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    down: bool,
+    works: bool,
+    fell: Option<Mono>,
+}
+
+/// All rules of this file, after a step.
+pub(super) fn after(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, setup: &Setup, step: &Step) {
+    let voting = voting_regions(node, run, now);
+    let failed = run.controller.self_test() == SelfTest::Failed;
+    let model = &mut run.told.braking;
+    let before = run.told.before.as_deref();
+    if before.is_none() {
+        model.frozen = (!node.disk.braked.frozen).then_some(false);
+    }
+    let was: HashMap<Target, &Verdict> = before.map(|before| verdicts(before).collect()).unwrap_or_default();
+    let here: BTreeMap<Target, &Verdict> = verdicts(snapshot).collect();
+    fall(model, before.is_some(), &was, &here, now.mono);
+    let seen = endpoints(model, &here);
+    let turned = seen != model.seen;
+    model.seen = seen;
+    let agreed = std::mem::take(&mut model.agreed);
+    model.agreed = agree(agreed, &was, &here, failed, now.mono);
+    outages(model, snapshot, step);
+    freezes(model, &here, now, setup, step, turned && before.is_some(), voting);
+    holds_are_lawful(model, snapshot, &here, setup);
+    if before.is_some() {
+        removals_are_lawful(model, snapshot, &was, &here, now, setup);
+    }
+}
+
+fn is_free(verdict: &Verdict) -> bool {
+    verdict.order.is_none() && verdict.frozen.is_none()
+}
+
+fn is_down(verdict: &Verdict) -> bool {
+    verdict.measured == Health::Down
+}
+
+fn fall(
+    model: &mut Braking,
+    known: bool,
+    was: &HashMap<Target, &Verdict>,
+    here: &BTreeMap<Target, &Verdict>,
+    now: Mono,
+) {
+    model.fell.retain(|target, _| here.get(target).is_some_and(|verdict| is_down(verdict)));
+    for (target, _) in here.iter().filter(|(_, verdict)| known && is_down(verdict)) {
+        let before = was.get(target);
+        if before.is_none_or(|before| !is_down(before)) {
+            let worked = before.is_some_and(|before| before.measured.works());
+            let was_in = before.is_some_and(|before| is_free(before) && before.health.works());
+            model.fell.insert(target.clone(), Fell { at: now, worked, was_in });
+        }
+    }
+}
+
+fn endpoints(model: &Braking, here: &BTreeMap<Target, &Verdict>) -> BTreeMap<EndpointId, Seen> {
+    let mut all: BTreeMap<EndpointId, Seen> = BTreeMap::new();
+    for (target, verdict) in here {
+        let seen = all.entry(target.subject.endpoint.clone()).or_insert(Seen { down: true, works: false, fell: None });
+        seen.down &= is_down(verdict);
+        seen.works |= verdict.measured.works();
+        seen.fell = seen.fell.max(model.fell.get(target).filter(|fell| fell.worked).map(|fell| fell.at));
+    }
+    for seen in all.values_mut().filter(|seen| !seen.down) {
+        seen.fell = None;
+    }
+    all
+}
+
+fn agree(
+    before: HashMap<EndpointId, Mono>,
+    was: &HashMap<Target, &Verdict>,
+    here: &BTreeMap<Target, &Verdict>,
+    failed: bool,
+    now: Mono,
+) -> HashMap<EndpointId, Mono> {
+    let mut agreed: HashMap<EndpointId, Mono> = HashMap::new();
+    let mut disagreed = HashSet::new();
+    for (target, verdict) in here.iter().filter(|(_, verdict)| is_down(verdict) && is_free(verdict)) {
+        let was_in = was.get(target).is_some_and(|before| before.health != Health::Down);
+        if verdict.health == Health::Down && !was_in {
+            continue;
+        }
+        let (endpoint, tally) = (&target.subject.endpoint, verdict.tally);
+        let cast = f64::from(tally.up + tally.down);
+        if cast > 0.0 && f64::from(tally.down) / cast > 0.666 && (cast > 1.0 || !failed) {
+            agreed.insert(endpoint.clone(), before.get(endpoint).copied().unwrap_or(now));
+        } else {
+            disagreed.insert(endpoint.clone());
+        }
+    }
+    agreed.retain(|endpoint, _| !disagreed.contains(endpoint));
+    agreed
+}
+
+/// Down, probed, and working elsewhere.
+fn count(model: &Braking, snapshot: &Snapshot, kind: &str, id: &str) -> (usize, usize, usize) {
+    let (mut down, mut of, mut elsewhere) = (0, 0, 0);
+    for endpoint in &snapshot.fleet.endpoints {
+        let Some(seen) = model.seen.get(&endpoint.id) else { continue };
+        if (if kind == "provider" { endpoint.provider.as_str() } else { endpoint.region.as_str() }) == id {
+            of += 1;
+            down += usize::from(seen.down);
+        } else {
+            elsewhere += usize::from(seen.works);
+        }
+    }
+    (down, of, elsewhere)
+}
+
+fn groups(snapshot: &Snapshot, endpoint: &EndpointId) -> [(String, String); 2] {
+    let about = snapshot.fleet.endpoints.iter().find(|other| other.id == *endpoint).unwrap();
+    [("provider".into(), about.provider.to_string()), ("region".into(), about.region.to_string())]
+}
+
+fn outages(model: &mut Braking, snapshot: &Snapshot, step: &Step) {
+    let share = usize::from(OUTAGE_AT);
+    for event in &step.events {
+        let Happening::Outage { group, id, active, .. } = &event.what else { continue };
+        let held = model.outages.insert((group.clone(), id.clone()), *active);
+        assert!(held != Some(*active), "outages: {group} {id} twice {active}");
+        let (down, of, elsewhere) = count(model, snapshot, group, id);
+        let reached = of >= 3 && down > 0 && down * 100 >= share * of && elsewhere > 0;
+        let over = of < 3 || down * 200 < share * of;
+        assert!(if *active { reached } else { over }, "outages: {group} {id} {active}: {down} of {of}");
+    }
+    for endpoint in model.seen.iter().filter(|(_, seen)| seen.down).map(|(id, _)| id) {
+        let groups = groups(snapshot, endpoint);
+        let reached = |(kind, id): &(String, String)| {
+            let (down, of, elsewhere) = count(model, snapshot, kind, id);
+            of >= 3 && down * 100 >= share * of && elsewhere > 0
+        };
+        let known = |group: &(String, String)| model.outages.get(group) != Some(&false);
+        // What was told in an earlier life is not told again; so only what is known to have ended is missed.
+        let missed = groups.iter().any(reached) && !groups.iter().any(known);
+        assert!(!missed, "outages: {endpoint} belongs to one that was not told");
+    }
+}
+
+fn freezes(
+    model: &mut Braking,
+    here: &BTreeMap<Target, &Verdict>,
+    now: Now,
+    setup: &Setup,
+    step: &Step,
+    turned: bool,
+    voting: usize,
+) {
+    let window = 2 * ms(setup.check.interval);
+    let works = model.seen.values().filter(|seen| seen.works).count();
+    let lately: Vec<_> = (model.seen.iter())
+        .filter(|(_, seen)| seen.fell.is_some_and(|at| now.mono.0 <= at.0 + window))
+        .map(|(id, _)| provider(id, setup))
+        .collect();
+    let providers: HashSet<_> = lately.iter().collect();
+    let all: HashSet<_> = model.seen.keys().map(|id| provider(id, setup)).collect();
+    let nearly_all = voting >= 3
+        && lately.len() >= 3
+        && lately.len() * 10 >= (lately.len() + works) * 9
+        && providers.len() >= all.len().min(2);
+    let told = step.events.iter().filter_map(|event| match &event.what {
+        Happening::Held { brake, active, .. } if brake == Hold::Freeze.word() => Some(*active),
+        _ => None,
+    });
+    let told: Vec<bool> = told.collect();
+    assert!(told.len() <= 1, "freeze: told {told:?} in one step");
+    match told.first() {
+        Some(true) => {
+            assert!(model.frozen != Some(true) && nearly_all, "freeze: began with {} and {works}", lately.len());
+            (model.frozen, model.from, model.calm) = (Some(true), Some(Mono(now.mono.0 - window)), None);
+            for (target, fell) in &model.fell {
+                let verdict = here[target];
+                let taken_back = !is_free(verdict) || !fell.was_in || now.mono.0 - window > fell.at.0;
+                assert!(taken_back || verdict.hold == Some(Hold::Freeze), "freeze: {target} stays out {verdict:?}");
+            }
+        }
+        Some(false) => {
+            let due = model.calm.is_some_and(|since| since.0 + CALM <= now.mono.0);
+            let nothing = works == 0;
+            assert!(model.frozen != Some(false), "freeze: ended and had not begun");
+            assert!(due || nothing || model.from.is_none(), "freeze: ended too early");
+            (model.frozen, model.from, model.calm) = (Some(false), None, None);
+        }
+        None => {
+            assert!(model.frozen != Some(false) || !turned || !nearly_all, "freeze: has not begun");
+            let late = model.calm.is_some_and(|since| since.0 + CALM <= now.mono.0);
+            let down = |from: Mono| model.seen.values().filter(|seen| seen.fell.is_some_and(|at| from <= at)).count();
+            if let Some(from) = model.from {
+                let calm = down(from) * 2 < down(from) + works;
+                assert!(!late || !calm, "freeze: has not ended");
+                model.calm = calm.then(|| model.calm.unwrap_or(now.mono));
+            }
+        }
+    }
+}
+
+fn provider(id: &EndpointId, setup: &Setup) -> usize {
+    id.as_str()[1..].parse::<usize>().unwrap() % setup.providers
+}
+
+/// What is held up is measured down, in nobody's hands, and held by the brake that is on.
+fn holds_are_lawful(model: &Braking, snapshot: &Snapshot, here: &BTreeMap<Target, &Verdict>, setup: &Setup) {
+    let small = snapshot.fleet.endpoints.len() <= setup.budget.at_least as usize;
+    for (target, verdict) in here {
+        let hold = match verdict.hold {
+            Some(hold @ (Hold::Budget | Hold::Freeze)) => hold,
+            Some(Hold::Flap { .. } | Hold::Resume) | None => continue,
+        };
+        assert!(is_down(verdict) && verdict.health != Health::Down && is_free(verdict), "held: {target} {verdict:?}");
+        if hold == Hold::Freeze {
+            assert!(model.frozen != Some(false), "held: {target} by a freeze that is over");
+            continue;
+        }
+        assert!(model.frozen != Some(true) && !small, "held: {target} by the budget");
+        let explained = |group: &(String, String)| {
+            model.outages.get(group) == Some(&true) && count(model, snapshot, &group.0, &group.1).2 > 0
+        };
+        let endpoint = &target.subject.endpoint;
+        let outage = model.seen[endpoint].down && groups(snapshot, endpoint).iter().any(explained);
+        assert!(!outage, "held: {target} belongs to an outage");
+    }
+}
+
+fn removals_are_lawful(
+    model: &mut Braking,
+    snapshot: &Snapshot,
+    was: &HashMap<Target, &Verdict>,
+    here: &BTreeMap<Target, &Verdict>,
+    now: Now,
+    setup: &Setup,
+) {
+    let falls = here.iter().filter(|(target, verdict)| {
+        let before = was.get(*target).filter(|before| before.order.is_none() && before.health != Health::Down);
+        before.is_some() && verdict.health == Health::Down && is_down(verdict) && is_free(verdict)
+    });
+    let leaving: BTreeSet<EndpointId> = falls.map(|(target, _)| target.subject.endpoint.clone()).collect();
+    model.left.retain(|(at, ..)| now.mono.0 < at.0 + ms(setup.budget.per));
+    for endpoint in leaving {
+        assert!(model.frozen != Some(true), "removals: {endpoint} left in a freeze");
+        if model.left.iter().any(|(_, other, _)| *other == endpoint) {
+            continue;
+        }
+        let confirmed = model.agreed.get(&endpoint).is_some_and(|at| at.0 + ms(setup.budget.confirm) <= now.mono.0);
+        let known = |group: &(String, String)| {
+            let (down, of, elsewhere) = count(model, snapshot, &group.0, &group.1);
+            let half = of >= 3 && down * 200 >= usize::from(OUTAGE_AT) * of;
+            model.outages.get(group) != Some(&false) && half && elsewhere > 0
+        };
+        let outage = model.seen[&endpoint].down && groups(snapshot, &endpoint).iter().any(known);
+        model.left.push((now.mono, endpoint, !confirmed && !outage));
+    }
+    // What turns out to belong to an outage is paid back.
+    let outage =
+        |endpoint: &EndpointId| groups(snapshot, endpoint).iter().any(|group| model.outages.get(group) == Some(&true));
+    let refunded: Vec<usize> = (0..model.left.len())
+        .filter(|at| snapshot.fleet.has_endpoint(&model.left[*at].1) && outage(&model.left[*at].1))
+        .collect();
+    refunded.into_iter().for_each(|at| model.left[at].2 = false);
+    let endpoints = snapshot.fleet.endpoints.len();
+    let allowed = (endpoints * usize::from(setup.budget.share) / 100).max(setup.budget.at_least as usize);
+    let paid = model.left.iter().filter(|(.., paid)| *paid).count();
+    assert!(paid <= allowed, "removals: {paid} within the time, {allowed} allowed: {:?}", model.left);
+}
+
+fn voting_regions(node: &Node, run: &Run, now: Now) -> usize {
+    let fresh = run.told.heard.values().filter(|(_, arrived)| now.mono.0 < arrived.0 + 10_000);
+    let own = (node.me.node.clone(), node.me.region.clone(), run.controller.self_test());
+    let of = |ballot: &Ballot| (ballot.node.clone(), ballot.region.clone(), ballot.self_test);
+    let all: Vec<_> = fresh.map(|(ballot, _)| of(ballot)).chain([own]).collect();
+    let passed = all.iter().any(|(.., test)| *test == SelfTest::Passed);
+    let votes = all.iter().filter(|(.., test)| !passed || *test != SelfTest::Failed);
+    let regions = votes.map(|(node, region, _)| region.as_ref().map_or(format!("node {node}"), ToString::to_string));
+    regions.collect::<HashSet<_>>().len()
+}
