@@ -289,25 +289,29 @@ fn removals_are_lawful(
             continue;
         }
         let confirmed = model.agreed.get(&endpoint).is_some_and(|at| at.0 + ms(setup.budget.confirm) <= now.mono.0);
-        let known = |group: &(String, String)| {
-            let (down, of, elsewhere) = count(model, snapshot, &group.0, &group.1);
-            let half = of >= 3 && down * 200 >= usize::from(OUTAGE_AT) * of;
-            model.outages.get(group) != Some(&false) && half && elsewhere > 0
-        };
-        let outage = model.seen[&endpoint].down && groups(snapshot, &endpoint).iter().any(known);
+        let outage = in_outage(model, snapshot, &endpoint);
         model.left.push((now.mono, endpoint, !confirmed && !outage));
     }
     // What turns out to belong to an outage is paid back.
-    let outage =
-        |endpoint: &EndpointId| groups(snapshot, endpoint).iter().any(|group| model.outages.get(group) == Some(&true));
-    let refunded: Vec<usize> = (0..model.left.len())
-        .filter(|at| snapshot.fleet.has_endpoint(&model.left[*at].1) && outage(&model.left[*at].1))
-        .collect();
+    let refunded: Vec<usize> =
+        (0..model.left.len()).filter(|at| in_outage(model, snapshot, &model.left[*at].1)).collect();
     refunded.into_iter().for_each(|at| model.left[at].2 = false);
     let endpoints = snapshot.fleet.endpoints.len();
     let allowed = (endpoints * usize::from(setup.budget.share) / 100).max(setup.budget.at_least as usize);
     let paid = model.left.iter().filter(|(.., paid)| *paid).count();
     assert!(paid <= allowed, "removals: {paid} within the time, {allowed} allowed: {:?}", model.left);
+}
+
+/// Whether it is down and belongs to an outage that goes on, so far as this life was told of it.
+fn in_outage(model: &Braking, snapshot: &Snapshot, endpoint: &EndpointId) -> bool {
+    if !model.seen.get(endpoint).is_some_and(|seen| seen.down) {
+        return false;
+    }
+    groups(snapshot, endpoint).iter().any(|group| {
+        let (down, of, elsewhere) = count(model, snapshot, &group.0, &group.1);
+        let half = of >= 3 && down * 200 >= usize::from(OUTAGE_AT) * of;
+        model.outages.get(group) != Some(&false) && half && elsewhere > 0
+    })
 }
 
 fn voting_regions(node: &Node, run: &Run, now: Now) -> usize {

@@ -1,12 +1,10 @@
 //! Everything around the nodes: truth, network, store, time and chance.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc};
 
 use wayshift::{
     control::{Input, Step},
-    model::{
-        Action, Ballot, Family, Fleet, Health, Load, Memory, Outcome, Override, OverrideId, Selector, Wall, Weight,
-    },
+    model::{Action, Ballot, Family, Fleet, Health, Load, Memory, Outcome, Override, OverrideId, Selector, Wall},
 };
 
 use super::{
