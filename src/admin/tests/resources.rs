@@ -130,7 +130,7 @@ async fn an_explanation_names_each_step() {
     );
     let steps: Vec<_> =
         explain["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();
-    assert_eq!(steps, ["name", "rule", "override", "pool", "pool", "kept", "pick"]);
+    assert_eq!(steps, ["name", "rule", "override", "pool", "pool", "kept", "pick", "scope"]);
     assert_eq!(explain["steps"][2]["subject"], id);
     assert_eq!(explain["steps"][3]["data"]["state"], "closed");
     assert!(["203.0.113.20", "198.51.100.20"].contains(&explain["answer"][0].as_str().unwrap()));
