@@ -62,8 +62,8 @@ pub(crate) enum Value {
     U16(u16),
     U32(u32),
     U64(u64),
-    Map(Vec<(&'static str, Value)>),
-    List(Vec<Value>),
+    Map(Vec<(&'static str, Self)>),
+    List(Vec<Self>),
 }
 
 impl Value {

@@ -76,7 +76,8 @@ impl Many {
         mut may: impl FnMut(&PoolRow) -> bool,
     ) -> (Option<usize>, Option<usize>) {
         let before = |a: &Rank, b: &Rank| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).is_lt();
-        let (mut first, mut second): (Option<(Rank, usize)>, Option<(Rank, usize)>) = (None, None);
+        let mut first: Option<(Rank, usize)> = None;
+        let mut second: Option<(Rank, usize)> = None;
         for (at, row) in self.rows.iter().enumerate().filter(|(_, row)| may(row)) {
             let here = (rank(row), at);
             if first.is_none_or(|first| before(&here.0, &first.0)) {

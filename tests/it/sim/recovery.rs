@@ -132,9 +132,11 @@ fn learn(
         model.flapping.remove(target);
     }
     let away = |verdict: &Verdict| verdict.health == Health::Down || is_out(verdict);
+    // What an automatic freeze puts back did not come back by itself.
+    let put_back = is.hold == Some(Hold::Freeze);
     if away(is) {
         model.returned.remove(target);
-    } else if was.is_some_and(away) || (was.is_none() && is.returned == Some(now.mono)) {
+    } else if !put_back && (was.is_some_and(away) || (was.is_none() && is.returned == Some(now.mono))) {
         model.returned.insert(target.clone(), now.mono);
     }
 }

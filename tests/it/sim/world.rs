@@ -96,7 +96,7 @@ impl World {
         while self.t < end {
             if self.setup.large {
                 self.disaster();
-            } else if self.rng.u8(0..6) == 0 {
+            } else if self.rng.u8(0..5) == 0 {
                 self.mischief();
             }
             self.tick();

@@ -175,7 +175,7 @@ fn answers_live_until_something_in_them_may_change() {
     for (now, expected) in [(0, 30), (90_000, 23), (100_000, 13), (112_000, 5), (112_400, 5), (200_000, 5)] {
         assert_eq!(ttl(&wavers, now), expected, "at {now}");
     }
-    let mut other = world.clone();
+    let mut other = world;
     other.flips.insert(EndpointIx::new(1), Mono(112_400));
     assert_eq!(ttl(&other, 100_000), 30, "it is not in the answer");
     let least = wavers.clone().with_service(|service| (service.ttl, service.tuning.ttl_min) = (3, 5));

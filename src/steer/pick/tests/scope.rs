@@ -81,11 +81,9 @@ fn world(chance: &mut Rng) -> World {
         world = world.pool(pool, answer, &members).with_pool(|pool| pool.count = count);
     }
     for id in ["r0", "r2"] {
-        let paths = ids
-            .iter()
-            .filter_map(|id| chance.bool().then(|| (id.parse().unwrap(), chance.u32(..))))
-            .collect::<Vec<_>>();
-        world.feeds.paths.insert(id.parse().unwrap(), paths.into_iter().collect());
+        let some: Vec<&String> = ids.iter().filter(|_| chance.bool()).collect();
+        let paths = some.into_iter().map(|id| (id.parse().unwrap(), chance.u32(..)));
+        world.feeds.paths.insert(id.parse().unwrap(), paths.collect());
     }
     let steer = one_of(chance, Steer::WORDS).1;
     world = world.service("www", steer, &["a", "b", "c", "d"].map(|pool| (pool, 1)));
