@@ -71,7 +71,7 @@ fn the_rules_hold_in_every_storm() {
 }
 
 /// Seeds of large fleets in an ordinary run.
-const LARGE_SEEDS: u64 = 2;
+const LARGE_SEEDS: u64 = 3;
 
 #[test]
 fn the_brakes_hold_in_large_fleets() {

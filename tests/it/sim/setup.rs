@@ -120,7 +120,7 @@ impl Setup {
             provider: Some(format!("p{}", i % providers).parse().unwrap()),
         };
         (setup.nodes, setup.providers, setup.regions) = ((0..count).map(node).collect(), providers, regions);
-        (setup.endpoints, setup.large) = (rng.usize(40..=44), true);
+        (setup.endpoints, setup.large, setup.dual) = (rng.usize(40..=44), true, rng.u8(0..4) == 0);
         (setup.failback, setup.ramp, setup.manual, setup.policy.flap) = (Duration::ZERO, Duration::ZERO, None, None);
         setup.check.interval = Duration::from_millis(rng.u64(2..=4) * 1000);
         setup.check.timeout = Duration::from_millis(400);

@@ -92,7 +92,7 @@ impl World {
     pub(super) fn run(mut self) {
         self.calm();
         self.stormy = true;
-        let end = self.t + STORM;
+        let end = self.t + if self.setup.large { STORM * 2 / 3 } else { STORM };
         while self.t < end {
             if self.setup.large {
                 self.disaster();
