@@ -20,9 +20,8 @@ pub(super) fn read(path: &Path, zone: Option<&str>) -> Result<Draft, Failure> {
     let zone = zone.trim_end_matches('.').to_owned();
     let parsed: Value = serde_saphyr::from_str(&text(path)?)
         .map_err(|error| Failure::new(Exit::Failed, format!("{} is not YAML: {error}", path.display())))?;
-    let names = match &parsed {
-        Value::Object(names) => names,
-        _ => return Err(Failure::new(Exit::Failed, format!("{} holds no names", path.display()))),
+    let Value::Object(names) = &parsed else {
+        return Err(Failure::new(Exit::Failed, format!("{} holds no names", path.display())));
     };
     Ok(convert(names, &zone))
 }
@@ -30,10 +29,7 @@ pub(super) fn read(path: &Path, zone: Option<&str>) -> Result<Draft, Failure> {
 pub(super) fn convert(names: &Map<String, Value>, zone: &str) -> Draft {
     let mut reading = Reading { draft: Draft::default(), zone, ns: Vec::new(), records: Vec::new() };
     for (name, records) in names {
-        let list = match records {
-            Value::Array(list) => list.iter().collect(),
-            other => vec![other],
-        };
+        let list: Vec<&Value> = records.as_array().map_or_else(|| vec![records], |list| list.iter().collect());
         for record in &list {
             reading.record(name, record, &list);
         }

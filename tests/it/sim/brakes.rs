@@ -230,9 +230,9 @@ fn freezes(
         && lately.len() >= 3
         && lately.len() * 10 >= (lately.len() + works) * 9
         && providers.len() >= all.len().min(2);
-    let told = step.events.iter().filter_map(|event| match &event.what {
-        Happening::Held { brake, active, .. } if brake == Hold::Freeze.word() => Some(*active),
-        _ => None,
+    let told = step.events.iter().filter_map(|event| {
+        let Happening::Held { brake, active, .. } = &event.what else { return None };
+        (brake == Hold::Freeze.word()).then_some(*active)
     });
     let told: Vec<bool> = told.collect();
     assert!(told.len() <= 1, "freeze: told {told:?} in one step");
@@ -343,6 +343,7 @@ fn voting_regions(node: &Node, run: &Run, now: Now) -> usize {
     let all: Vec<_> = fresh.map(|(ballot, _)| of(ballot)).chain([own]).collect();
     let passed = all.iter().any(|(.., test)| *test == SelfTest::Passed);
     let votes = all.iter().filter(|(.., test)| !passed || *test != SelfTest::Failed);
-    let regions = votes.map(|(node, region, _)| region.as_ref().map_or(format!("node {node}"), ToString::to_string));
+    let regions =
+        votes.map(|(node, region, _)| region.as_ref().map_or_else(|| format!("node {node}"), ToString::to_string));
     regions.collect::<HashSet<_>>().len()
 }

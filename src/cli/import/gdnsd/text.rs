@@ -4,8 +4,8 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Node {
     Text(String),
-    List(Vec<Node>),
-    Table(Vec<(String, Node)>),
+    List(Vec<Self>),
+    Table(Vec<(String, Self)>),
 }
 
 /// Tables and lists inside each other; beyond it the text is refused.
