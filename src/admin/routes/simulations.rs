@@ -27,9 +27,9 @@ use crate::{
     },
     model::{EndpointIx, Fleet, Health, LastGood, Override, OverrideId, PoolIx, Selector, Snapshot, Wall},
     steer::{
-        AnswerTable, compile,
+        AnswerSet, AnswerTable, answers, compile,
         outlook::{
-            Difference, Sight, differences,
+            differences,
             hypothesis::{carried, endpoints, failing, under},
         },
     },
@@ -79,9 +79,9 @@ fn simulated(seen: &Seen, author: &str, body: &Simulate) -> Result<SimulationVie
     let then = Arc::new(under(&failed, all.into()));
     let after = compile(&then, Some(&before), &LastGood::new());
     let changed = differences(&before, &after);
-    let unanswered = names(&changed, |sight| sight.is_none_or(|sight| sight.pools.is_empty()));
-    let sick = |sight: &Sight| sight.basis.is_none_healthy() && !sight.pools.is_empty();
-    let unhealthy = names(&changed, |sight| sight.is_some_and(sick));
+    let sets = answers(&then, &seen.good);
+    let unanswered = names(&sets, |set| set.pools.is_empty());
+    let unhealthy = names(&sets, |set| set.basis.is_none_healthy() && !set.pools.is_empty());
     Ok(SimulationView {
         changed: !changed.is_empty(),
         answers: listed(&changed),
@@ -129,9 +129,11 @@ fn safety(failed: &Snapshot, orders: &[Override], now: Wall) -> SafetyView {
     SafetyView { ok: refused.is_empty(), refused }
 }
 
-fn names(changed: &[Difference], fits: impl Fn(Option<&Sight>) -> bool) -> BTreeSet<String> {
-    let fit = changed.iter().filter(|one| fits(one.to.as_ref()));
-    fit.flat_map(|one| one.names.iter().map(ToString::to_string)).collect()
+/// Names of the answers that fit, whether or not they are other than now: that nothing of a service works is worth
+/// knowing even where its clients are answered the same.
+fn names(sets: &[AnswerSet], fits: impl Fn(&AnswerSet) -> bool) -> BTreeSet<String> {
+    let fit = sets.iter().filter(|set| fits(set));
+    fit.flat_map(|set| set.names.iter().map(ToString::to_string)).collect()
 }
 
 /// A group is left while an endpoint of it is neither ordered out nor down.

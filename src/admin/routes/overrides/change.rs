@@ -325,15 +325,11 @@ fn refused(fleet: &Fleet, order: &Override, effect: &Effect) -> Option<Problem> 
     let details: Vec<String> = effect.refusals.iter().map(|refusal| refusal.explain(fleet)).collect();
     let blocking: Vec<String> = effect.refusals.iter().map(|refusal| blocker(fleet, refusal)).collect();
     let force = "an admin may send \"force\": true, which the audit records";
-    let hint = match effect.safe.as_slice() {
-        [] => force.to_owned(),
-        safe => {
-            let shown: Vec<String> =
-                safe.iter().take(MATCHES_MAX).map(|ix| format!("endpoint:{}", fleet.endpoint(*ix).id)).collect();
-            format!("{} passes for {}; {force}", order.action.word(), shown.join(", "))
-        }
-    };
     let safe: Vec<String> = effect.safe.iter().map(|ix| format!("endpoint:{}", fleet.endpoint(*ix).id)).collect();
+    let hint = match &safe[..safe.len().min(MATCHES_MAX)] {
+        [] => force.to_owned(),
+        shown => format!("{} passes for {}; {force}", order.action.word(), shown.join(", ")),
+    };
     let detail = details.join("; ");
     let problem = Problem::new(StatusCode::CONFLICT, first.code(), detail).hint(hint);
     Some(problem.with("blocking", blocking).with("safe", safe))

@@ -1,6 +1,6 @@
 //! What a change does: the words around an override that was made, and the whole of one that was only tried.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use axum::{
     http::HeaderMap,
@@ -19,8 +19,8 @@ use crate::{
         views::{BlockedView, EFFECT_MAX, EffectView, MATCHES_MAX, OverrideView, SafetyView},
     },
     clock::Clock,
-    judge::safety::{Refusal, weigh},
-    model::{Action, Fleet, Override, OverrideId, PoolAnswer, Snapshot, Span, Wall},
+    judge::safety::{Refusal, safe_to_stop_at, weigh},
+    model::{Action, EndpointId, Fleet, Override, OverrideId, PoolAnswer, Snapshot, Span, Wall},
     steer::outlook::hypothesis::with,
     store::Durable,
 };
@@ -46,8 +46,7 @@ pub(super) fn told(desk: &Desk, snapshot: &Snapshot, order: &Override) -> Overri
     let leaves = view.kept.is_empty() && matches!(order.action, Action::Drain | Action::Down);
     view.safe_to_stop_at = leaves.then(|| {
         let services: BTreeSet<_> = reach::memberships(fleet, &order.target).into_iter().map(|(of, _, _)| of).collect();
-        let longest = services.iter().map(|ix| fleet.service(*ix).ttl).max().unwrap_or(0);
-        order.from.max(Clock::wall()).plus(Duration::from_secs(longest.into()))
+        safe_to_stop_at(fleet, services, order, Clock::wall())
     });
     view
 }
@@ -56,7 +55,7 @@ fn warnings(
     seen: &Seen,
     after: &Snapshot,
     order: &Override,
-    kept: &[crate::model::EndpointId],
+    kept: &[EndpointId],
     shadowed_by: &[OverrideId],
 ) -> Vec<String> {
     let mut warnings = Vec::new();
