@@ -186,7 +186,7 @@ fn geo_files_stand_beside_the_configuration_and_are_there() {
     assert!(again.warnings.iter().any(|problem| problem.code == "W219"), "{}", again.warnings);
     // A request tells nothing of this machine, not even whether a file is there.
     let sealed = parse_sealed(&with("[geo]\ndatabase = \"/etc/shadow\"\n")).unwrap();
-    assert_eq!(sealed.settings.geo, crate::config::GeoSettings::default());
+    assert_eq!(sealed.settings.geo, GeoSettings::default());
 }
 
 #[test]
