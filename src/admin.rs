@@ -8,6 +8,7 @@ pub mod auth;
 mod condition;
 mod draft;
 mod edge;
+mod export;
 mod handles;
 mod hypothesis;
 mod keyed;
@@ -23,6 +24,7 @@ mod routes;
 mod seen;
 mod sheet;
 mod tell;
+mod uptime;
 pub mod views;
 
 use std::future::Future;

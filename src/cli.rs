@@ -9,11 +9,14 @@
 //! client meets nodes of other versions, so it must read leniently what the node must write strictly.
 
 mod args;
+mod availability;
 mod client;
 mod ending;
 mod events;
 mod explain;
+mod export;
 mod foresight;
+mod import;
 mod local;
 mod probe;
 mod reload;
@@ -66,6 +69,7 @@ fn act(verb: &Verb, screen: &mut Screen) -> Result<Exit, Failure> {
         Verb::Plan(args) if args.against.is_some() => foresight::plan::offline(args, screen),
         Verb::Config(ConfigVerb::Schema(_)) => local::config::schema(screen),
         Verb::Config(ConfigVerb::Show(args)) if args.path().is_some() => local::config::show_file(args, screen),
+        Verb::Import(from) => import::run(from, screen),
         Verb::Token(TokenVerb::Hash(args)) => token::run(args, screen),
         Verb::Completions(args) => local::about::completions(args, screen),
         Verb::Man(args) => local::about::man(args, screen),
@@ -73,6 +77,8 @@ fn act(verb: &Verb, screen: &mut Screen) -> Result<Exit, Failure> {
         Verb::Status(_)
         | Verb::Explain(_)
         | Verb::Events(_)
+        | Verb::Availability(_)
+        | Verb::Export(_)
         | Verb::Probe(_)
         | Verb::Drain(_)
         | Verb::Restore(_)
@@ -105,6 +111,8 @@ async fn converse(verb: &Verb, client: &Client, screen: &mut Screen) -> Result<E
         Verb::Status(args) => status::run(args, client, screen).await,
         Verb::Explain(args) => explain::run(args, client, screen).await,
         Verb::Events(args) => events::run(args, client, screen).await,
+        Verb::Availability(args) => availability::run(args, client, screen).await,
+        Verb::Export(verb) => export::run(verb, client, screen).await,
         Verb::Probe(args) => probe::run(args, client, screen).await,
         Verb::Drain(args) => traffic::drain(args, client, screen).await,
         Verb::Restore(args) => traffic::restore::run(args, client, screen).await,
@@ -117,9 +125,13 @@ async fn converse(verb: &Verb, client: &Client, screen: &mut Screen) -> Result<E
         Verb::Plan(args) => foresight::plan::run(args, client, screen).await,
         Verb::Simulate(args) => foresight::simulate::run(args, client, screen).await,
         Verb::Config(_) => local::config::show_node(client, screen).await,
-        Verb::Check(_) | Verb::Test(_) | Verb::Token(_) | Verb::Completions(_) | Verb::Man(_) | Verb::Version(_) => {
-            Err(Failure::usage("this verb asks no node"))
-        }
+        Verb::Check(_)
+        | Verb::Test(_)
+        | Verb::Import(_)
+        | Verb::Token(_)
+        | Verb::Completions(_)
+        | Verb::Man(_)
+        | Verb::Version(_) => Err(Failure::usage("this verb asks no node")),
     }
 }
 
@@ -129,6 +141,9 @@ fn flags(verb: &Verb) -> (&Manner, Option<&At>) {
         Verb::Status(args) => (&args.manner, Some(&args.at)),
         Verb::Explain(args) => (&args.manner, Some(&args.at)),
         Verb::Events(args) => (&args.manner, Some(&args.at)),
+        Verb::Availability(args) => (&args.manner, Some(&args.at)),
+        Verb::Export(verb) => (&verb.args().manner, Some(&verb.args().at)),
+        Verb::Import(from) => (&from.args().manner, None),
         Verb::Probe(args) => (&args.manner, Some(&args.at)),
         Verb::Drain(args) => (&args.manner, Some(&args.at)),
         Verb::Restore(args) => (&args.manner, Some(&args.at)),

@@ -37,7 +37,7 @@ pub use self::{
     codes::{codes, explain_code},
     files::{FILE_SIZE_MAX, INCLUDE_DEPTH_MAX, INCLUDES_MAX, open_regular},
     lint::worst_case,
-    master::RECORDS_MAX,
+    master::{RECORDS_MAX, present},
     problem::{PROBLEMS_MAX, Problem, Problems, Severity, Spot},
     schema::schema,
     settings::{

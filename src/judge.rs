@@ -1,5 +1,6 @@
 //! From results to verdicts: standing, quorum, orders, brakes. Pure: values in, values out.
 
+pub mod availability;
 pub mod brakes;
 pub mod budget;
 pub mod capacity;

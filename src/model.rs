@@ -37,6 +37,7 @@ mod name;
 mod observation;
 mod overrides;
 mod policy;
+mod position;
 mod selector;
 mod service;
 mod snapshot;
@@ -57,7 +58,7 @@ pub use self::{
     endpoint::{Addresses, CheckAt, Endpoint, Family, LoadFeed, OUTAGE_AT, Provider, Region, Resume, Serves, Weight},
     event::{Event, Happening},
     feeds::{Ended, Feeds, Load, Resolved},
-    fleet::{CheckIx, EndpointIx, Fleet, FleetError, Parts, PoolIx, ServiceIx, Subject, SubjectIx},
+    fleet::{Fleet, FleetError, Parts, Subject},
     geo::{Continent, GeoCode, GeoCodeError, Locality, Point},
     id::{CheckId, EndpointId, ID_LENGTH_MAX, IdError, NodeId, PoolId, ProviderId, RegionId, ServiceId},
     memory::{Braked, Delays, Flapped, Known, LastGood, Memory, Remembered},
@@ -67,6 +68,7 @@ pub use self::{
     policy::{
         FlapHold, KeepRule, Lives, PanicBelow, Quorum, ReloadGuard, RemovalBudget, Safety, Startup, VerdictPolicy,
     },
+    position::{CheckIx, EndpointIx, PoolIx, ServiceIx, SubjectIx},
     selector::{Glob, SELECTOR_LENGTH_MAX, Selector, SelectorError},
     service::{
         ANSWER_ENDPOINTS_MAX, Arm, Degraded, Https, Member, MinUp, POOL_MEMBERS_MAX, Pool, PoolAnswer, Rule, Service,

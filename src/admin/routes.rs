@@ -1,6 +1,7 @@
 //! Which path is answered by what.
 
 mod audit;
+mod availability;
 mod config;
 mod events;
 mod explain;
@@ -12,6 +13,7 @@ mod metrics;
 mod overrides;
 mod probes;
 mod simulations;
+mod zones;
 
 use std::sync::Arc;
 
@@ -62,6 +64,10 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/audit", get(audit::audit))
         .route("/v1/overrides", get(overrides::overrides).post(overrides::create))
         .route("/v1/overrides/{id}", get(overrides::one).patch(overrides::extend).delete(overrides::end))
+        .route("/v1/availability", get(availability::availability))
+        .route("/v1/zones", get(zones::zones))
+        .route("/v1/zones/{zone}", get(zones::zone))
+        .route("/v1/zones/{zone}/export", get(zones::exported))
         .route("/v1/explain", get(explain::explain))
         .route("/v1/events", get(events::events))
         .route("/v1/events/stream", get(events::live))

@@ -5,6 +5,7 @@
 //! these same types.
 
 mod audit;
+mod availability;
 mod check;
 mod config;
 mod endpoint;
@@ -17,11 +18,13 @@ mod overrides;
 mod pool;
 mod service;
 pub(super) mod word;
+mod zone;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     audit::AuditView,
+    availability::{AssumptionsView, AvailabilityView, MeasuredView, ModelView, ServiceAvailabilityView, WhatIfView},
     check::{CheckView, ExpectView, LimitView, WindowView},
     config::{ChangedView, ConfigProblemView, ConfigView, ReloadView, ValidateView},
     endpoint::{AddressView, EndpointView, OrderView, PhasesView, ResultView, TallyView},
@@ -38,6 +41,7 @@ pub use self::{
     },
     pool::{MemberView, PoolView},
     service::{AnswerView, ArmView, ServiceView},
+    zone::{ExportView, ZoneView},
 };
 pub(super) use self::{
     explain::Past,

@@ -47,6 +47,9 @@ pub enum Verb {
     /// What happened, or happens
     #[command(after_help = look::EVENTS_EXAMPLES)]
     Events(look::EventsArgs),
+    /// How available things were, and what one more region or a lower TTL would buy
+    #[command(after_help = look::AVAILABILITY_EXAMPLES)]
+    Availability(look::AvailabilityArgs),
     /// Probe an endpoint now and show where the time goes
     #[command(after_help = "Example:\n  wayshift probe aws-use")]
     Probe(look::ProbeArgs),
@@ -65,6 +68,9 @@ pub enum Verb {
     /// Find every problem of a configuration file
     #[command(after_help = change::CHECK_EXAMPLES)]
     Check(change::CheckArgs),
+    /// Draft a configuration from what another server runs
+    #[command(subcommand)]
+    Import(change::ImportFrom),
     /// Run a configuration's own tests
     #[command(after_help = foresight::TEST_EXAMPLES)]
     Test(foresight::TestArgs),
@@ -80,6 +86,9 @@ pub enum Verb {
     /// Make tokens of the admin API
     #[command(subcommand)]
     Token(operate::TokenVerb),
+    /// Write a zone for another server, with the current answers
+    #[command(subcommand)]
+    Export(operate::ExportVerb),
     /// Print the completions of a shell
     #[command(after_help = "Example:\n  wayshift completions bash > /etc/bash_completion.d/wayshift")]
     Completions(operate::CompletionsArgs),
@@ -154,10 +163,10 @@ pub(super) enum Colour {
 
 /// The verbs by what one wants; a test holds that each verb stands in one group.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("Look", &["status", "explain", "events", "probe"]),
+    ("Look", &["status", "explain", "events", "probe", "availability"]),
     ("Move traffic", &["drain", "restore", "override", "simulate"]),
-    ("Change config", &["check", "test", "plan", "reload", "config"]),
-    ("Operate", &["serve", "demo", "token", "completions", "man", "version"]),
+    ("Change config", &["check", "test", "plan", "reload", "config", "import"]),
+    ("Operate", &["serve", "demo", "token", "export", "completions", "man", "version"]),
 ];
 
 /// The command with its grouped help.

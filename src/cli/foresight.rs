@@ -45,8 +45,9 @@ fn text(named: Option<&Path>) -> Result<String, Failure> {
 fn answers(all: &[Difference]) -> Table {
     let mut table = Table::new(&["NAME", "TYPE", "CLIENTS", "NOW", "THEN"]);
     for one in all {
-        let side =
-            |sight: &Option<wire::Sight>| sight.as_ref().map_or("nothing".to_owned(), |sight| sight.text.clone());
+        let side = |sight: &Option<wire::Sight>| {
+            sight.as_ref().map_or_else(|| "nothing".to_owned(), |sight| sight.text.clone())
+        };
         let (now, then) = (side(&one.from), side(&one.to));
         let then = match (&one.from, &one.to) {
             (Some(from), Some(to)) if now == then && from.ttl != to.ttl => {

@@ -348,3 +348,17 @@ pub(super) struct Changed {
     pub(super) kind: String,
     pub(super) id: String,
 }
+
+/// A zone in `GET /v1/zones`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Zone {
+    pub(super) id: String,
+}
+
+/// `GET /v1/zones/{zone}/export`.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Exported {
+    pub(super) text: String,
+    #[serde(default)]
+    pub(super) left_out: Vec<String>,
+}

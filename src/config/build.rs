@@ -167,7 +167,7 @@ impl<'r, 'a> Build<'r, 'a> {
     /// Where a key of a service is written; the service's own place without it.
     pub(super) fn service_key(&self, ix: ServiceIx, key: &str) -> Place {
         let written = self.service_table(ix).and_then(|table| table.get(key));
-        written.map_or(self.service_places[ix.index()], |node| node.place)
+        written.map_or_else(|| self.service_places[ix.index()], |node| node.place)
     }
 
     /// Where a rule of a service is written.
@@ -175,7 +175,7 @@ impl<'r, 'a> Build<'r, 'a> {
         let rules = self.service_table(ix).and_then(|table| table.get("rule"));
         let rule = rules.and_then(|node| node.items().get(at));
         // The header is a rule's first line, and says more than the span of everything in it.
-        rule.map_or(self.service_places[ix.index()], |node| node.place)
+        rule.map_or_else(|| self.service_places[ix.index()], |node| node.place)
     }
 
     /// Whether a file that locates clients is named.

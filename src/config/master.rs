@@ -5,6 +5,7 @@
 
 mod lex;
 mod loc;
+mod present;
 mod rdata;
 
 use crate::model::DnsName;
@@ -14,6 +15,8 @@ use super::{
     values::TTL_MAX,
 };
 use lex::{Entry, Token};
+
+pub use self::present::present;
 
 /// Most records of one zone.
 pub const RECORDS_MAX: usize = 2_000_000;

@@ -209,8 +209,11 @@ impl Controller {
                 work.told.push(Happening::Outage { group, id, active: turn.active, down, of });
             }
         }
-        let outages = &self.brakes.outages;
-        self.brakes.budget.belong(|id| outages.of(fleet, fleet.find_endpoint(id.as_str())?));
+        let (outages, conditions) = (&self.brakes.outages, &self.brakes.conditions);
+        self.brakes.budget.belong(|id| {
+            let ix = fleet.find_endpoint(id.as_str())?;
+            outages.of(fleet, ix).filter(|_| conditions[ix.index()].state == State::Down)
+        });
     }
 
     fn auto_freeze(&mut self, now: Now, work: &mut Work) {

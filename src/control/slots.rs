@@ -231,7 +231,11 @@ impl Slots {
     /// recovery applies (DECIDING section 6).
     pub(super) fn urgent(&self, place: usize) -> bool {
         self.urgent_if(place, |other| {
-            self.list[other].as_ref().is_some_and(|slot| slot.verdict.health.works() && slot.verdict.order.is_none())
+            // What is measured down and held up by a brake is not healthy for that.
+            self.list[other].as_ref().is_some_and(|slot| {
+                let Verdict { measured, health, order, .. } = &slot.verdict;
+                health.works() && *measured != Health::Down && order.is_none()
+            })
         })
     }
 

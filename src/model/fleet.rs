@@ -6,52 +6,10 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    Arm, Check, CheckId, Digest, DnsName, Endpoint, EndpointId, Family, Member, Pool, PoolId, Provider, ProviderId,
-    Region, RegionId, Safety, Selector, Service, ServiceId, SubjectId, Target, VerdictPolicy, Zone,
+    Arm, Check, CheckId, CheckIx, Digest, DnsName, Endpoint, EndpointId, EndpointIx, Family, Member, Pool, PoolId,
+    PoolIx, Provider, ProviderId, Region, RegionId, Safety, Selector, Service, ServiceId, ServiceIx, SubjectId,
+    SubjectIx, Target, VerdictPolicy, Zone,
 };
-
-macro_rules! position {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(u32);
-
-        impl $name {
-            /// For the room that builds a fleet.
-            #[must_use]
-            pub fn new(index: usize) -> Self {
-                Self(u32::try_from(index).expect("fleets are bounded far below 2^32"))
-            }
-
-            /// The place in the fleet's list.
-            #[must_use]
-            pub fn index(self) -> usize {
-                self.0 as usize
-            }
-        }
-    };
-}
-
-position!(
-    /// The place of an endpoint.
-    EndpointIx
-);
-position!(
-    /// The place of a pool.
-    PoolIx
-);
-position!(
-    /// The place of a service.
-    ServiceIx
-);
-position!(
-    /// The place of a check.
-    CheckIx
-);
-position!(
-    /// The place of a subject.
-    SubjectIx
-);
 
 /// What is judged: an endpoint under a check, or without one (always up, shown as unchecked).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

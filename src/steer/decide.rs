@@ -122,7 +122,10 @@ impl Deciding<'_> {
             let better = match (&grounds[family], &behind[family]) {
                 (Some(own), Some(behind)) => behind < own,
                 // Nothing is healthy anywhere: as the service is set, if that comes to anything.
-                (None, None) => !base.sides[family].choices().is_empty() || branch.sides[family].choices().is_empty(),
+                (None, None) => {
+                    let (base, own) = (&base.sides[family], &branch.sides[family]);
+                    base.basis != Basis::NoFamily && (!base.choices().is_empty() || own.choices().is_empty())
+                }
                 (None, Some(_)) => true,
                 (Some(_), None) => false,
             };

@@ -102,7 +102,7 @@ fn answer_holds(table: &AnswerTable, decision: &Decision, asked: &Asked) {
         Outcome::Addresses | Outcome::Target => {}
         Outcome::NoData => assert!(
             having().count() == 0 || matches!(about.when_none, WhenNone::Nodata | WhenNone::Servfail),
-            "no data though an endpoint has the family"
+            "no data though an endpoint has the family: {side:?} of {decision:?}"
         ),
         Outcome::ServFail => assert!(
             about.when_none == WhenNone::Servfail || having().all(is_ordered_down),

@@ -12,6 +12,7 @@ mod durable;
 mod failover;
 mod feeds;
 mod foresight;
+mod guard;
 mod hostile;
 mod journal;
 mod mmdb;

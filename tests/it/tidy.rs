@@ -95,7 +95,8 @@ struct Source {
 impl Source {
     /// Whole files that only tests are built with.
     fn is_test(&self) -> bool {
-        let homes = ["tests", "tests.rs", "testing", "testing.rs", "sample.rs", "samples.rs", "properties.rs"];
+        let homes =
+            ["tests", "tests.rs", "testing", "testing.rs", "sample.rs", "samples.rs", "properties", "properties.rs"];
         self.path.iter().any(|part| homes.iter().any(|home| part == *home))
     }
 

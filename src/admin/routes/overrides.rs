@@ -8,6 +8,7 @@ mod effect;
 mod list;
 
 pub(super) use self::{
-    change::{blocker, create, end, extend},
+    change::{create, end, extend},
+    effect::blocker,
     list::{one, overrides},
 };

@@ -130,7 +130,7 @@ async fn an_explanation_names_each_step() {
     );
     let steps: Vec<_> =
         explain["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();
-    assert_eq!(steps, ["name", "rule", "override", "pool", "pool", "kept", "pick"]);
+    assert_eq!(steps, ["name", "rule", "override", "pool", "pool", "kept", "pick", "scope"]);
     assert_eq!(explain["steps"][2]["subject"], id);
     assert_eq!(explain["steps"][3]["data"]["state"], "closed");
     assert!(["203.0.113.20", "198.51.100.20"].contains(&explain["answer"][0].as_str().unwrap()));
@@ -268,4 +268,22 @@ async fn a_probe_now_waits_for_its_results() {
         (&audit["items"][0]["action"], &audit["items"][0]["actor"]),
         (&json!("endpoint.probe"), &json!("token:operator"))
     );
+}
+
+#[tokio::test]
+async fn availability_is_measured_from_transitions_and_modelled_beside() {
+    let house = House::new().await;
+    let view = house.get("/v1/availability?window=1d").await.expect(200).json();
+    assert_eq!((&view["window"], view["services"].as_array().unwrap().len()), (&json!("1d"), 2), "{view}");
+    let www = view["services"].as_array().unwrap().iter().find(|one| one["id"] == "www").unwrap();
+    assert_eq!(
+        (&www["availability"], &www["outages"], &www["model"]["assumed"]),
+        (&json!(1.0), &json!(0), &json!(true))
+    );
+    assert_eq!(www["model"]["what_if"].as_array().unwrap().len(), 4);
+    assert!(www["model"]["arithmetic"].as_str().unwrap().contains(" TTL: "), "{www}");
+    assert_eq!(view["endpoints"].as_array().unwrap().len(), 4);
+    for bad in ["0s", "500d", "x", "10"] {
+        house.get(&format!("/v1/availability?window={bad}")).await.expect(400);
+    }
 }

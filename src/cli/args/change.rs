@@ -87,3 +87,43 @@ impl ShowConfigArgs {
         self.file.as_deref().or(self.config.as_deref())
     }
 }
+
+/// Where a draft comes from.
+#[derive(Debug, Subcommand)]
+pub enum ImportFrom {
+    /// A zone of octoDNS (YAML)
+    #[command(after_help = "Examples:
+  wayshift import octodns config/example.com.yaml
+  wayshift import octodns config/example.com.yaml --out draft")]
+    Octodns(ImportArgs),
+    /// gdnsd's folder: config and zones/
+    #[command(after_help = "Example:\n  wayshift import gdnsd /etc/gdnsd --out draft")]
+    Gdnsd(ImportArgs),
+    /// A master file, as BIND, NSD and Knot have it
+    #[command(after_help = "Example:\n  wayshift import bind db.example.com --zone example.com --out draft")]
+    Bind(ImportArgs),
+}
+
+impl ImportFrom {
+    /// Words and flags, whatever it comes from.
+    pub(in crate::cli) fn args(&self) -> &ImportArgs {
+        match self {
+            Self::Octodns(args) | Self::Gdnsd(args) | Self::Bind(args) => args,
+        }
+    }
+}
+
+/// Words and flags of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The file, or gdnsd's folder
+    pub(in crate::cli) path: PathBuf,
+    /// The zone's name; by default that of the file
+    #[arg(long, value_name = "ZONE")]
+    pub(in crate::cli) zone: Option<String>,
+    /// Write the draft into this folder instead of printing it
+    #[arg(long, value_name = "FOLDER")]
+    pub(in crate::cli) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}

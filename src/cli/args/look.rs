@@ -114,3 +114,19 @@ pub(in crate::cli) fn since(text: &str, now: Wall) -> Result<Wall, String> {
         }),
     }
 }
+
+pub(in crate::cli) const AVAILABILITY_EXAMPLES: &str = "Examples:
+  wayshift availability
+  wayshift availability --window 7d -o json";
+
+/// Flags of `availability`.
+#[derive(Debug, Args)]
+pub struct AvailabilityArgs {
+    /// How far back it is measured
+    #[arg(long, value_name = "DURATION", default_value = "30d")]
+    pub(in crate::cli) window: Span,
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}

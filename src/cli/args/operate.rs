@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::Manner;
+use super::{At, Manner};
 use crate::model::{NodeId, RegionId};
 
 /// Flags of `serve`.
@@ -89,6 +89,37 @@ pub struct ManArgs {
 /// Flags of `version`.
 #[derive(Debug, Args)]
 pub struct VersionArgs {
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+/// What a zone is written as.
+#[derive(Debug, Subcommand)]
+pub enum ExportVerb {
+    /// A master file with the answers of the moment
+    #[command(after_help = "Example:\n  wayshift export zone gslb.example.com > gslb.example.com.zone")]
+    Zone(ExportArgs),
+    /// A zone of octoDNS, with pools, weights and geo rules
+    #[command(after_help = "Example:\n  wayshift export octodns gslb.example.com > gslb.example.com.yaml")]
+    Octodns(ExportArgs),
+}
+
+impl ExportVerb {
+    /// Words and flags, whatever it is written as.
+    pub(in crate::cli) fn args(&self) -> &ExportArgs {
+        match self {
+            Self::Zone(args) | Self::Octodns(args) => args,
+        }
+    }
+}
+
+/// Words and flags of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The zone; not needed where there is one
+    pub(in crate::cli) zone: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
     #[command(flatten)]
     pub(in crate::cli) manner: Manner,
 }

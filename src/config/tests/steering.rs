@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    config::Ecs,
+    config::{Ecs, GeoSettings},
     model::{
         Degraded, FlapHold, GeoCode, LoadFeed, PoolAnswer, ReloadGuard, RemovalBudget, Resume, Service, Steer, Sticky,
         Tuning, Whence,

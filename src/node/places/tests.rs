@@ -3,10 +3,10 @@
 use std::{fs, net::IpAddr};
 
 use super::*;
-use crate::{model::RegionId, steer::Client};
-
-#[path = "../../../tests/it/mmdb.rs"]
-mod mmdb;
+use crate::{
+    model::RegionId,
+    steer::{Client, mmdb},
+};
 
 struct World {
     folder: tempfile::TempDir,

@@ -58,14 +58,14 @@ impl Chooser<'_> {
         let something = healthy.iter().any(Option::is_some);
         let mut of_family = healthy.into_iter();
         let mut sides = Family::ALL.map(|family| {
-            let healthy = of_family.next().flatten();
-            if !self.arms().flat_map(|pool| pool.members.iter()).any(|member| member.has(family)) {
-                return self.nothing(Basis::NoFamily, Answers::NoData);
+            // A pin may be to the last resort, which may have a family that nothing else has.
+            if let Some((_, found)) = of_family.next().flatten() {
+                return self.side(found);
             }
-            match healthy {
-                Some((_, found)) => self.side(found),
-                None => self.none_healthy(family, something),
+            if self.arms().flat_map(|pool| pool.members.iter()).any(|member| member.has(family)) {
+                return self.none_healthy(family, something);
             }
+            self.nothing(Basis::NoFamily, Answers::NoData)
         });
         self.share_last_resort(&mut sides);
         (sides, grounds)

@@ -241,7 +241,7 @@ fn shares(weights: impl Iterator<Item = u64> + Clone) -> impl Iterator<Item = u3
     let (count, sum) = weights.clone().fold((0, 0), |(count, sum), weight| (count + 1, sum + weight));
     weights.map(move |weight| {
         let whole = u64::from(SHARE_WHOLE);
-        let share = if sum == 0 { whole / count } else { (weight * whole + sum / 2) / sum };
+        let share = (weight * whole + sum / 2).checked_div(sum).unwrap_or(whole / count);
         u32::try_from(share).unwrap_or(SHARE_WHOLE)
     })
 }

@@ -41,7 +41,7 @@ fn with_rule(world: World) -> World {
 }
 
 fn show(all: &[Difference]) -> Vec<String> {
-    let side = |sight: &Option<Sight>| sight.as_ref().map_or("none".into(), ToString::to_string);
+    let side = |sight: &Option<Sight>| sight.as_ref().map_or_else(|| "none".into(), ToString::to_string);
     let show = |one: &Difference| {
         let names: Vec<String> = one.names.iter().map(ToString::to_string).collect();
         let clients: Vec<String> = one.clients.iter().map(ToString::to_string).collect();

@@ -175,10 +175,13 @@ impl<'s> Making<'s> {
             members().filter_map(|(pool, member)| self.seat(family, answer, pool, member, (partial, sized))).collect();
         merge_equal(&mut seats);
         let cnames = seats.iter().any(|seat| seat.answer == Seated::Target);
-        let (answer, count) = match answer {
-            PoolAnswer::All if cnames => (PoolAnswer::Random, 1),
-            one if cnames => (one, 1),
-            one => (one, count),
+        // A CNAME stands alone, and each of them has its chance.
+        let (answer, count) = if !cnames {
+            (answer, count)
+        } else if answer == PoolAnswer::All {
+            (PoolAnswer::Random, 1)
+        } else {
+            (answer, 1)
         };
         if answer == PoolAnswer::All && usize::from(count) < seats.len() {
             seats.sort_by_key(|seat| seat.answer);
@@ -289,21 +292,24 @@ fn merge_equal(seats: &mut Vec<Seat>) {
 }
 
 impl Decision {
-    /// The set to remember for `last-good`: what is answered by each rule of which all that it has is healthy; where
-    /// only some is, what was remembered of its pools stays, because it is still what the others last answered.
+    /// The set to remember for `last-good`: what is answered by each branch of which all that it has is healthy. Of
+    /// pools that another branch misses, what was remembered stays: it is still what that one last answered, and what
+    /// is decided from a set must not change the set.
     fn good(&self, fleet: &Fleet, before: &[(PoolId, EndpointId)]) -> Vec<(PoolIx, EndpointIx)> {
         let mut set: Vec<(PoolIx, EndpointIx)> = Vec::new();
+        let mut missed: HashSet<PoolIx> = HashSet::new();
         for branch in self.branches() {
             match branch.good() {
                 Some(good) => set.extend(good),
-                None => {
-                    let known = before
-                        .iter()
-                        .filter_map(|(pool, one)| Some((fleet.find_pool(pool)?, fleet.find_endpoint(one.as_str())?)));
-                    set.extend(known.filter(|(pool, _)| branch.pools.iter().any(|view| view.pool == *pool)));
-                }
+                None => missed.extend(branch.pools.iter().map(|view| view.pool)),
             }
         }
+        set.retain(|(pool, _)| !missed.contains(pool));
+        let known = before.iter().filter_map(|(pool, one)| {
+            let pool = fleet.find_pool(pool).filter(|pool| missed.contains(pool))?;
+            Some((pool, fleet.find_endpoint(one.as_str())?))
+        });
+        set.extend(known);
         let mut seen = HashSet::new();
         set.retain(|entry| seen.insert(*entry));
         set

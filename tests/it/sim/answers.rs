@@ -10,6 +10,8 @@ use wayshift::{
 
 /// Services of up to so many endpoints have no pool that panics.
 const SMALL: usize = 4;
+/// Services of more have pools that panic one by one.
+const LARGE: usize = 12;
 
 /// Compiles as a node does and asks every service for both families.
 pub(super) fn check(
@@ -37,7 +39,9 @@ pub(super) fn check(
                 service.id
             );
             // A large pool of which little works ignores health (DECIDING section 6, panic).
-            let panics = members.len() > SMALL && members.iter().filter(fine).count() * 3 < members.len();
+            // One of two pools may while both together have more.
+            let least = if members.len() > LARGE { 2 } else { 3 };
+            let panics = members.len() > SMALL && members.iter().filter(fine).count() * least < members.len();
             let works = !panics && members.iter().any(|member| fine(&member));
             for seat in picks.seats() {
                 let of = |member: &&Member| member.0 == seat.endpoint;

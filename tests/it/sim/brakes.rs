@@ -33,6 +33,15 @@ pub(super) struct Braking {
     from: Option<Mono>,
     calm: Option<Mono>,
     seen: BTreeMap<EndpointId, Seen>,
+    groups: Groups,
+}
+
+/// Endpoints that share a fate.
+#[derive(Debug, Clone, Default)]
+struct Groups {
+    of: HashMap<EndpointId, [(String, String); 2]>,
+    /// Down, probed, and working elsewhere.
+    counts: HashMap<(String, String), (usize, usize, usize)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -61,13 +70,19 @@ pub(super) fn after(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, s
     }
     let was: HashMap<Target, &Verdict> = before.map(|before| verdicts(before).collect()).unwrap_or_default();
     let here: BTreeMap<Target, &Verdict> = verdicts(snapshot).collect();
+    if before.is_some() && step.snapshot.is_none() {
+        // Nothing but the time and our own self-test may have changed.
+        model.agreed = agree(std::mem::take(&mut model.agreed), &was, &here, failed, now.mono);
+        return freezes(model, &here, now, setup, step, false, voting);
+    }
     fall(model, before.is_some(), &was, &here, now.mono);
     let seen = endpoints(model, &here);
     let turned = seen != model.seen;
     model.seen = seen;
     let agreed = std::mem::take(&mut model.agreed);
     model.agreed = agree(agreed, &was, &here, failed, now.mono);
-    outages(model, snapshot, step);
+    model.groups = Groups::of(model, snapshot);
+    outages(model, step);
     freezes(model, &here, now, setup, step, turned && before.is_some(), voting);
     holds_are_lawful(model, snapshot, &here, setup);
     if before.is_some() {
@@ -141,41 +156,50 @@ fn agree(
     agreed
 }
 
-/// Down, probed, and working elsewhere.
-fn count(model: &Braking, snapshot: &Snapshot, kind: &str, id: &str) -> (usize, usize, usize) {
-    let (mut down, mut of, mut elsewhere) = (0, 0, 0);
-    for endpoint in &snapshot.fleet.endpoints {
-        let Some(seen) = model.seen.get(&endpoint.id) else { continue };
-        if (if kind == "provider" { endpoint.provider.as_str() } else { endpoint.region.as_str() }) == id {
-            of += 1;
-            down += usize::from(seen.down);
-        } else {
-            elsewhere += usize::from(seen.works);
+impl Groups {
+    fn of(model: &Braking, snapshot: &Snapshot) -> Self {
+        let mut groups = Self::default();
+        for endpoint in &snapshot.fleet.endpoints {
+            let of =
+                [("provider".into(), endpoint.provider.to_string()), ("region".into(), endpoint.region.to_string())];
+            for group in model.seen.get(&endpoint.id).map(|_| of.clone()).into_iter().flatten() {
+                groups.counts.entry(group).or_default();
+            }
+            groups.of.insert(endpoint.id.clone(), of);
         }
+        for (group, (down, of, elsewhere)) in &mut groups.counts {
+            for (endpoint, seen) in &model.seen {
+                if groups.of[endpoint].contains(group) {
+                    *of += 1;
+                    *down += usize::from(seen.down);
+                } else {
+                    *elsewhere += usize::from(seen.works);
+                }
+            }
+        }
+        groups
     }
-    (down, of, elsewhere)
+
+    fn count(&self, group: &(String, String)) -> (usize, usize, usize) {
+        self.counts.get(group).copied().unwrap_or_default()
+    }
 }
 
-fn groups(snapshot: &Snapshot, endpoint: &EndpointId) -> [(String, String); 2] {
-    let about = snapshot.fleet.endpoints.iter().find(|other| other.id == *endpoint).unwrap();
-    [("provider".into(), about.provider.to_string()), ("region".into(), about.region.to_string())]
-}
-
-fn outages(model: &mut Braking, snapshot: &Snapshot, step: &Step) {
+fn outages(model: &mut Braking, step: &Step) {
     let share = usize::from(OUTAGE_AT);
     for event in &step.events {
         let Happening::Outage { group, id, active, .. } = &event.what else { continue };
         let held = model.outages.insert((group.clone(), id.clone()), *active);
         assert!(held != Some(*active), "outages: {group} {id} twice {active}");
-        let (down, of, elsewhere) = count(model, snapshot, group, id);
+        let (down, of, elsewhere) = model.groups.count(&(group.clone(), id.clone()));
         let reached = of >= 3 && down > 0 && down * 100 >= share * of && elsewhere > 0;
         let over = of < 3 || down * 200 < share * of;
         assert!(if *active { reached } else { over }, "outages: {group} {id} {active}: {down} of {of}");
     }
     for endpoint in model.seen.iter().filter(|(_, seen)| seen.down).map(|(id, _)| id) {
-        let groups = groups(snapshot, endpoint);
-        let reached = |(kind, id): &(String, String)| {
-            let (down, of, elsewhere) = count(model, snapshot, kind, id);
+        let groups = &model.groups.of[endpoint];
+        let reached = |group: &(String, String)| {
+            let (down, of, elsewhere) = model.groups.count(group);
             of >= 3 && down * 100 >= share * of && elsewhere > 0
         };
         let known = |group: &(String, String)| model.outages.get(group) != Some(&false);
@@ -206,9 +230,9 @@ fn freezes(
         && lately.len() >= 3
         && lately.len() * 10 >= (lately.len() + works) * 9
         && providers.len() >= all.len().min(2);
-    let told = step.events.iter().filter_map(|event| match &event.what {
-        Happening::Held { brake, active, .. } if brake == Hold::Freeze.word() => Some(*active),
-        _ => None,
+    let told = step.events.iter().filter_map(|event| {
+        let Happening::Held { brake, active, .. } = &event.what else { return None };
+        (brake == Hold::Freeze.word()).then_some(*active)
     });
     let told: Vec<bool> = told.collect();
     assert!(told.len() <= 1, "freeze: told {told:?} in one step");
@@ -260,11 +284,10 @@ fn holds_are_lawful(model: &Braking, snapshot: &Snapshot, here: &BTreeMap<Target
             continue;
         }
         assert!(model.frozen != Some(true) && !small, "held: {target} by the budget");
-        let explained = |group: &(String, String)| {
-            model.outages.get(group) == Some(&true) && count(model, snapshot, &group.0, &group.1).2 > 0
-        };
+        let explained =
+            |group: &(String, String)| model.outages.get(group) == Some(&true) && model.groups.count(group).2 > 0;
         let endpoint = &target.subject.endpoint;
-        let outage = model.seen[endpoint].down && groups(snapshot, endpoint).iter().any(explained);
+        let outage = model.seen[endpoint].down && model.groups.of[endpoint].iter().any(explained);
         assert!(!outage, "held: {target} belongs to an outage");
     }
 }
@@ -289,25 +312,28 @@ fn removals_are_lawful(
             continue;
         }
         let confirmed = model.agreed.get(&endpoint).is_some_and(|at| at.0 + ms(setup.budget.confirm) <= now.mono.0);
-        let known = |group: &(String, String)| {
-            let (down, of, elsewhere) = count(model, snapshot, &group.0, &group.1);
-            let half = of >= 3 && down * 200 >= usize::from(OUTAGE_AT) * of;
-            model.outages.get(group) != Some(&false) && half && elsewhere > 0
-        };
-        let outage = model.seen[&endpoint].down && groups(snapshot, &endpoint).iter().any(known);
+        let outage = in_outage(model, &endpoint);
         model.left.push((now.mono, endpoint, !confirmed && !outage));
     }
     // What turns out to belong to an outage is paid back.
-    let outage =
-        |endpoint: &EndpointId| groups(snapshot, endpoint).iter().any(|group| model.outages.get(group) == Some(&true));
-    let refunded: Vec<usize> = (0..model.left.len())
-        .filter(|at| snapshot.fleet.has_endpoint(&model.left[*at].1) && outage(&model.left[*at].1))
-        .collect();
+    let refunded: Vec<usize> = (0..model.left.len()).filter(|at| in_outage(model, &model.left[*at].1)).collect();
     refunded.into_iter().for_each(|at| model.left[at].2 = false);
     let endpoints = snapshot.fleet.endpoints.len();
     let allowed = (endpoints * usize::from(setup.budget.share) / 100).max(setup.budget.at_least as usize);
     let paid = model.left.iter().filter(|(.., paid)| *paid).count();
     assert!(paid <= allowed, "removals: {paid} within the time, {allowed} allowed: {:?}", model.left);
+}
+
+/// Whether it is down and belongs to an outage that goes on, so far as this life was told of it.
+fn in_outage(model: &Braking, endpoint: &EndpointId) -> bool {
+    if !model.seen.get(endpoint).is_some_and(|seen| seen.down) {
+        return false;
+    }
+    model.groups.of[endpoint].iter().any(|group| {
+        let (down, of, elsewhere) = model.groups.count(group);
+        let half = of >= 3 && down * 200 >= usize::from(OUTAGE_AT) * of;
+        model.outages.get(group) != Some(&false) && half && elsewhere > 0
+    })
 }
 
 fn voting_regions(node: &Node, run: &Run, now: Now) -> usize {
@@ -317,6 +343,7 @@ fn voting_regions(node: &Node, run: &Run, now: Now) -> usize {
     let all: Vec<_> = fresh.map(|(ballot, _)| of(ballot)).chain([own]).collect();
     let passed = all.iter().any(|(.., test)| *test == SelfTest::Passed);
     let votes = all.iter().filter(|(.., test)| !passed || *test != SelfTest::Failed);
-    let regions = votes.map(|(node, region, _)| region.as_ref().map_or(format!("node {node}"), ToString::to_string));
+    let regions =
+        votes.map(|(node, region, _)| region.as_ref().map_or_else(|| format!("node {node}"), ToString::to_string));
     regions.collect::<HashSet<_>>().len()
 }

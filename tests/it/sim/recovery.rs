@@ -132,9 +132,11 @@ fn learn(
         model.flapping.remove(target);
     }
     let away = |verdict: &Verdict| verdict.health == Health::Down || is_out(verdict);
+    // What an automatic freeze puts back did not come back by itself.
+    let put_back = is.hold == Some(Hold::Freeze);
     if away(is) {
         model.returned.remove(target);
-    } else if was.is_some_and(away) || (was.is_none() && is.returned == Some(now.mono)) {
+    } else if !put_back && (was.is_some_and(away) || (was.is_none() && is.returned == Some(now.mono))) {
         model.returned.insert(target.clone(), now.mono);
     }
 }
@@ -330,7 +332,7 @@ fn loads_change_noticeably(
     for (id, (load, at)) in &model.loads {
         let age = now.mono.0 - at.0;
         let first: usize = id.as_str()[1..].parse().unwrap();
-        let fed = first % 3 > 0 && first < 4;
+        let fed = !first.is_multiple_of(3) && first < 4;
         match loads.get(id) {
             Some(Load(told)) => {
                 assert!(age < ms(LOAD_STALE_AFTER) + LATE, "loads: {id} is {age} old");

@@ -120,7 +120,7 @@ impl Setup {
             provider: Some(format!("p{}", i % providers).parse().unwrap()),
         };
         (setup.nodes, setup.providers, setup.regions) = ((0..count).map(node).collect(), providers, regions);
-        (setup.endpoints, setup.large) = (rng.usize(40..=44), true);
+        (setup.endpoints, setup.large, setup.dual) = (rng.usize(40..=44), true, rng.u8(0..4) == 0);
         (setup.failback, setup.ramp, setup.manual, setup.policy.flap) = (Duration::ZERO, Duration::ZERO, None, None);
         setup.check.interval = Duration::from_millis(rng.u64(2..=4) * 1000);
         setup.check.timeout = Duration::from_millis(400);
@@ -152,12 +152,12 @@ impl Setup {
                     Addresses::V4(v4)
                 }),
                 weight: Weight(1),
-                capacity: (i % 2 == 0).then_some(100),
+                capacity: i.is_multiple_of(2).then_some(100),
                 labels: BTreeMap::from([("half".into(), format!("h{}", i % 2))]),
                 check_at: None,
                 check: None,
                 alias: None,
-                load: (i % 3 > 0).then(|| LoadFeed::Push { stale_after: LOAD_STALE_AFTER }),
+                load: (!i.is_multiple_of(3)).then_some(LoadFeed::Push { stale_after: LOAD_STALE_AFTER }),
                 resume: match self.manual {
                     Some(every) if i.is_multiple_of(every) => Resume::Manual,
                     Some(_) | None => Resume::Auto,

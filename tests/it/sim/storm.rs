@@ -39,7 +39,11 @@ impl World {
         let other = self.rng.usize(0..self.nodes.len());
         let region = self.rng.usize(0..self.setup.regions);
         match self.rng.u8(0..20) {
-            0..=3 => self.dead[endpoint] = !self.dead[endpoint],
+            0..=3 => {
+                // Some die and return more often than others: one pool has three members, and may hold one of them.
+                let endpoint = if self.rng.u8(0..4) > 0 { endpoint % 3 } else { endpoint };
+                self.dead[endpoint] = !self.dead[endpoint];
+            }
             4..=6 => toggle(&mut self.cut_links, (region, endpoint)),
             7 => self.blackout = !self.blackout && self.rng.bool(),
             8 | 9 => {

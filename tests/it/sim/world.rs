@@ -1,12 +1,10 @@
 //! Everything around the nodes: truth, network, store, time and chance.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc};
 
 use wayshift::{
     control::{Input, Step},
-    model::{
-        Action, Ballot, Family, Fleet, Health, Load, Memory, Outcome, Override, OverrideId, Selector, Wall, Weight,
-    },
+    model::{Action, Ballot, Family, Fleet, Health, Load, Memory, Outcome, Override, OverrideId, Selector, Wall},
 };
 
 use super::{
@@ -94,11 +92,11 @@ impl World {
     pub(super) fn run(mut self) {
         self.calm();
         self.stormy = true;
-        let end = self.t + STORM;
+        let end = self.t + if self.setup.large { STORM * 2 / 3 } else { STORM };
         while self.t < end {
             if self.setup.large {
                 self.disaster();
-            } else if self.rng.u8(0..6) == 0 {
+            } else if self.rng.u8(0..5) == 0 {
                 self.mischief();
             }
             self.tick();

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     super::audit::Auditor,
-    effect::{preview, told, unchanged_effect},
+    effect::{blocker, preview, told, unchanged_effect},
 };
 use crate::{
     admin::{
@@ -30,7 +30,7 @@ use crate::{
     },
     clock::Clock,
     config::Role,
-    judge::safety::{Effect, Refusal, weigh},
+    judge::safety::{Effect, weigh},
     model::{Fleet, Override, OverrideId, Snapshot, Wall},
     steer::outlook::hypothesis::without,
     store::{AuditDraft, Change, Committed, ControlStore, Durable, Seen as Fence, StoreError},
@@ -337,15 +337,6 @@ fn refused(fleet: &Fleet, order: &Override, effect: &Effect) -> Option<Problem> 
     let detail = details.join("; ");
     let problem = Problem::new(StatusCode::CONFLICT, first.code(), detail).hint(hint);
     Some(problem.with("blocking", blocking).with("safe", safe))
-}
-
-/// What stands in the way, as a selector or a rule's name.
-pub(in crate::admin::routes) fn blocker(fleet: &Fleet, refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::EmptiesService { service, .. } => format!("service:{}", fleet.service(*service).id),
-        Refusal::Keep { rule, .. } => format!("rule:{rule}"),
-        Refusal::MaxDrained { .. } => "rule:max_drained".into(),
-    }
 }
 
 enum Outcome {

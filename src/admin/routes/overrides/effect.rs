@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::change::{Desk, blocker, collection_tag, fence, stale};
+use super::change::{Desk, collection_tag, fence, stale};
 use crate::{
     admin::{
         hypothesis::effect,
@@ -20,10 +20,19 @@ use crate::{
     },
     clock::Clock,
     judge::safety::{Refusal, weigh},
-    model::{Action, Override, OverrideId, PoolAnswer, Snapshot, Span, Wall},
+    model::{Action, Fleet, Override, OverrideId, PoolAnswer, Snapshot, Span, Wall},
     steer::outlook::hypothesis::with,
     store::Durable,
 };
+
+/// What stands in the way, as a selector or a rule's name.
+pub(in crate::admin::routes) fn blocker(fleet: &Fleet, refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::EmptiesService { service, .. } => format!("service:{}", fleet.service(*service).id),
+        Refusal::Keep { rule, .. } => format!("rule:{rule}"),
+        Refusal::MaxDrained { .. } => "rule:max_drained".into(),
+    }
+}
 
 /// A created override with all there is to say about it.
 pub(super) fn told(desk: &Desk, snapshot: &Snapshot, order: &Override) -> OverrideView {

@@ -86,6 +86,15 @@ fn a_fenced_rule_never_leaves_its_pools() {
 }
 
 #[test]
+fn a_pin_to_the_last_resort_answers_in_every_family_that_it_has() {
+    let mut world = world().last_resort("eu");
+    world.parts.endpoints[1].serves = world.parts.endpoints[2].serves.clone();
+    world.order(Action::Pin("eu".parse().unwrap()), "service:www");
+    assert_eq!(drawn(&world, Family::V6), "healthy aws-eu");
+    assert_eq!(of_rule(&world, Family::V6), "healthy aws-eu");
+}
+
+#[test]
 fn a_pool_of_a_rule_does_not_panic_while_the_service_has_an_open_one() {
     let mut panic = world();
     panic.parts.safety.panic_below = PanicBelow::Share(60);

@@ -1,0 +1,147 @@
+//! The way out: a zone as others can serve it, with the current good answers.
+//!
+//! A master file holds what would be answered now and loses the steering. An octoDNS zone keeps as much of it as that
+//! can say: pools with weights, geo and subnet rules, and the order of pools as fallbacks. What neither can say is
+//! listed, never silently dropped.
+
+mod octodns;
+
+use std::collections::BTreeMap;
+
+use super::record::word_of;
+use crate::{
+    config::present,
+    model::{DnsName, EndpointId, Family, Fleet, LastGood, Service, ServiceIx, Snapshot, Zone, kind},
+    steer::{AnswerSet, answers},
+};
+
+/// What a zone is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// A master file (RFC 1035 section 5).
+    Zone,
+    /// A zone of octoDNS's YAML provider.
+    OctoDns,
+}
+
+/// A zone in another form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Exported {
+    /// The text of the file.
+    pub(super) text: String,
+    /// What it could not say.
+    pub(super) left_out: Vec<String>,
+}
+
+/// Everything that is exported of one zone.
+struct Content<'s> {
+    fleet: &'s Fleet,
+    zone: &'s Zone,
+    /// Steered names of the zone with their service.
+    steered: BTreeMap<&'s DnsName, (ServiceIx, &'s Service)>,
+    /// By service id and family.
+    answers: Vec<AnswerSet>,
+}
+
+/// Writes a zone.
+pub(super) fn export(snapshot: &Snapshot, good: &LastGood, zone: &Zone, format: Format) -> Exported {
+    let content = Content::of(snapshot, good, zone);
+    match format {
+        Format::Zone => content.master(snapshot),
+        Format::OctoDns => content.octodns(),
+    }
+}
+
+/// The deepest zone of a fleet that a name lies in.
+pub(super) fn zone_of<'f>(fleet: &'f Fleet, name: &DnsName) -> Option<&'f Zone> {
+    std::iter::successors(Some(name.clone()), DnsName::parent)
+        .find_map(|at| fleet.zones.iter().find(|zone| zone.apex == at))
+}
+
+impl<'s> Content<'s> {
+    fn of(snapshot: &'s Snapshot, good: &LastGood, zone: &'s Zone) -> Self {
+        let fleet = &snapshot.fleet;
+        let names =
+            fleet.services().flat_map(|(ix, service)| service.names.iter().map(move |name| (name, (ix, service))));
+        let inside = |name: &DnsName| zone_of(fleet, name).is_some_and(|of| of.apex == zone.apex);
+        let steered = names.filter(|(name, _)| inside(name)).collect();
+        Self { fleet, zone, steered, answers: answers(snapshot, good) }
+    }
+
+    /// Fixed names and steered ones, in order.
+    fn names(&self) -> Vec<&'s DnsName> {
+        let mut names: Vec<&DnsName> = self.zone.nodes.keys().chain(self.steered.keys().copied()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The endpoints that answer a service in a family now.
+    fn answering(&self, service: &Service, family: Family) -> Vec<&EndpointId> {
+        let sets = self.answers.iter().filter(|set| set.service == service.id && set.family == family);
+        let mut found: Vec<&EndpointId> =
+            sets.flat_map(|set| &set.pools).flat_map(|pool| pool.endpoints.iter().map(|(id, _)| id)).collect();
+        let mut seen = std::collections::HashSet::new();
+        found.retain(|id| seen.insert(*id));
+        found
+    }
+
+    /// What a service answers now in a family: addresses, or else the one target that stands first.
+    fn addresses(&self, service: &Service, family: Family) -> (Vec<String>, Option<&'s DnsName>) {
+        let endpoints: Vec<_> = (self.answering(service, family).into_iter())
+            .filter_map(|id| self.fleet.find_endpoint(id.as_str()))
+            .map(|ix| self.fleet.endpoint(ix))
+            .collect();
+        let addresses: Vec<String> =
+            endpoints.iter().filter_map(|endpoint| endpoint.address(family)).map(|a| a.to_string()).collect();
+        let target = endpoints.first().and_then(|endpoint| endpoint.target()).filter(|_| addresses.is_empty());
+        (addresses, target)
+    }
+
+    fn master(&self, snapshot: &Snapshot) -> Exported {
+        let mut left_out = Vec::new();
+        let mut text = format!(
+            "; {} by wayshift, node {}, generation {}, {}: the answers of that moment, without steering\n",
+            self.zone.apex, snapshot.node, snapshot.generation, snapshot.at.wall
+        );
+        // The SOA stands first (RFC 5936 section 2.2 has it so for transfers; readers of files expect it).
+        let apex = self.zone.nodes.get(&self.zone.apex).into_iter().flatten();
+        for set in apex.clone().filter(|set| set.kind == kind::SOA) {
+            push(&mut text, &self.zone.apex, set.ttl, set.kind, &set.rdata);
+        }
+        for name in self.names() {
+            for set in self.zone.nodes.get(name).into_iter().flatten().filter(|set| set.kind != kind::SOA) {
+                push(&mut text, name, set.ttl, set.kind, &set.rdata);
+            }
+            let Some((_, service)) = self.steered.get(name) else { continue };
+            let mut alias = None;
+            for (family, word) in [(Family::V4, "A"), (Family::V6, "AAAA")] {
+                let (addresses, target) = self.addresses(service, family);
+                alias = alias.or(target);
+                for address in addresses {
+                    text.push_str(&format!("{name} {} IN {word} {address}\n", service.ttl));
+                }
+            }
+            match alias {
+                Some(target) if self.zone.nodes.contains_key(name) => {
+                    left_out.push(format!("{name}: a CNAME to {target} may not stand beside its other records"));
+                }
+                Some(target) => text.push_str(&format!("{name} {} IN CNAME {target}\n", service.ttl)),
+                None => {}
+            }
+            if !service.rules.is_empty() {
+                left_out.push(format!("{name}: the rules of service {}: all clients get one answer", service.id));
+            }
+        }
+        Exported { text, left_out }
+    }
+}
+
+fn push(text: &mut String, name: &DnsName, ttl: u32, of: u16, rdata: &[Box<[u8]>]) {
+    for data in rdata {
+        text.push_str(&format!("{name} {ttl} IN {} {}\n", word_of(of), present(of, data)));
+    }
+}
+
+#[cfg(test)]
+mod tests;
