@@ -95,7 +95,8 @@ fn changed(text: &str, changes: &[Change]) -> String {
 
 #[test]
 fn what_is_changed_was_sound_before() {
-    FILES.iter().for_each(|file| drop(loaded(file)));
+    // The demo's has a file beside it, which a text alone has not.
+    FILES.iter().filter(|file| !file.contains("DEMO_NETS")).for_each(|file| drop(loaded(file)));
 }
 
 proptest! {

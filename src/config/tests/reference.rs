@@ -31,9 +31,12 @@ fn the_typical_configuration_loads() {
     assert_eq!(loaded.tests.len(), 7);
 }
 
+/// Where the demo's configuration stands, with its networks beside it.
+const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo.toml");
+
 #[test]
 fn the_demo_configuration_loads_alone() {
-    let loaded = loaded(include_str!("../../../config/demo.toml"));
+    let loaded = load(Path::new(DEMO), &none).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!((loaded.fleet.endpoints.len(), loaded.fleet.regions.len()), (6, 3));
     assert_eq!(loaded.warnings.len(), 0, "{}", loaded.warnings);
 }
@@ -41,7 +44,7 @@ fn the_demo_configuration_loads_alone() {
 #[test]
 fn the_demo_puts_its_endpoints_in_place() {
     let env = |name: &str| (name == "DEMO_EP_2").then(|| "127.0.0.1:4242".to_owned());
-    let loaded = load_text("demo.toml", include_str!("../../../config/demo.toml"), &env).unwrap();
+    let loaded = load(Path::new(DEMO), &env).unwrap_or_else(|problems| panic!("{problems}"));
     let at = loaded.fleet.endpoint(loaded.fleet.find_endpoint("gcp-use").unwrap()).check_at;
     assert_eq!(at, Some(crate::model::CheckAt::Socket("127.0.0.1:4242".parse().unwrap())));
 }
