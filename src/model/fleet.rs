@@ -3,55 +3,15 @@
 //! Why positions: deciding and compiling walk these lists for every change. A position is only handed out by the
 //! fleet it belongs to; whatever outlives a reload (votes, overrides, results) goes by id.
 
+mod places;
+
 use std::{collections::HashMap, sync::Arc};
 
+pub use self::places::{CheckIx, EndpointIx, PoolIx, ServiceIx, SubjectIx};
 use super::{
     Arm, Check, CheckId, Digest, DnsName, Endpoint, EndpointId, Family, Member, Pool, PoolId, Provider, ProviderId,
     Region, RegionId, Safety, Selector, Service, ServiceId, SubjectId, Target, VerdictPolicy, Zone,
 };
-
-macro_rules! position {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(u32);
-
-        impl $name {
-            /// For the room that builds a fleet.
-            #[must_use]
-            pub fn new(index: usize) -> Self {
-                Self(u32::try_from(index).expect("fleets are bounded far below 2^32"))
-            }
-
-            /// The place in the fleet's list.
-            #[must_use]
-            pub fn index(self) -> usize {
-                self.0 as usize
-            }
-        }
-    };
-}
-
-position!(
-    /// The place of an endpoint.
-    EndpointIx
-);
-position!(
-    /// The place of a pool.
-    PoolIx
-);
-position!(
-    /// The place of a service.
-    ServiceIx
-);
-position!(
-    /// The place of a check.
-    CheckIx
-);
-position!(
-    /// The place of a subject.
-    SubjectIx
-);
 
 /// What is judged: an endpoint under a check, or without one (always up, shown as unchecked).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
