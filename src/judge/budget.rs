@@ -151,7 +151,7 @@ mod tests {
     fn the_excess_waits_in_the_order_of_its_quorum_and_leaves_when_there_is_room() {
         let mut budget = Budget::default();
         let wishes: Vec<Wish> = (0..20).rev().map(|n| wish(n, if n < 3 { 9 } else { 7 })).collect();
-        let granted = budget.grant(&POLICY, 50, Mono(10), wishes.clone());
+        let granted = budget.grant(&POLICY, 50, Mono(10), wishes);
         assert_eq!(granted, (3..20).map(id).collect(), "34 % of 50, those that were first");
         assert_eq!(budget.grant(&POLICY, 50, Mono(59_000), vec![wish(0, 9)]), BTreeSet::new());
         assert_eq!(budget.next(&POLICY), Some(Mono(60_010)));
