@@ -118,14 +118,11 @@ impl Controller {
             slot.flaps.end();
             slot.awaits_resume = false;
         }
-        match slot.wish(now) {
-            Some(wish) => {
-                self.holds.wishes.insert(place);
-                if let Hold::Flap { until } = wish {
-                    self.holds.timers.insert((until, place));
-                }
+        if let Some(wish) = slot.wish(now) {
+            self.holds.wishes.insert(place);
+            if let Hold::Flap { until } = wish {
+                self.holds.timers.insert((until, place));
             }
-            None => {}
         }
     }
 

@@ -87,7 +87,7 @@ fn paths_are_smoothed_and_gathered_by_region() {
     let (mut controller, _) = Controller::new(me, Arc::clone(&fleet), &Memory::default(), at(0));
     let mut ballot = None;
     let mut step = |controller: &mut Controller, now: Now, inputs: Vec<Input>| {
-        ballot = controller.step(now, inputs).ballot.or(ballot.take());
+        ballot = controller.step(now, inputs).ballot.or_else(|| ballot.take());
         ballot.as_ref().and_then(|ballot: &Ballot| ballot.paths.get(&id(0)).copied())
     };
     step(&mut controller, at(1), vec![pass_in(&fleet, 0, at(1), 80)]);

@@ -29,9 +29,9 @@ fn held(node: &Node) -> Vec<usize> {
 }
 
 fn told(node: &mut Node) -> Vec<(String, bool)> {
-    let told = node.events.drain(..).filter_map(|event| match event {
-        Happening::Held { brake, endpoint, active, .. } => Some((format!("{brake} {}", endpoint.unwrap()), active)),
-        _ => None,
+    let told = node.events.drain(..).filter_map(|event| {
+        let Happening::Held { brake, endpoint, active, .. } = event else { return None };
+        Some((format!("{brake} {}", endpoint.unwrap()), active))
     });
     told.collect()
 }

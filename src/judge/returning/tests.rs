@@ -95,7 +95,7 @@ proptest! {
         let ramp = Duration::from_millis(ramp);
         let (from, now) = (Some(Mono(returned)), Mono(returned.saturating_add(after)));
         let held = share(from, now, ramp);
-        prop_assert!((10..=100).contains(&held) && held % 10 == 0);
+        prop_assert!((10..=100).contains(&held) && held.is_multiple_of(10));
         match next_step(from, now, ramp) {
             Some(next) => {
                 prop_assert!(now < next);
@@ -156,7 +156,7 @@ proptest! {
         (order.from, order.over) = (Wall(from), Some(Duration::from_millis(over)));
         let now = Wall(from + after);
         let held = over_share(&order, now);
-        prop_assert!(held <= 90 && held % 10 == 0);
+        prop_assert!(held <= 90 && held.is_multiple_of(10));
         match next_over_step(&order, now) {
             Some(next) => {
                 prop_assert_eq!(over_share(&order, Wall(next.0 - 1)), held);

@@ -332,7 +332,7 @@ fn loads_change_noticeably(
     for (id, (load, at)) in &model.loads {
         let age = now.mono.0 - at.0;
         let first: usize = id.as_str()[1..].parse().unwrap();
-        let fed = first % 3 > 0 && first < 4;
+        let fed = !first.is_multiple_of(3) && first < 4;
         match loads.get(id) {
             Some(Load(told)) => {
                 assert!(age < ms(LOAD_STALE_AFTER) + LATE, "loads: {id} is {age} old");

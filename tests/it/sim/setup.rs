@@ -152,12 +152,12 @@ impl Setup {
                     Addresses::V4(v4)
                 }),
                 weight: Weight(1),
-                capacity: (i % 2 == 0).then_some(100),
+                capacity: i.is_multiple_of(2).then_some(100),
                 labels: BTreeMap::from([("half".into(), format!("h{}", i % 2))]),
                 check_at: None,
                 check: None,
                 alias: None,
-                load: (i % 3 > 0).then(|| LoadFeed::Push { stale_after: LOAD_STALE_AFTER }),
+                load: (!i.is_multiple_of(3)).then_some(LoadFeed::Push { stale_after: LOAD_STALE_AFTER }),
                 resume: match self.manual {
                     Some(every) if i.is_multiple_of(every) => Resume::Manual,
                     Some(_) | None => Resume::Auto,
