@@ -230,11 +230,14 @@ fn freezes(
         && lately.len() >= 3
         && lately.len() * 10 >= (lately.len() + works) * 9
         && providers.len() >= all.len().min(2);
-    let told = step.events.iter().filter_map(|event| match &event.what {
-        Happening::Held { brake, active, .. } if brake == Hold::Freeze.word() => Some(*active),
-        _ => None,
-    });
-    let told: Vec<bool> = told.collect();
+    let mut told: Vec<bool> = Vec::new();
+    for event in &step.events {
+        if let Happening::Held { brake, active, .. } = &event.what
+            && brake == Hold::Freeze.word()
+        {
+            told.push(*active);
+        }
+    }
     assert!(told.len() <= 1, "freeze: told {told:?} in one step");
     match told.first() {
         Some(true) => {
@@ -343,6 +346,7 @@ fn voting_regions(node: &Node, run: &Run, now: Now) -> usize {
     let all: Vec<_> = fresh.map(|(ballot, _)| of(ballot)).chain([own]).collect();
     let passed = all.iter().any(|(.., test)| *test == SelfTest::Passed);
     let votes = all.iter().filter(|(.., test)| !passed || *test != SelfTest::Failed);
-    let regions = votes.map(|(node, region, _)| region.as_ref().map_or(format!("node {node}"), ToString::to_string));
+    let regions =
+        votes.map(|(node, region, _)| region.as_ref().map_or_else(|| format!("node {node}"), ToString::to_string));
     regions.collect::<HashSet<_>>().len()
 }
