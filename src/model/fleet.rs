@@ -3,11 +3,8 @@
 //! Why positions: deciding and compiling walk these lists for every change. A position is only handed out by the
 //! fleet it belongs to; whatever outlives a reload (votes, overrides, results) goes by id.
 
-mod places;
-
 use std::{collections::HashMap, sync::Arc};
 
-pub use self::places::{CheckIx, EndpointIx, PoolIx, ServiceIx, SubjectIx};
 use super::{
     Arm, Check, CheckId, CheckIx, Digest, DnsName, Endpoint, EndpointId, EndpointIx, Family, Member, Pool, PoolId,
     PoolIx, Provider, ProviderId, Region, RegionId, Safety, Selector, Service, ServiceId, ServiceIx, SubjectId,

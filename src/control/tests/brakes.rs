@@ -45,7 +45,16 @@ fn told(node: &mut Node) -> Vec<String> {
         Happening::Outage { group, id, active, .. } => Some(format!("{group} {id} {active}")),
         Happening::Correlated { service, .. } => Some(format!("correlated {service}")),
         Happening::Overload { service, active, serving } => Some(format!("overload {service} {active} {serving}")),
-        _ => None,
+        Happening::Held { .. }
+        | Happening::Verdict { .. }
+        | Happening::Answers { .. }
+        | Happening::OverrideBegan { .. }
+        | Happening::OverrideEnded { .. }
+        | Happening::Ordered { .. }
+        | Happening::OverrideExpiring { .. }
+        | Happening::Reloaded { .. }
+        | Happening::ReloadRefused { .. }
+        | Happening::Node { .. } => None,
     });
     told.collect()
 }

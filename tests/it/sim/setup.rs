@@ -124,6 +124,11 @@ impl Setup {
         (setup.failback, setup.ramp, setup.manual, setup.policy.flap) = (Duration::ZERO, Duration::ZERO, None, None);
         setup.check.interval = Duration::from_millis(rng.u64(2..=4) * 1000);
         setup.check.timeout = Duration::from_millis(400);
+        // What one region alone may take out is confirmed by nobody.
+        if rng.u8(0..3) == 0 {
+            setup.policy.quorum = Quorum::Any;
+            setup.policy.min_vantages = 1;
+        }
         let seconds = Duration::from_secs;
         setup.budget = RemovalBudget {
             share: rng.u8(5..=30),

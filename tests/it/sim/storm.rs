@@ -19,9 +19,17 @@ impl World {
         if self.rng.u8(0..50) > 0 {
             return;
         }
-        let (kind, share) = (self.rng.u8(0..6), self.rng.f64());
+        let (kind, share) = (self.rng.u8(0..8), self.rng.f64());
         let group = self.rng.usize(0..12);
         self.blackout = kind == 0;
+        if kind == 4 {
+            self.cut_links.clear();
+        } else if kind >= 6 {
+            // One region alone sees much of it down.
+            let region = group % self.setup.regions;
+            let seen: Vec<usize> = (0..self.dead.len()).filter(|_| self.rng.f64() < share).collect();
+            self.cut_links.extend(seen.into_iter().map(|endpoint| (region, endpoint)));
+        }
         for (endpoint, dead) in self.dead.iter_mut().enumerate() {
             *dead = match kind {
                 0 => *dead,
@@ -29,7 +37,8 @@ impl World {
                 2 => *dead || endpoint % self.setup.providers == group % self.setup.providers,
                 3 => *dead || endpoint % self.setup.regions == group % self.setup.regions,
                 4 => false,
-                _ => self.rng.f64() < 0.95,
+                5 => self.rng.f64() < 0.95,
+                _ => *dead,
             };
         }
     }
