@@ -1,15 +1,17 @@
 # `make test` installs what the tests need (as root) and passes them all.
 .PHONY: test tools check
 
-# Real peers the tests talk to, and the program that brings each.
-TOOLS = dig:bind9-dnsutils unbound:unbound curl:curl sqlite3:sqlite3 systemd-analyze:systemd cc:gcc
+# Real peers the tests talk to, and what etcd's client is built with: the program or file, and the package that brings it.
+TOOLS = dig:bind9-dnsutils unbound:unbound curl:curl sqlite3:sqlite3 systemd-analyze:systemd cc:gcc \
+	etcd:etcd-server protoc:protobuf-compiler /usr/include/google/protobuf/descriptor.proto:libprotobuf-dev
 
 test: tools
 	cargo test --locked --all-features
 
 tools:
 	@missing=; for pair in $(TOOLS); do \
-	  PATH="$$PATH:/usr/sbin:/sbin" command -v $${pair%%:*} >/dev/null 2>&1 || missing="$$missing $${pair##*:}"; done; \
+	  tool=$${pair%%:*}; case $$tool in /*) [ -e $$tool ] && continue;; esac; \
+	  PATH="$$PATH:/usr/sbin:/sbin" command -v $$tool >/dev/null 2>&1 || missing="$$missing $${pair##*:}"; done; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 	    echo "installing:$$missing"; export DEBIAN_FRONTEND=noninteractive; \

@@ -41,8 +41,9 @@ pub use self::{
     problem::{PROBLEMS_MAX, Problem, Problems, Severity, Spot},
     schema::schema,
     settings::{
-        AdminListen, AdminSettings, AdminToken, Chaos, DnsSettings, Ecs, GeoSettings, Keep, LogFormat, LogLevel,
-        LogSettings, NodeSettings, Role, Roles, Settings, StoreSettings, TcpSettings, TelemetrySettings, Threads,
+        AdminListen, AdminSettings, AdminToken, Chaos, DnsSettings, Ecs, EtcdSettings, EtcdTls, GeoSettings, Keep,
+        LogFormat, LogLevel, LogSettings, NodeSettings, Role, Roles, Settings, StoreSettings, TcpSettings,
+        TelemetrySettings, Threads,
     },
 };
 

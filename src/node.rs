@@ -18,6 +18,7 @@ mod reload;
 mod rooms;
 mod serve;
 mod service;
+mod shared;
 mod vantage;
 
 use std::{future::Future, net::SocketAddr, sync::Arc};
@@ -104,7 +105,8 @@ impl Node {
         let clock = Clock::start();
         let started = clock.now().wall;
         let settings = boot.loaded.settings.clone();
-        let disk = Disk::open(&settings.store.path, started).await?;
+        let disk = Disk::open(&settings.store, started).await?;
+        let bus = disk.bus.clone().unwrap_or(bus);
         let (metrics, mut registry) = Metrics::new();
         let herald = Arc::new(Herald::new(Arc::clone(&disk.journal)));
         if boot.stale.is_none() {

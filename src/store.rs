@@ -8,16 +8,22 @@ pub mod accepted;
 pub mod bus;
 mod database;
 pub mod detached;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod journal;
 mod lock;
+mod orders;
 pub mod records;
 pub mod snapshot;
 pub mod sqlite;
+mod time;
 mod worker;
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use tokio::sync::watch;
+
+pub use self::orders::EXPIRED_KEPT;
 
 use crate::model::{Ballot, NodeId, Override, OverrideId, Wall};
 
@@ -111,6 +117,13 @@ pub struct Idempotency {
     pub body: String,
 }
 
+impl Idempotency {
+    /// Whether it still counts.
+    fn young(&self, now: Wall) -> bool {
+        now < self.at.plus(IDEMPOTENCY_KEPT)
+    }
+}
+
 /// How long idempotency keys are kept.
 pub const IDEMPOTENCY_KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
@@ -186,12 +199,25 @@ pub enum StoreError {
         /// Who, if it is known.
         pid: Option<u32>,
     },
+    /// The shared store is out of reach; nothing was changed.
+    #[error("the store is out of reach: {why}")]
+    Away {
+        /// In words.
+        why: String,
+    },
+    /// The shared store is not the one this node knew, or an older state of it: what was in force stays in force, and
+    /// nothing is written until a person has decided.
+    #[error("the store takes no writes from here: {why}")]
+    Held {
+        /// In words.
+        why: String,
+    },
     /// It may have happened: repeat with the same idempotency key.
     #[error("the outcome is unknown: {0}")]
     Unknown(String),
 }
 
-/// Durable, linear: embedded SQLite now, etcd later.
+/// Durable, linear: embedded SQLite or etcd.
 pub trait ControlStore: Send + Sync {
     /// The state now.
     fn load(&self) -> Later<'_, Result<Arc<Durable>, StoreError>>;
@@ -215,12 +241,20 @@ pub trait ControlStore: Send + Sync {
     fn verify_audit(&self) -> Later<'_, Result<Option<u64>, StoreError>>;
 }
 
-/// Ephemeral, lossy by contract: in-process now, leases later.
+/// Ephemeral, lossy by contract: in-process, or leases in etcd.
 pub trait BallotBus: Send + Sync {
     /// Replaces this node's ballot.
     fn publish(&self, ballot: Ballot);
     /// The newest ballot of each node.
     fn watch(&self) -> watch::Receiver<Arc<std::collections::BTreeMap<NodeId, Ballot>>>;
+}
+
+/// What stands before the first entry of an audit.
+const FIRST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// An audit entry's hash: it covers the hash before it, the sequence, and the record exactly as it is kept.
+fn link(previous: &str, sequence: u64, record: &str) -> String {
+    sum(&format!("{previous}\n{sequence}\n{record}"))
 }
 
 /// SHA-256 of a text, in hexadecimal.

@@ -116,6 +116,10 @@ const CODES: &[(&str, &str)] = &[
         "The target of an endpoint is a name that is steered here, or leads to one by CNAME records of this server. The answer would send resolvers round in a circle.",
     ),
     (
+        "E036",
+        "This program was built without etcd. The image and the package have it; to build it, install protobuf-compiler and libprotobuf-dev and say `--features etcd`.",
+    ),
+    (
         "W201",
         "A secret stands in the configuration itself. Configurations are copied, committed and shown; a reference is not worth stealing.",
     ),

@@ -107,6 +107,9 @@ pub(super) static LOAD_URL: Form = form("a URL", "http://{address}:9100/load", "
 pub(super) static QUERY: Form = form("a question", "www.example.com A from EU-DE", "E016", question, "", "");
 pub(super) static ORIGIN: Form =
     form("an origin", "https://wayshift.example.com", "E025", origin, "^https?://[^/]+$", "");
+pub(super) static ENGINE: Form =
+    form("a member of etcd", "https://etcd-1.example.com:2379", "E025", engine, "^https?://[^/]+$", "");
+pub(super) static KEY_PREFIX: Form = form("a prefix of keys", "/wayshift/prod/", "E016", key_prefix, "^/", "");
 
 /// A hundred years, in milliseconds: far beyond every use and far below every overflow.
 const YEARS: u64 = 100 * 365 * 86_400_000;
@@ -351,6 +354,34 @@ fn origin(text: &str) -> Result<(), Wrong> {
     match fits {
         true => Ok(()),
         false => Err(Wrong::new(format!("`{text}` is not an origin"), "scheme, host and port, without a path")),
+    }
+}
+
+fn engine(text: &str) -> Result<(), Wrong> {
+    let fits = reqwest::Url::parse(text).is_ok_and(|url| {
+        ["http", "https"].contains(&url.scheme())
+            && url.has_host()
+            && url.port_or_known_default().is_some_and(|port| port != 0)
+            && url.username().is_empty()
+            && url.password().is_none()
+            && matches!(url.path(), "" | "/")
+            && url.query().is_none()
+            && url.fragment().is_none()
+    });
+    match fits {
+        true => Ok(()),
+        false => Err(Wrong::new(format!("`{text}` is not a member of etcd"), "scheme, host and port, without a path")),
+    }
+}
+
+fn key_prefix(key: &str) -> Result<(), Wrong> {
+    text(key)?;
+    let fits = key.starts_with('/') && !key.contains("//") && key.bytes().all(|octet| octet.is_ascii_graphic());
+    match fits {
+        true => Ok(()),
+        false => {
+            Err(Wrong::new(format!("`{key}` is not a prefix of keys"), "it begins with `/` and holds printable ASCII"))
+        }
     }
 }
 

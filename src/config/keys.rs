@@ -285,8 +285,43 @@ static STORE: Section = Section {
             "The folder of the embedded database, the snapshot and the accepted configurations.",
         ),
         Key::new("keep", Table(&KEEP), "", "How long history is kept."),
+        Key::new(
+            "etcd",
+            Table(&ETCD),
+            "",
+            "Overrides, audit and ballots are shared in etcd instead of kept here alone.",
+        ),
     ],
-    later: &["etcd"],
+    later: &[],
+};
+
+static ETCD: Section = Section {
+    keys: &[
+        Key::needed(
+            "endpoints",
+            List(&Text(&ENGINE), 1, 16),
+            "Members in the order they are asked, the nearest first.",
+        ),
+        Key::new("prefix", Text(&KEY_PREFIX), r#""/wayshift/""#, "What all keys begin with: one for each fleet."),
+        Key::new("user", Text(&TEXT), "", "Who this node is in etcd; a certificate may say it instead."),
+        Key::new("password", Kind::Secret, "", "The user's password."),
+        Key::new("tls", Table(&ETCD_TLS), "", "Trust and own certificate, for https."),
+    ],
+    later: &[],
+};
+
+static ETCD_TLS: Section = Section {
+    keys: &[
+        Key::new(
+            "ca",
+            Text(&PATH),
+            "",
+            "Who signed the members' certificates; the machine's trust anchors by default.",
+        ),
+        Key::new("cert", Text(&PATH), "", "This node's certificate, in PEM."),
+        Key::new("key", Kind::Secret, "", "Its key, in PEM."),
+    ],
+    later: &[],
 };
 
 static KEEP: Section = Section {

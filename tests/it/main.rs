@@ -18,9 +18,13 @@ mod journal;
 mod mmdb;
 mod operate;
 mod pages;
+#[cfg(feature = "etcd")]
+mod shared;
 mod sim;
 mod store_adopt;
 mod store_contract;
+#[cfg(feature = "etcd")]
+mod store_etcd;
 mod store_files;
 mod support;
 mod tidy;

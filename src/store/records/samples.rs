@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use proptest::{collection::vec, option, prelude::*};
 
+#[cfg(feature = "etcd")]
+use crate::model::{Ballot, OwnFault, SelfTest, Vote};
 use crate::{
     model::{
         Action, Availability, Braked, Delays, Digest, EndpointId, Event, Family, Flapped, Happening, Health, Known,
@@ -181,6 +183,36 @@ fn delays() -> impl Strategy<Value = Delays> {
         awaits_resume,
         flap,
     })
+}
+
+/// Any ballot.
+#[cfg(feature = "etcd")]
+pub(in crate::store) fn a_ballot() -> impl Strategy<Value = Ballot> {
+    let vote = prop_oneof![
+        (any::<bool>(), any::<bool>()).prop_map(|(degraded, wavers)| Vote::Up { degraded, wavers }),
+        Just(Vote::Down),
+        prop_oneof![
+            Just(OwnFault::NoFamily),
+            Just(OwnFault::NoResources),
+            Just(OwnFault::Lag),
+            Just(OwnFault::Resolver)
+        ]
+        .prop_map(Vote::Abstain),
+    ];
+    let self_test = prop_oneof![Just(SelfTest::Passed), Just(SelfTest::Failed), Just(SelfTest::Unprovable)];
+    let votes = proptest::collection::btree_map(a_target(), vote, 0..30);
+    let paths = proptest::collection::btree_map(an_id(), any::<u32>(), 0..9);
+    (an_id(), option::of(an_id()), option::of(an_id()), any::<u64>(), self_test, votes, paths).prop_map(
+        |(node, region, provider, sequence, self_test, votes, paths)| Ballot {
+            node,
+            region,
+            provider,
+            sequence,
+            self_test,
+            votes,
+            paths,
+        },
+    )
 }
 
 /// Any memory.

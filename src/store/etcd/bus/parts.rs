@@ -1,0 +1,97 @@
+//! A ballot, cut into parts that etcd takes, so that a change rewrites only the part it is in.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Ballot, EndpointId, Target, Vote};
+
+use super::super::super::{
+    records::{PathsRecord, VotesRecord},
+    sum,
+};
+
+/// About so many targets or paths are in one part: some 20 KiB.
+const PART_TARGETS: usize = 512;
+/// Most parts of a kind. A larger ballot has larger parts; etcd takes values up to 1.5 MiB, so some millions of targets.
+pub(super) const PARTS_MAX: usize = 64;
+
+/// A part as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) text: String,
+    pub(super) sum: String,
+}
+
+impl Part {
+    fn new(text: String) -> Self {
+        Self { sum: sum(&text), text }
+    }
+}
+
+/// The votes' parts.
+pub(super) fn votes(ballot: &Ballot) -> Vec<Part> {
+    let mut parts: Vec<Vec<(&Target, &Vote)>> = vec![Vec::new(); count(ballot.votes.len())];
+    for (target, vote) in &ballot.votes {
+        let at = place(&target.subject.endpoint, parts.len());
+        parts[at].push((target, vote));
+    }
+    parts.into_iter().map(|part| Part::new(VotesRecord::text(part))).collect()
+}
+
+/// The path times' parts.
+pub(super) fn paths(paths: &BTreeMap<EndpointId, u32>) -> Vec<Part> {
+    let mut parts: Vec<Vec<(&EndpointId, &u32)>> = vec![Vec::new(); count(paths.len())];
+    for (endpoint, path) in paths {
+        let at = place(endpoint, parts.len());
+        parts[at].push((endpoint, path));
+    }
+    parts.into_iter().map(|part| Part::new(PathsRecord::text(part))).collect()
+}
+
+fn count(targets: usize) -> usize {
+    targets.div_ceil(PART_TARGETS).min(PARTS_MAX)
+}
+
+/// By name and not by position: what is added or removed moves nothing else (FNV-1a).
+fn place(endpoint: &EndpointId, parts: usize) -> usize {
+    let hash = endpoint
+        .as_str()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3));
+    usize::try_from(hash % parts as u64).expect("a part's number is smaller than a number of parts")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Family, SelfTest, SubjectId};
+
+    fn ballot(endpoints: usize) -> Ballot {
+        let target = |number: usize| Target {
+            subject: SubjectId { endpoint: format!("ep-{number}").parse().unwrap(), check: "web".parse().unwrap() },
+            family: Family::V4,
+        };
+        Ballot {
+            node: "eu-1".parse().unwrap(),
+            region: None,
+            provider: None,
+            sequence: 1,
+            self_test: SelfTest::Passed,
+            votes: (0..endpoints).map(|number| (target(number), Vote::Down)).collect(),
+            paths: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_change_is_in_one_part_and_no_part_is_too_large() {
+        let many = ballot(50_000);
+        let before = votes(&many);
+        let mut after = many.clone();
+        let (first, _) = after.votes.pop_first().unwrap();
+        after.votes.insert(first, Vote::Up { degraded: false, wavers: false });
+        let changed = votes(&after).iter().zip(&before).filter(|(one, other)| one != other).count();
+        let largest = before.iter().map(|part| part.text.len()).max().unwrap();
+        assert_eq!((changed, before.len()), (1, PARTS_MAX));
+        assert!(largest < 128 << 10, "{largest} octets");
+        assert!(votes(&ballot(0)).is_empty() && votes(&ballot(512)).len() == 1 && votes(&ballot(513)).len() == 2);
+    }
+}
