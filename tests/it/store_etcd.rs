@@ -147,11 +147,13 @@ async fn an_answer_that_is_lost_is_asked_for_again_and_it_happened_once() {
     let relay = Relay::to(server.address()).await;
     let eu = node(settings(&[relay.url()]), None);
     eu.made().await;
-    create(&*eu.store, 1).await.unwrap();
+    // It has its lease from then on.
+    eu.commit(Change::Create(order(1)), Seen(0), draft("override.create"), Some(key("first", "f"))).await.unwrap();
     let mut raw = raw(&server).await;
     let audit = |number| format!("/wayshift/test/v1/control/audit/{number:020}");
     // With and without a key: what proves it is the attempt's own entry.
-    for (number, keyed) in [(2, None), (3, Some(key("k", "f")))] {
+    let us = node(settings(&[server.url()]), None);
+    for (number, keyed) in [(2, None), (4, Some(key("k", "f")))] {
         relay.set(Wire::Swallows);
         let store = Arc::clone(&eu.store);
         let change = Change::Create(order(number));
@@ -165,9 +167,12 @@ async fn an_answer_that_is_lost_is_asked_for_again_and_it_happened_once() {
         relay.end_all().await;
         let made = commit.join_all().await.pop().unwrap().unwrap();
         assert_eq!((made.durable.generation, made.entity.generation), (number, number));
+        // What is seen now came by a watch that was opened since.
+        create(&*us.store, number + 1).await.unwrap();
+        eu.sees(number + 1).await;
     }
     let kvs = raw.get("/wayshift/test/v1/control/audit/", Some(GetOptions::new().with_prefix())).await.unwrap();
-    assert_eq!((kvs.kvs().len(), eu.load().await.unwrap().overrides.len()), (3, 3));
+    assert_eq!((kvs.kvs().len(), eu.load().await.unwrap().overrides.len()), (5, 5));
     assert_eq!(eu.verify_audit().await.unwrap(), None);
 }
 
@@ -493,6 +498,20 @@ fn certificates(folder: &std::path::Path) -> Certificates {
     }
 }
 
+/// Done now, or by an attempt whose answer was too late.
+async fn done<F: Future<Output = Result<(), etcd_client::Error>>>(mut ask: impl FnMut() -> F) {
+    until("etcd does it", || {
+        let asked = ask();
+        async {
+            match asked.await {
+                Err(error) if !error.to_string().contains("already") => None,
+                Ok(()) | Err(_) => Some(()),
+            }
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn certificates_users_and_roles_are_what_etcd_lets_us_do() {
     let folder = tempfile::tempdir().unwrap();
@@ -505,17 +524,21 @@ async fn certificates_users_and_roles_are_what_etcd_lets_us_do() {
             .identity(etcd_client::Identity::from_pem(std::fs::read(&files.cert).unwrap(), key()))
     };
     let options = etcd_client::ConnectOptions::new().with_tls(tls());
-    let mut raw = Client::connect([server.url()], Some(options)).await.unwrap();
-    raw.role_add("reader").await.unwrap();
-    raw.role_add("writer").await.unwrap();
+    let raw = Client::connect([server.url()], Some(options)).await.unwrap();
     let under = "/wayshift/test/";
-    raw.role_grant_permission("reader", etcd_client::Permission::read(under).with_prefix()).await.unwrap();
-    raw.role_grant_permission("writer", etcd_client::Permission::read_write(under).with_prefix()).await.unwrap();
-    for (user, role) in [("root", "root"), ("edge", "reader"), ("control", "writer")] {
-        raw.user_add(user, "s3cret", None).await.unwrap();
-        raw.user_grant_role(user, role).await.unwrap();
+    let permissions = [
+        ("reader", etcd_client::Permission::read(under).with_prefix()),
+        ("writer", etcd_client::Permission::read_write(under).with_prefix()),
+    ];
+    for (role, permission) in permissions {
+        done(|| async { raw.clone().role_add(role).await.map(drop) }).await;
+        done(|| async { raw.clone().role_grant_permission(role, permission.clone()).await.map(drop) }).await;
     }
-    raw.auth_enable().await.unwrap();
+    for (user, role) in [("root", "root"), ("edge", "reader"), ("control", "writer")] {
+        done(|| async { raw.clone().user_add(user, "s3cret", None).await.map(drop) }).await;
+        done(|| async { raw.clone().user_grant_role(user, role).await.map(drop) }).await;
+    }
+    done(|| async { raw.clone().auth_enable().await.map(drop) }).await;
 
     let as_user = |user: &str, password: &str| Settings {
         tls: Some(Tls { ca: Some(files.ca.clone()), identity: Some((files.cert.clone(), Secret::new(key()))) }),

@@ -49,9 +49,8 @@ fn entry(core: &Core, kv: &KeyValue) -> Result<AuditEntry, StoreError> {
 
 /// The first entry that does not follow, up to the head as it is now.
 pub(super) async fn verify(core: &Core) -> Result<Option<u64>, StoreError> {
-    super::list::list(core).await?;
-    let Some(picture) = core.picture() else { return Ok(None) };
-    walk(core, (0, FIRST), (picture.head.sequence, &picture.head.hash)).await
+    let head = super::commit::newest(core).await?.head;
+    walk(core, (0, FIRST), (head.sequence, &head.hash)).await
 }
 
 /// Whether entries lead from one place of the chain to another.

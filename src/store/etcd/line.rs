@@ -220,13 +220,11 @@ impl Line {
         }
     }
 
-    /// Leaves the member of this turn for the next: what it should have told did not come.
-    pub(super) fn leave(&self, turn: u64) {
+    /// Leaves the member of the moment for the next: what it should have told did not come.
+    pub(super) fn leave(&self) {
         let at = self.at();
-        if at.turn == turn {
-            let next = (at.index + 1) % self.settings.endpoints.len();
-            self.move_to(at, next);
-        }
+        let next = (at.index + 1) % self.settings.endpoints.len();
+        self.move_to(at, next);
     }
 
     fn move_to(&self, mut at: MutexGuard<'_, At>, index: usize) {

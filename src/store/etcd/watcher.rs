@@ -69,8 +69,6 @@ pub(super) async fn run(core: Arc<Core>) {
 }
 
 async fn follow(core: &Core, next: &mut Option<i64>, pause: &mut Pause) -> End {
-    let mut turns = core.line.turns();
-    turns.mark_unchanged();
     let started = match *next {
         Some(from) => resumable(core).await.map(|()| from),
         None => list(core).await.map(|revision| revision + 1).map_err(End::from),
@@ -80,6 +78,7 @@ async fn follow(core: &Core, next: &mut Option<i64>, pause: &mut Pause) -> End {
         Err(end) => return end,
     };
     *next = Some(from);
+    let mut turns = core.line.turns();
     let mut watch = match open(core, &core.keys.control(), from).await {
         Ok(watch) => watch,
         Err(trouble) => return End::Cut(core.away(&trouble)),

@@ -44,20 +44,19 @@ pub(in super::super) async fn run(core: Arc<Core>, bus: Arc<LeasedBus>) {
 
 /// Lists and follows; returns when it has to begin anew. Nothing depends on what was heard before: ballots are whole.
 async fn hear(core: &Core, bus: &LeasedBus, pause: &mut Pause) -> Result<(), Trouble> {
-    let mut turns = core.line.turns();
-    let turn = *turns.borrow_and_update();
     let fleet = core.keys.fleet();
     let opened = async {
         let (revision, heard) = list(core).await?;
-        Ok::<_, Trouble>((open(core, &fleet, revision + 1).await?, heard))
+        let turns = core.line.turns();
+        Ok::<_, Trouble>((open(core, &fleet, revision + 1).await?, heard, turns))
     };
     let mut looks = interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::pin!(opened);
-    let (mut watch, mut heard) = loop {
+    let (mut watch, mut heard, mut turns) = loop {
         tokio::select! {
             opened = &mut opened => break opened?,
-            _ = looks.tick() => look(core, bus, turn),
+            _ = looks.tick() => look(core, bus),
         }
     };
     heard.hand_over(bus);
@@ -68,7 +67,7 @@ async fn hear(core: &Core, bus: &LeasedBus, pause: &mut Pause) -> Result<(), Tro
             _ = turns.changed() => return Ok(()),
             () = sleep_until(relist_at) => return Ok(()),
             _ = looks.tick() => {
-                look(core, bus, turn);
+                look(core, bus);
                 continue;
             }
         };
@@ -83,9 +82,9 @@ async fn hear(core: &Core, bus: &LeasedBus, pause: &mut Pause) -> Result<(), Tro
     }
 }
 
-fn look(core: &Core, bus: &LeasedBus, turn: u64) {
+fn look(core: &Core, bus: &LeasedBus) {
     if bus.silent(Instant::now()) {
-        core.line.leave(turn);
+        core.line.leave();
     }
 }
 
@@ -162,9 +161,6 @@ impl Heard {
     /// Hands over what is complete; a ballot that is not stays as it was. Who is gone is left out.
     fn hand_over(&mut self, bus: &LeasedBus) {
         let changed = std::mem::take(&mut self.changed);
-        if changed.is_empty() {
-            return;
-        }
         let own = bus.out.borrow().as_ref().map(|ballot| ballot.node.clone());
         let mut news: Vec<(NodeId, Option<Ballot>)> = Vec::new();
         for node in changed {
@@ -180,11 +176,14 @@ impl Heard {
                 None => news.push((node, None)),
             }
         }
-        if news.is_empty() {
+        // Who went while nothing was heard is in no news.
+        let gone = bus.ballots.borrow().keys().any(|node| !self.peers.contains_key(node));
+        if news.is_empty() && !gone {
             return;
         }
         bus.ballots.send_modify(|ballots| {
             let ballots = Arc::make_mut(ballots);
+            ballots.retain(|node, _| self.peers.contains_key(node));
             for (node, ballot) in news {
                 match ballot {
                     Some(ballot) => drop(ballots.insert(node, ballot)),

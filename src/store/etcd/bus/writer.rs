@@ -46,6 +46,8 @@ pub(in super::super) async fn run(core: Arc<Core>, bus: Arc<LeasedBus>) {
     let boot = sum(&format!("{:032x}", fastrand::u128(..)))[..16].to_owned();
     let mut published = Published { boot, lease: None, pieces: BTreeMap::new(), paths: None };
     let mut slot = bus.out.subscribe();
+    // What was published before this began is not sent yet.
+    slot.mark_changed();
     let mut pause = Pause::default();
     while slot.changed().await.is_ok() {
         let Some(ballot) = slot.borrow_and_update().clone() else { continue };
