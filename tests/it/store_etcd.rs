@@ -68,10 +68,8 @@ impl Node {
         let mut contact = self.contact();
         let held = contact.wait_for(|contact| matches!(contact, Contact::Held(_)));
         let held = tokio::time::timeout(PATIENCE, held).await.expect("it is held").unwrap().clone();
-        match held {
-            Contact::Held(why) => why.to_string(),
-            other => panic!("{other:?}"),
-        }
+        let Contact::Held(why) = &held else { panic!("{held:?}") };
+        why.to_string()
     }
 
     async fn lost(&self) {

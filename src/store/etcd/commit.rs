@@ -286,7 +286,7 @@ async fn rebased(
     record: &str,
 ) -> Result<Picture, StoreError> {
     let found = gets(answer);
-    let at = AuditRecord::parse(record).map_or(core.time.now(), |draft| draft.at);
+    let at = AuditRecord::parse(record).map_or_else(|_| core.time.now(), |draft| draft.at);
     let deciding = work.is_some();
     if let Some(kept) = work.and_then(|work| work.kept.as_mut())
         && let Some(kv) = found.get(2).and_then(|get| get.kvs().first())
