@@ -9,6 +9,7 @@ pub mod answer;
 mod bind;
 mod chaos;
 mod desk;
+mod fast;
 mod handler;
 mod message;
 mod names;

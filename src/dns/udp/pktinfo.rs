@@ -1,21 +1,18 @@
-//! A datagram socket of Linux whose replies leave from the address that was asked.
+//! A datagram socket of Linux that tells which address was asked, and lets single replies leave from there.
 
 use std::{
-    io::{self, IoSlice, IoSliceMut},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket},
-    os::fd::AsRawFd,
+    io::{self, IoSlice},
+    net::{IpAddr, SocketAddr, UdpSocket},
+    os::fd::{AsRawFd, RawFd},
 };
 
 use nix::{
     errno::Errno,
     libc,
-    sys::socket::{
-        ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, SockaddrStorage, recvmsg, sendmsg,
-        setsockopt, sockopt,
-    },
+    sys::socket::{ControlMessage, MsgFlags, SockaddrIn, SockaddrIn6, sendmsg, setsockopt, sockopt},
 };
 
-use super::{Arrival, To, WAIT_MAX};
+use super::{To, WAIT_MAX};
 
 /// The least MTU of IPv6 (RFC 8200 section 5): larger replies are cut here and not lost on the way.
 const IPV6_MTU_MIN: libc::c_int = 1280;
@@ -67,18 +64,7 @@ impl Port {
         Ok(Self(socket))
     }
 
-    /// The next datagram. Without `wait`, or when none comes within [`WAIT_MAX`]: `WouldBlock`.
-    pub(super) fn receive(&self, buffer: &mut [u8], wait: bool) -> io::Result<Arrival> {
-        let mut control = nix::cmsg_space!(libc::in_pktinfo, libc::in6_pktinfo);
-        let mut slices = [IoSliceMut::new(buffer)];
-        let flags = if wait { MsgFlags::empty() } else { MsgFlags::MSG_DONTWAIT };
-        let message = recvmsg::<SockaddrStorage>(self.0.as_raw_fd(), &mut slices, Some(&mut control), flags)?;
-        let from = message.address.as_ref().and_then(socket_addr).ok_or(Errno::EAFNOSUPPORT)?;
-        let to = message.cmsgs().ok().and_then(|mut messages| messages.find_map(to));
-        Ok(Arrival { length: message.bytes, from, to, cut: message.flags.contains(MsgFlags::MSG_TRUNC) })
-    }
-
-    /// Sends without waiting: a full socket loses this reply and delays no other.
+    /// Sends one reply that fits into no slot, without waiting: a full socket loses it and delays no other.
     pub(super) fn send(&self, reply: &[u8], client: SocketAddr, from: Option<To>) -> io::Result<()> {
         loop {
             match self.try_send(reply, client, from) {
@@ -116,23 +102,10 @@ impl Port {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the list is the kernel's and grows")]
-fn to(message: ControlMessageOwned) -> Option<To> {
-    match message {
-        // `ipi_addr` is what the header says; a broadcast is dropped by it. It is ours otherwise.
-        ControlMessageOwned::Ipv4PacketInfo(info) => {
-            Some(To { ip: Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes()).into(), interface: 0 })
-        }
-        ControlMessageOwned::Ipv6PacketInfo(info) => {
-            Some(To { ip: Ipv6Addr::from(info.ipi6_addr.s6_addr).into(), interface: info.ipi6_ifindex })
-        }
-        _ => None,
+impl AsRawFd for Port {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
-}
-
-fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = address.as_sockaddr_in().map(|address| SocketAddr::V4(SocketAddrV4::from(*address)));
-    v4.or_else(|| address.as_sockaddr_in6().map(|address| SocketAddr::V6(SocketAddrV6::from(*address))))
 }
 
 #[cfg(test)]
@@ -146,23 +119,5 @@ mod tests {
         let Ok(v6) = UdpSocket::bind("[::1]:0") else { return };
         setsockopt(&v6, Ipv6MtuDiscover, &libc::IPV6_PMTUDISC_OMIT).unwrap();
         setsockopt(&v6, Ipv6Mtu, &IPV6_MTU_MIN).unwrap();
-    }
-
-    #[test]
-    fn a_datagram_tells_where_it_went() {
-        for (ip, any) in [("127.0.0.3", "0.0.0.0:0"), ("::1", "[::]:0")] {
-            let Ok(socket) = UdpSocket::bind(any) else { continue };
-            let port = Port::new(socket).unwrap();
-            let client = UdpSocket::bind(any).unwrap();
-            client.connect((ip, port.0.local_addr().unwrap().port())).unwrap();
-            client.send(b"a query that is too long").unwrap();
-            let mut buffer = [0; 7];
-            let arrival = port.receive(&mut buffer, true).unwrap();
-            assert_eq!((&buffer, arrival.cut), (b"a query", true));
-            assert_eq!(arrival.to.unwrap().ip, ip.parse::<IpAddr>().unwrap());
-            port.send(b"reply", arrival.from, arrival.to).unwrap();
-            assert_eq!(client.recv(&mut [0; 16]).unwrap(), 5);
-            assert_eq!(port.receive(&mut buffer, false).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        }
     }
 }
