@@ -25,17 +25,23 @@ use tracing::{error, warn};
 #[cfg(target_os = "linux")]
 use self::batch::Batch;
 #[cfg(target_os = "linux")]
+pub(super) use self::batch::give_way;
+#[cfg(target_os = "linux")]
 pub(super) use self::pktinfo::Port;
 #[cfg(not(target_os = "linux"))]
 use self::plain::Batch;
 #[cfg(not(target_os = "linux"))]
-pub(super) use self::plain::Port;
+pub(super) use self::plain::{Port, give_way};
 use super::{
     desk::{Answerer, Client, Handled},
     fast::Fast,
     handler::General,
+    shadow::Shadow,
 };
-use crate::telemetry::dns::{DnsShard, DropReason, Proto};
+use crate::{
+    model::Mono,
+    telemetry::dns::{DnsShard, DropReason, Proto},
+};
 
 /// Most datagrams of one turn. Fewer cost more for each, more gain nothing that could be measured.
 const SLOTS: usize = 32;
@@ -51,6 +57,13 @@ const DRAIN_PACKETS_MAX: usize = 10_000;
 /// Rest after an error that is none of the known passing ones, so that a broken socket does not burn a core.
 const ERROR_REST: Duration = Duration::from_millis(100);
 
+/// While there is no rest, the datagrams that the system dropped are counted this often.
+const OVERFLOWS_EVERY: Duration = Duration::from_secs(1);
+/// How much lower than the program's other threads those of the doors stand (`nice`). Five steps are a third of the
+/// weight: under a flood the others get what they need, which is little, and a long computation among them still leaves
+/// the doors a quarter of its processor.
+const GIVE_WAY: i32 = 5;
+
 const _: () = assert!(SLOTS <= u32::BITS as usize);
 
 /// A datagram received.
@@ -64,6 +77,12 @@ struct Arrival {
     cut: bool,
 }
 
+impl Arrival {
+    fn client(&self) -> Client {
+        Client { address: self.from, proto: Proto::Udp, keepalive: None }
+    }
+}
+
 /// An address of ours, and the interface for those addresses that are only unique there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct To {
@@ -72,8 +91,9 @@ struct To {
 }
 
 /// Answers until told to stop, then what stands in line.
-pub(super) fn serve(port: &Port, general: General, stop: &AtomicBool) {
-    let mut door = Door { port, batch: Batch::new(), general, reply: Vec::with_capacity(SLOT_SIZE) };
+pub(super) fn serve(port: &Port, general: General, shadow: Shadow, stop: &AtomicBool) {
+    give_way();
+    let mut door = Door::new(port, general, shadow);
     let mut well = true;
     let mut left = DRAIN_PACKETS_MAX;
     while 0 < left {
@@ -88,7 +108,7 @@ pub(super) fn serve(port: &Port, general: General, stop: &AtomicBool) {
                 door.turn(count);
             }
             Err(error) if is_empty(&error) && stopping => return,
-            Err(error) if is_empty(&error) => door.general.desk().idle(),
+            Err(error) if is_empty(&error) => door.idle(),
             Err(error) if is_passing(&error) => {}
             Err(_) if stopping => return,
             Err(error) => {
@@ -119,43 +139,65 @@ struct Door<'p> {
     port: &'p Port,
     batch: Batch,
     general: General,
+    shadow: Shadow,
     /// Of the general path.
     reply: Vec<u8>,
+    /// What the system had dropped when it was looked at last, and when that was.
+    overflows: (u32, Mono),
 }
 
-impl Door<'_> {
+impl<'p> Door<'p> {
+    fn new(port: &'p Port, general: General, shadow: Shadow) -> Self {
+        let overflows = (port.overflows().unwrap_or(0), general.desk().now());
+        Self { port, batch: Batch::new(), general, shadow, reply: Vec::with_capacity(SLOT_SIZE), overflows }
+    }
+
     /// Answers what lies in the first `count` slots.
     fn turn(&mut self, count: usize) {
-        let left = self.fast(count);
+        let now = self.general.desk().now();
+        let left = self.fast(count, now);
         self.general(left);
         let lost = self.batch.send(self.port);
-        (0..lost).for_each(|_| self.general.desk().counts().dropped(DropReason::Send));
+        if 0 < lost {
+            self.general.desk().counts().dropped_many(DropReason::Send, lost as u64);
+        }
+        if OVERFLOWS_EVERY <= now.since(self.overflows.1) {
+            self.count_overflows(now);
+        }
+    }
+
+    /// Nobody asks.
+    fn idle(&mut self) {
+        let now = self.general.desk().now();
+        self.general.desk().idle();
+        self.shadow.idle(now);
+        self.count_overflows(now);
+    }
+
+    /// The system's count only grows, and begins anew behind its end.
+    fn count_overflows(&mut self, now: Mono) {
+        let Some(overflows) = self.port.overflows() else { return };
+        let (before, _) = std::mem::replace(&mut self.overflows, (overflows, now));
+        let new = overflows.wrapping_sub(before);
+        self.general.desk().counts().dropped_many(DropReason::Queue, new.into());
     }
 
     /// Answers what the fast door can; what is left, a bit for each slot.
-    fn fast(&mut self, count: usize) -> u32 {
-        let batch = &mut self.batch;
+    fn fast(&mut self, count: usize, now: Mono) -> u32 {
+        let Self { batch, shadow, .. } = self;
         let desk = &mut *self.general.desk();
-        let now = desk.now();
         let mut left = 0;
-        let mut at = 0;
-        // A fault in answering one packet must silence the door neither for all later ones nor for those beside it.
-        while at < count {
-            let pass = catch_unwind(AssertUnwindSafe(|| {
-                while at < count {
-                    let slot = at;
-                    at += 1;
-                    let Some(arrival) = admitted(batch.arrival(slot), desk.counts()) else { continue };
-                    match desk.fast(batch.slot(slot), arrival.length, arrival.from, now) {
-                        Fast::Replied(length) => batch.reply(slot, length, arrival.to),
-                        Fast::Dropped => {}
-                        Fast::General => left |= 1 << slot,
-                    }
-                }
-            }));
-            if pass.is_err() {
-                fault(desk.counts());
+        let faults = each(count, |slot| {
+            let Some(arrival) = admitted(batch.arrival(slot), desk.counts()) else { return };
+            match shadow.fast(desk, batch.slot(slot), arrival.length, &arrival.client(), now) {
+                Fast::Replied(length) => batch.reply(slot, length, arrival.to),
+                Fast::Dropped => {}
+                Fast::General => left |= 1 << slot,
             }
+        });
+        if 0 < faults {
+            fault(desk.counts(), faults);
+            shadow.fault(now);
         }
         left
     }
@@ -165,10 +207,11 @@ impl Door<'_> {
         while left != 0 {
             let slot = left.trailing_zeros() as usize;
             left &= left - 1;
-            let Some(Arrival { length, from, to, .. }) = self.batch.arrival(slot) else { continue };
+            let Some(arrival) = self.batch.arrival(slot) else { continue };
+            let Arrival { length, from, to, .. } = arrival;
             let Self { batch, general, reply, .. } = self;
             reply.clear();
-            let client = Client { address: from, proto: Proto::Udp, keepalive: None };
+            let client = arrival.client();
             let query = &batch.slot(slot)[..length];
             match catch_unwind(AssertUnwindSafe(|| general.answer(query, &client, reply))) {
                 Ok(Handled::Dropped) => {}
@@ -181,7 +224,7 @@ impl Door<'_> {
                     None if self.port.send(reply, from, to).is_ok() => {}
                     None => general.desk().counts().dropped(DropReason::Send),
                 },
-                Err(_) => fault(general.desk().counts()),
+                Err(_) => fault(general.desk().counts(), 1),
             }
         }
     }
@@ -198,9 +241,25 @@ fn admitted(arrival: Option<Arrival>, counts: &DnsShard) -> Option<Arrival> {
     None
 }
 
-fn fault(counts: &DnsShard) {
-    error!("answering a query met a panic");
-    counts.dropped(DropReason::Fault);
+/// Acts on each slot, and tells how often that met a panic. A fault in answering one packet must silence the door neither
+/// for all later ones nor for those beside it.
+fn each(count: usize, mut act: impl FnMut(usize)) -> u64 {
+    let (mut next, mut faults) = (0, 0);
+    while next < count {
+        let pass = catch_unwind(AssertUnwindSafe(|| {
+            while next < count {
+                next += 1;
+                act(next - 1);
+            }
+        }));
+        faults += u64::from(pass.is_err());
+    }
+    faults
+}
+
+fn fault(counts: &DnsShard, count: u64) {
+    error!(count, "answering a query met a panic");
+    counts.dropped_many(DropReason::Fault, count);
 }
 
 /// Whether a reply to this address reaches one client: port 0 is nobody's, and some addresses are everybody's.
@@ -227,12 +286,23 @@ mod tests {
         for id in 0..5 {
             client.send(&sample::query(id)).unwrap();
         }
-        serve(&Port::new(socket).unwrap(), sample::general(), &AtomicBool::new(true));
+        let port = Port::new(socket).unwrap();
+        serve(&port, sample::general(), sample::shadow(), &AtomicBool::new(true));
         for id in 0..5 {
             let mut reply = [0; 64];
             assert_eq!(client.recv(&mut reply).unwrap(), 17);
             assert_eq!(reply[1], id);
         }
+    }
+
+    #[test]
+    fn a_panic_costs_its_own_packet_alone() {
+        let mut seen = Vec::new();
+        let faults = each(5, |slot| {
+            seen.push(slot);
+            assert!(slot % 2 == 1, "a panic that is expected");
+        });
+        assert_eq!((faults, seen), (3, vec![0, 1, 2, 3, 4]));
     }
 
     #[test]

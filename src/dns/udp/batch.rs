@@ -1,4 +1,5 @@
-//! Many datagrams in one system call: recvmmsg and sendmmsg over memory that is laid out once. The one home of `unsafe`.
+//! Many datagrams in one system call: recvmmsg and sendmmsg over memory that is laid out once. The one home of `unsafe`,
+//! so the call that no crate of ours has otherwise is here as well ([`give_way`]).
 //!
 //! Why pointers: the kernel finds slots, addresses and control messages through headers that point at them, and headers
 //! made anew for each call would cost more than answering does. So they lie in one allocation beside what they point at,
@@ -18,7 +19,7 @@ use std::{
 use nix::{errno::Errno, libc};
 
 use self::wire::{Address, Control};
-use super::{Arrival, QUERY_MAX, SLOT_SIZE, SLOTS, To, pktinfo::Port};
+use super::{Arrival, GIVE_WAY, QUERY_MAX, SLOT_SIZE, SLOTS, To, pktinfo::Port};
 
 /// All that the kernel reads and writes.
 #[repr(C, align(64))]
@@ -159,6 +160,16 @@ impl Batch {
             libc::sendmmsg(socket, &raw mut (*area).outgoing[first], rest as _, libc::MSG_DONTWAIT as _)
         };
         Errno::result(count).map(|count| usize::try_from(count).unwrap_or_default().clamp(1, rest))
+    }
+}
+
+/// Lets the calling thread stand behind the program's others by [`GIVE_WAY`] steps, for as long as it lives. Best effort:
+/// where it fails, all threads are as important as before.
+pub(in crate::dns) fn give_way() {
+    // SAFETY: numbers go in and one comes out. On Linux, process 0 is the calling thread alone.
+    unsafe {
+        let before = libc::getpriority(libc::PRIO_PROCESS, 0);
+        libc::setpriority(libc::PRIO_PROCESS, 0, before + GIVE_WAY);
     }
 }
 

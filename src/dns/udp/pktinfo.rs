@@ -9,7 +9,7 @@ use std::{
 use nix::{
     errno::Errno,
     libc,
-    sys::socket::{ControlMessage, MsgFlags, SockaddrIn, SockaddrIn6, sendmsg, setsockopt, sockopt},
+    sys::socket::{ControlMessage, MsgFlags, SockaddrIn, SockaddrIn6, getsockopt, sendmsg, setsockopt, sockopt},
 };
 
 use super::{To, WAIT_MAX};
@@ -44,6 +44,19 @@ nix::setsockopt_impl!(
 struct Ipv6Mtu;
 nix::setsockopt_impl!(Ipv6Mtu, libc::IPPROTO_IPV6, libc::IPV6_MTU, libc::c_int, sockopt::SetStruct<'_, libc::c_int>);
 
+/// `SO_MEMINFO`: what a socket holds and has dropped.
+#[derive(Debug, Clone, Copy)]
+struct MemoryInfo;
+nix::getsockopt_impl!(
+    MemoryInfo,
+    libc::SOL_SOCKET,
+    libc::SO_MEMINFO,
+    [u32; MEMORY_INFO_SIZE],
+    sockopt::GetStruct<[u32; MEMORY_INFO_SIZE]>
+);
+/// Numbers of `SO_MEMINFO`, up to the last one that is looked at.
+const MEMORY_INFO_SIZE: usize = libc::SK_MEMINFO_DROPS as usize + 1;
+
 /// One socket of one thread.
 #[derive(Debug)]
 pub(in crate::dns) struct Port(UdpSocket);
@@ -62,6 +75,12 @@ impl Port {
             let _ = setsockopt(&socket, Ipv6Mtu, &IPV6_MTU_MIN);
         }
         Ok(Self(socket))
+    }
+
+    /// How many datagrams the system has dropped before they could be received, most of them because the queue was full.
+    /// Asking is one call now and then; a control message with each datagram would tell the same.
+    pub(super) fn overflows(&self) -> Option<u32> {
+        getsockopt(&self.0, MemoryInfo).ok().map(|info| info[libc::SK_MEMINFO_DROPS as usize])
     }
 
     /// Sends one reply that fits into no slot, without waiting: a full socket loses it and delays no other.
@@ -119,5 +138,21 @@ mod tests {
         let Ok(v6) = UdpSocket::bind("[::1]:0") else { return };
         setsockopt(&v6, Ipv6MtuDiscover, &libc::IPV6_PMTUDISC_OMIT).unwrap();
         setsockopt(&v6, Ipv6Mtu, &IPV6_MTU_MIN).unwrap();
+    }
+
+    #[test]
+    fn what_the_queue_does_not_hold_is_known() {
+        const SENT: usize = 500;
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        setsockopt(&socket, sockopt::RcvBuf, &4096).unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.connect(socket.local_addr().unwrap()).unwrap();
+        let port = Port::new(socket).unwrap();
+        assert_eq!(port.overflows(), Some(0));
+        (0..SENT).for_each(|_| drop(client.send(&[0; 100]).unwrap()));
+        port.0.set_nonblocking(true).unwrap();
+        let received = std::iter::from_fn(|| port.0.recv(&mut [0; 100]).ok()).count();
+        assert!(received < SENT);
+        assert_eq!(usize::try_from(port.overflows().unwrap()).unwrap(), SENT - received);
     }
 }

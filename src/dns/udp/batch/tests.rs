@@ -164,3 +164,19 @@ fn nothing_to_send_is_no_call() {
     assert_eq!(batch.send(&port), 0);
     assert_eq!(client.recv(&mut [0; 4096]).unwrap(), SLOT_SIZE, "a reply ends with its slot");
 }
+
+#[test]
+fn a_thread_gives_way_and_the_others_stand_where_they_stood() {
+    let nice = || -> i32 {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        // The name in parentheses may hold anything; niceness is the nineteenth field (proc(5)), the third comes next.
+        stat.rsplit_once(") ").unwrap().1.split(' ').nth(19 - 3).unwrap().parse().unwrap()
+    };
+    let before = nice();
+    let door = std::thread::spawn(move || {
+        give_way();
+        nice()
+    });
+    assert_eq!(door.join().unwrap(), (before + GIVE_WAY).min(19));
+    assert_eq!(nice(), before);
+}
