@@ -163,7 +163,7 @@ impl<'o> Message<'o> {
     /// Appends records while the message stays within `limit`; tells whether it did.
     fn records(&mut self, records: &Records<'_>, picks: &Picks<'_>, count: &mut u16, limit: usize) -> bool {
         match &records.data {
-            Data::Set(set) => set.iter().all(|rdata| self.record(records, rdata, count, limit)),
+            Data::Set(set) => set.rdata().all(|rdata| self.record(records, rdata, count, limit)),
             Data::One(rdata) => self.record(records, rdata, count, limit),
             Data::Picked => picks.addresses().all(|address| self.address(records, address, count, limit)),
             Data::Resolved(addresses) => addresses.iter().all(|one| self.address(records, *one, count, limit)),

@@ -7,8 +7,8 @@
 use super::{Answering, Chain, Data, Draws, Owner, Records};
 use crate::{
     dns::message::{Ede, Rcode, meta},
-    model::{DnsName, EndpointIx, Family, Resolved, kind},
-    steer::{Draw, Outcome, Picks, Rrset, Steering, ZoneTable},
+    model::{DnsName, EndpointIx, Family, Resolved, Sets, kind},
+    steer::{Draw, Outcome, Picks, Steering, ZoneTable},
 };
 
 /// What came of the decision for one family.
@@ -29,7 +29,7 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
         &mut self,
         chain: &Chain,
         zone: &'t ZoneTable,
-        sets: &'t [Rrset],
+        sets: Sets<'t>,
         steering: &'t Steering,
     ) -> bool {
         let family = match self.asked {
