@@ -20,8 +20,8 @@ use super::{
     write::{self, Own, Room},
 };
 use crate::{
-    model::{Family, Mono, kind},
-    steer::{self, AnswerTable, Draw, Lookup, Outcome, Picks, Rrset, Steering, ZoneTable},
+    model::{Family, Mono, Rrset, kind},
+    steer::{self, AnswerTable, Draw, Lookup, Outcome, Picks, Steering, ZoneTable},
     telemetry::dns::Proto,
 };
 
@@ -68,7 +68,7 @@ impl Desk {
             end: HEADER + query.question.len(),
             tail: query.edns.map_or(0, |edns| asking.own().opt_length(edns)),
         };
-        let lookup = asking.table.lookup(query.name.wire(), query.kind);
+        let lookup = asking.table.lookup_hashed(query.name.hash(), query.name.wire(), query.kind);
         let Some(found) = asking.find(&asked, lookup, chance) else { return Fast::General };
         let written = Put::begin(slot, asked.end, query.head).reply(&asked, &found, &asking);
         counts.asked(client.proto, client.address.is_ipv6(), asked.kind);
@@ -120,9 +120,9 @@ struct Found<'t> {
 enum Data<'t> {
     Nothing,
     /// Fixed records of the name.
-    Set(&'t Rrset),
+    Set(Rrset<'t>),
     /// The proof that there is nothing.
-    Negative(&'t ZoneTable),
+    Negative(&'t ZoneTable, Rrset<'t>),
     Picked(&'t Steering, Picks<'t>),
 }
 
@@ -145,8 +145,10 @@ impl<'t> Asking<'_, 't> {
         let explained = asked.end + asked.tail + write::EDE_LENGTH;
         let fits = |octets| asked.end + octets <= self.limit(asked) && explained + octets <= self.room;
         let fixed = |rcode, data| Found { rcode, authoritative: true, data, scope: 0, ede: None };
-        let negative =
-            |zone: &'t ZoneTable, rcode| fits(put::negative_length(zone)?).then(|| fixed(rcode, Data::Negative(zone)));
+        let negative = |zone: &'t ZoneTable, rcode| {
+            let soa = zone.negative();
+            (soa.count == 1 && fits(soa.records.len())).then(|| fixed(rcode, Data::Negative(zone, soa)))
+        };
         match lookup {
             Lookup::Found { zone, sets, steering, .. } => {
                 if let Some(steering) = steering {
@@ -160,15 +162,18 @@ impl<'t> Asking<'_, 't> {
                         return None;
                     }
                     if let Some(family) = family {
-                        let most = put::PICKED_MAX.max(put::negative_length(zone)?);
-                        return fits(most).then(|| self.picked(asked, family, zone, steering, chance));
+                        let soa = zone.negative();
+                        let most = put::PICKED_MAX.max(soa.records.len());
+                        let negative = Data::Negative(zone, soa);
+                        return (soa.count == 1 && fits(most))
+                            .then(|| self.picked(asked, family, negative, steering, chance));
                     }
                 }
-                if let Some(set) = sets.iter().find(|set| set.kind == asked.kind) {
-                    return fits(put::set_length(set)).then(|| fixed(Rcode::NoError, Data::Set(set)));
+                if let Some(set) = sets.find(asked.kind) {
+                    return fits(set.records.len()).then(|| fixed(Rcode::NoError, Data::Set(set)));
                 }
                 // An alias is followed on the general path.
-                if sets.iter().any(|set| set.kind == kind::CNAME) {
+                if sets.find(kind::CNAME).is_some() {
                     return None;
                 }
                 negative(zone, Rcode::NoError)
@@ -189,7 +194,7 @@ impl<'t> Asking<'_, 't> {
         &self,
         asked: &Asked,
         family: Family,
-        zone: &'t ZoneTable,
+        negative: Data<'t>,
         steering: &'t Steering,
         chance: &mut Chance,
     ) -> Found<'t> {
@@ -203,12 +208,12 @@ impl<'t> Asking<'_, 't> {
         let (rcode, data) = match outcome {
             Outcome::Addresses => (Rcode::NoError, Data::Picked(steering, picks)),
             // A service that has targets is left to the general path.
-            Outcome::NoData | Outcome::Target => (Rcode::NoError, Data::Negative(zone)),
+            Outcome::NoData | Outcome::Target => (Rcode::NoError, negative),
             Outcome::ServFail => (Rcode::ServFail, Data::Nothing),
         };
         let ede = match &data {
             Data::Picked(_, picks) if picks.is_stale() => Some(Ede::StaleAnswer),
-            Data::Picked(..) | Data::Nothing | Data::Set(_) | Data::Negative(_) => None,
+            Data::Picked(..) | Data::Nothing | Data::Set(_) | Data::Negative(..) => None,
         };
         Found { rcode, authoritative: rcode == Rcode::NoError, data, scope: client.scope(), ede }
     }

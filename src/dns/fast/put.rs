@@ -11,24 +11,12 @@ use crate::{
         read::{Edns, Head},
         write::EDE_LENGTH,
     },
-    model::{ANSWER_ENDPOINTS_MAX, kind},
-    steer::{Picks, Rrset, ZoneTable},
+    model::{ANSWER_ENDPOINTS_MAX, OWNER_ASKED, RECORD_HEAD, Rrset, kind},
+    steer::{Picks, ZoneTable},
 };
 
-/// A record in front of its RDATA, its owner a pointer: owner, type, class, TTL, length.
-const FIXED: usize = 12;
 /// Most octets of picked addresses.
-pub(super) const PICKED_MAX: usize = ANSWER_ENDPOINTS_MAX as usize * (FIXED + 16);
-
-/// What a set takes.
-pub(super) fn set_length(set: &Rrset) -> usize {
-    set.rdata.iter().map(|rdata| FIXED + rdata.len()).sum()
-}
-
-/// What the proof that there is nothing takes at most; `None` where the zone has no SOA to prove it with.
-pub(super) fn negative_length(zone: &ZoneTable) -> Option<usize> {
-    Some(FIXED + zone.soa.rdata.first()?.len())
-}
+pub(super) const PICKED_MAX: usize = ANSWER_ENDPOINTS_MAX as usize * (RECORD_HEAD + 16);
 
 /// A reply in the making.
 pub(super) struct Put<'s> {
@@ -50,13 +38,11 @@ impl<'s> Put<'s> {
         match &found.data {
             Data::Nothing => {}
             Data::Set(set) => {
-                for rdata in &set.rdata {
-                    self.record(HEADER, set.kind, set.ttl, rdata);
-                }
-                answers = u16::try_from(set.rdata.len()).unwrap_or(u16::MAX);
+                self.bytes(set.records);
+                answers = set.count;
             }
-            Data::Negative(zone) => {
-                self.negative(zone, asked.end);
+            Data::Negative(zone, soa) => {
+                self.negative(zone, *soa, asked.end);
                 authorities = 1;
             }
             Data::Picked(_, picks) => answers = self.addresses(picks),
@@ -80,29 +66,26 @@ impl<'s> Put<'s> {
         self.at += bytes.len();
     }
 
-    /// The fixed part of a record whose owner stands at `owner`.
-    fn fixed(&mut self, owner: usize, kind: u16, ttl: u32, length: u16) {
+    fn pointer(&mut self, to: usize) {
         #[expect(clippy::cast_possible_truncation, reason = "a question ends far below 2^14")]
-        let [o0, o1] = (0xc000 | owner as u16).to_be_bytes();
-        let [k0, k1] = kind.to_be_bytes();
-        let [c0, c1] = meta::CLASS_IN.to_be_bytes();
-        let [t0, t1, t2, t3] = ttl.to_be_bytes();
-        let [l0, l1] = length.to_be_bytes();
-        self.bytes(&[o0, o1, k0, k1, c0, c1, t0, t1, t2, t3, l0, l1]);
-    }
-
-    fn record(&mut self, owner: usize, kind: u16, ttl: u32, rdata: &[u8]) {
-        #[expect(clippy::cast_possible_truncation, reason = "it was measured: it fits into the slot")]
-        self.fixed(owner, kind, ttl, rdata.len() as u16);
-        self.bytes(rdata);
+        self.bytes(&(0xc000 | to as u16).to_be_bytes());
     }
 
     fn addresses(&mut self, picks: &Picks<'_>) -> u16 {
+        let [t0, t1, t2, t3] = picks.ttl().to_be_bytes();
+        let [o0, o1] = OWNER_ASKED;
+        let [_, class] = meta::CLASS_IN.to_be_bytes();
         let mut count = 0;
         for address in picks.addresses() {
             match address {
-                IpAddr::V4(address) => self.record(HEADER, kind::A, picks.ttl(), &address.octets()),
-                IpAddr::V6(address) => self.record(HEADER, kind::AAAA, picks.ttl(), &address.octets()),
+                IpAddr::V4(address) => {
+                    let [a, b, c, d] = address.octets();
+                    self.bytes(&[o0, o1, 0, kind::A as u8, 0, class, t0, t1, t2, t3, 0, 4, a, b, c, d]);
+                }
+                IpAddr::V6(address) => {
+                    self.bytes(&[o0, o1, 0, kind::AAAA as u8, 0, class, t0, t1, t2, t3, 0, 16]);
+                    self.bytes(&address.octets());
+                }
             }
             count += 1;
         }
@@ -111,11 +94,12 @@ impl<'s> Put<'s> {
 
     /// The SOA, its owner a pointer into the question. So are the ends of its names, where the question spells them as
     /// the zone does.
-    fn negative(&mut self, zone: &ZoneTable, end: usize) {
+    fn negative(&mut self, zone: &ZoneTable, soa: Rrset<'_>, end: usize) {
         let apex = zone.apex.wire();
         let apex_at = end - 4 - apex.len();
-        let Some(rdata) = zone.soa.rdata.first() else { return };
-        self.fixed(apex_at, kind::SOA, zone.negative_ttl, 0);
+        let (fixed, rdata) = soa.records.split_at(RECORD_HEAD);
+        self.pointer(apex_at);
+        self.bytes(&fixed[2..]);
         let from = self.at;
         let as_spelled = self.slot[apex_at..end - 4] == *apex;
         let rest = self.name(rdata, apex, apex_at, as_spelled);
@@ -133,8 +117,7 @@ impl<'s> Put<'s> {
             let rest = &rdata[at..];
             if may_point && rest.starts_with(apex) && apex.len() > 1 {
                 self.bytes(&rdata[..at]);
-                #[expect(clippy::cast_possible_truncation, reason = "a question ends far below 2^14")]
-                self.bytes(&(0xc000 | apex_at as u16).to_be_bytes());
+                self.pointer(apex_at);
                 return &rest[apex.len()..];
             }
             match rest.first() {
