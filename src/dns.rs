@@ -191,7 +191,11 @@ impl Doors {
         let runtime = stream_runtime(settings.threads)?;
         let desks = (0..settings.threads.get()).map(|_| desk()).collect::<io::Result<Vec<_>>>()?;
         let door = tcp::Door::new(desks, settings.tcp, metrics, stop.tcp.clone());
-        spawn("dns-tcp".into(), Box::new(move || runtime.block_on(door.serve(listeners))))
+        let streams = move || {
+            udp::give_way();
+            runtime.block_on(door.serve(listeners));
+        };
+        spawn("dns-tcp".into(), Box::new(streams))
     }
 }
 

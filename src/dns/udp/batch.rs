@@ -163,13 +163,13 @@ impl Batch {
     }
 }
 
-/// Lets the calling thread stand behind the program's others by [`GIVE_WAY`] steps, for as long as it lives. Best effort:
-/// where it fails, all threads are as important as before.
+/// Lets the calling thread stand [`GIVE_WAY`] steps behind the program's first one. Best effort: where it fails, all threads
+/// are as important as before.
 pub(in crate::dns) fn give_way() {
-    // SAFETY: numbers go in and one comes out. On Linux, process 0 is the calling thread alone.
+    // SAFETY: numbers go in and one comes out. On Linux a process's number means its first thread, and 0 the calling one.
     unsafe {
-        let before = libc::getpriority(libc::PRIO_PROCESS, 0);
-        libc::setpriority(libc::PRIO_PROCESS, 0, before + GIVE_WAY);
+        let first = libc::getpriority(libc::PRIO_PROCESS, std::process::id());
+        libc::setpriority(libc::PRIO_PROCESS, 0, first + GIVE_WAY);
     }
 }
 
