@@ -14,7 +14,7 @@ use crate::{
     endpoints::Endpoints,
     load::{Measured, Order},
     peers::wayshift_fleet::{self, FLIPPING, STANDING},
-    rounds::{Present, generate},
+    rounds::{LOOPBACK, Present, generate},
     server::{Ground, Server, ask, pinned},
     settings::Settings,
     work::Set,
@@ -48,6 +48,7 @@ pub fn run(
     wait_for(&server, FLIPPING).context("the first answer")?;
     let order = Order {
         job: "fleet".into(),
+        address: LOOPBACK.into(),
         port: server.place.port,
         pids: server.pids.clone(),
         core: settings.server,

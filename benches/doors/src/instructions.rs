@@ -1,6 +1,7 @@
 //! Instructions of user space for each query, and calls of the allocator, counted by valgrind: no noise.
 //!
-//! The whole server is counted while a load runs, its receiving and sending included, as well as what it does beside.
+//! The whole server is counted while a load runs, its receiving and sending included, less what it does in as long a
+//! time without a load.
 //! A server that forks its workers before it can be told to count (nsd) is left out.
 
 use std::{
@@ -95,19 +96,21 @@ fn count(
     ];
     let server = Server::start(peer, program, place, settings.server, &through)?;
     let settings = Settings { seconds: SECONDS, warm: 0.0, window: 64, ..settings.clone() };
+    // What a server does beside its answers, and would do without them.
+    let idle = counted(&server, &out, || {
+        thread::sleep(Duration::from_secs_f64(SECONDS));
+        Ok(())
+    })?;
     let mut found = Vec::new();
     for job in jobs {
         measure(&Settings { seconds: 0.5, ..settings.clone() }, job, &server)?;
-        order(&server, &["--instr=on"])?;
-        // What was gathered before it is another load's.
-        order(&server, &["--zero"])?;
-        let measured = measure(&settings, job, &server)?;
-        order(&server, &["--instr=off"])?;
-        thread::sleep(Duration::from_millis(200));
-        let known = dumps(&out)?;
-        order(&server, &["--dump"])?;
-        let dump = dumps(&out)?.into_iter().find(|path| !known.contains(path)).context("valgrind wrote no counts")?;
-        let (instructions, allocations) = read(&dump)?;
+        let mut answered = None;
+        let counted = counted(&server, &out, || {
+            answered = Some(measure(&settings, job, &server)?);
+            Ok(())
+        })?;
+        let measured = answered.context("a load was measured")?;
+        let (instructions, allocations) = (counted.0.saturating_sub(idle.0), counted.1.saturating_sub(idle.1));
         // Those in flight at the ends of the window are counted as well; they are as many at either.
         let answers = measured.answered + measured.late;
         if answers < 1_000 {
@@ -122,6 +125,17 @@ fn count(
         });
     }
     Ok(found)
+}
+
+/// Instructions and calls of the allocator while something is done.
+fn counted(server: &Server, out: &Path, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<(u64, u64)> {
+    order(server, &["--instr=on"])?;
+    work()?;
+    order(server, &["--instr=off"])?;
+    let known = dumps(out)?;
+    order(server, &["--dump"])?;
+    let dump = dumps(out)?.into_iter().find(|path| !known.contains(path)).context("valgrind wrote no counts")?;
+    read(&dump)
 }
 
 fn order(server: &Server, words: &[&str]) -> anyhow::Result<()> {
@@ -156,8 +170,9 @@ fn read(path: &Path) -> anyhow::Result<(u64, u64)> {
     let mut allocators = Vec::new();
     let mut called: Option<&str> = None;
     for line in text.lines() {
-        if let Some(rest) = line.strip_prefix("totals:").or_else(|| line.strip_prefix("summary:")) {
-            total = total.max(rest.trim().parse().unwrap_or(0));
+        if let Some(rest) = line.strip_prefix("totals:") {
+            // The line `summary:` counts from where a thread stood, which is not always known.
+            total = rest.trim().parse()?;
         } else if let Some(rest) = line.strip_prefix("cfn=").or_else(|| line.strip_prefix("fn=")) {
             let (number, name) = rest.split_once(' ').unwrap_or((rest, ""));
             if ALLOCATORS.contains(&name) {

@@ -8,14 +8,20 @@ mod meter;
 mod stream;
 mod udp;
 
-use std::io::Read as _;
+use std::{
+    io::Read as _,
+    net::{Ipv4Addr, SocketAddr},
+};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::{
     words::lines,
     work::{Job, Manner, Queries},
 };
+
+/// The first half of addresses within this program's own network namespaces.
+pub const PRIVATE: [u8; 2] = [10, 99];
 
 lines! {
 /// What to do; comes as lines on standard input.
@@ -23,7 +29,9 @@ lines! {
 pub struct Order {
     /// Key of the job.
     pub job: String,
-    /// Where the server listens on 127.0.0.1.
+    /// Where the server listens: on loopback, or in a network namespace of this program.
+    pub address: String,
+    /// Its port.
     pub port: u16,
     /// The server's processes.
     pub pids: Vec<i32>,
@@ -106,6 +114,17 @@ impl Measured {
     /// Share of queries without a reply.
     pub fn loss(&self) -> f64 {
         self.lost as f64 / (self.answered + self.lost).max(1) as f64
+    }
+}
+
+impl Order {
+    /// Whom it is put on.
+    fn to(&self) -> anyhow::Result<SocketAddr> {
+        let address: Ipv4Addr = self.address.parse().context("the server's address")?;
+        if !address.is_loopback() && address.octets()[..2] != PRIVATE {
+            bail!("{address} is not for loads: they stay on this machine");
+        }
+        Ok((address, self.port).into())
     }
 }
 

@@ -19,9 +19,11 @@ mod server;
 mod settings;
 mod words;
 mod work;
+mod xdp;
 
 use std::{
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
@@ -44,7 +46,8 @@ fn main() -> ExitCode {
         Some("gate") => gate(),
         Some("on") => server::on(words),
         Some("load") => load::main(),
-        Some("echo") => words.next().and_then(|port| port.parse().ok()).context("a port").and_then(peers::echo_serve),
+        Some("echo") => echo(words),
+        Some("xdp") => xdp(),
         Some(other) => {
             Err(anyhow::anyhow!("`{other}` is no part of it; the settings are variables, see benches/README.md"))
         }
@@ -96,6 +99,22 @@ fn all() -> anyhow::Result<()> {
         fs::write(path, &report.text).with_context(|| format!("writing {}", path.display()))?;
         eprintln!("the tables are in {}", path.display());
     }
+    Ok(())
+}
+
+/// The floor, at a port and an address, which is loopback unless it is told.
+fn echo(mut words: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    let port = words.next().context("a port")?.parse()?;
+    let address = words.next().map_or(Ok(Ipv4Addr::LOCALHOST), |word| word.parse())?;
+    peers::echo_serve(address, port)
+}
+
+/// What AF_XDP would save.
+fn xdp() -> anyhow::Result<()> {
+    let settings = Settings::from_env()?;
+    let mut ground = Ground::new(0)?;
+    let rows = xdp::run(&settings, &mut ground)?;
+    println!("{}\n\n{}", machine::describe(), report::xdp(&rows));
     Ok(())
 }
 

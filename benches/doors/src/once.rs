@@ -14,7 +14,7 @@ use crate::{
     load::{Measured, Order},
     peers::{Peer, find, wayshift_fleet},
     process::{cpu, resident},
-    rounds::{Present, generate},
+    rounds::{LOOPBACK, Present, generate},
     server::{Ground, Server, pinned},
     settings::Settings,
     work::{Set, address, zone_file},
@@ -63,9 +63,10 @@ pub fn run(settings: &Settings, ground: &mut Ground, present: &Present) -> anyho
 fn once(settings: &Settings, ground: &mut Ground, peer: &'static Peer, program: &Path) -> anyhow::Result<Once> {
     let place = ground.place(peer, Set::Hundred)?;
     let server = Server::start(peer, program, place, settings.server, &[])?;
-    let (work, held) = (cpu(&server.pids).total, resident(&server.pids));
+    let (work, held) = (cpu(&server.pids).ticked(), resident(&server.pids));
     let order = Order {
         job: "reload".into(),
+        address: LOOPBACK.into(),
         port: server.place.port,
         pids: server.pids.clone(),
         core: settings.server,
@@ -112,7 +113,12 @@ fn reload(server: &Server) -> anyhow::Result<Duration> {
         } else {
             find(program).with_context(|| format!("{program} is not here"))?
         };
-        let order = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+        let order = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
         // Whether it worked is seen by the answers; some wait until it has, some do not.
         let mut order = order.context("ordering the reload")?;
         let until = |order: &mut std::process::Child| order.try_wait().is_ok_and(|status| status.is_some());
@@ -139,7 +145,7 @@ pub fn fleet(settings: &Settings, ground: &mut Ground, present: &Present) -> any
     let Some((_, program)) = present.iter().find(|(peer, _)| peer.name == "wayshift") else { return Ok(None) };
     let place = ground.place(&wayshift_fleet::PEER, Set::Hundred)?;
     let server = Server::start(&wayshift_fleet::PEER, program, place, settings.server, &[])?;
-    let (work, held) = (cpu(&server.pids).total, resident(&server.pids));
+    let (work, held) = (cpu(&server.pids).ticked(), resident(&server.pids));
     Ok(Some(Once {
         peer: wayshift_fleet::PEER.name,
         start: server.start,

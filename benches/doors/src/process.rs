@@ -13,6 +13,13 @@ pub struct Cpu {
     pub system: u64,
 }
 
+impl Cpu {
+    /// By ticks: rounded, but with the threads that have ended.
+    pub fn ticked(&self) -> Duration {
+        Duration::from_millis((self.user + self.system) * 10)
+    }
+}
+
 /// Time so far of all the processes; one that is gone counts nothing.
 pub fn cpu(pids: &[i32]) -> Cpu {
     let mut sum = Cpu::default();

@@ -165,6 +165,33 @@ impl Report {
     }
 }
 
+/// The table of the loads over a pair of virtual interfaces.
+pub fn xdp(rows: &[Row]) -> String {
+    let mut text = String::from(
+        "| server | CPU us/query [quartiles] | in user space | queries/s | server busy | to echo | to gdnsd |\n|---|---|---|---|---|---|---|\n",
+    );
+    let of = |peer: &str| Figures::of(rows.iter().filter(|row| row.peer == peer));
+    let mut names: Vec<&str> = rows.iter().map(|row| row.peer).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let Some(figures) = of(name) else { continue };
+        let to = |base: &str| of(base).map_or_else(|| "-".into(), |base| figures.to(&base).ratio());
+        writeln!(
+            text,
+            "| {name} | {} | {:.2} | {:.0} | {:.2} | {} | {} |",
+            figures.cost().with_quartiles(),
+            figures.user(),
+            figures.rate(),
+            figures.busy(),
+            to("echo"),
+            to("gdnsd")
+        )
+        .expect("a string takes all");
+    }
+    text
+}
+
 /// What keeps a row from meaning what it seems to.
 fn remark(job: &Job, peer: &Peer, figures: &Figures) -> Vec<String> {
     let mut remarks = Vec::new();

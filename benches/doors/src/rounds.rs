@@ -19,6 +19,8 @@ use crate::{
     work::{Ask, Job, Set},
 };
 
+/// Where servers listen.
+pub const LOOPBACK: &str = "127.0.0.1";
 /// A far peer takes part in one of so many rounds.
 pub const FAR: usize = 4;
 
@@ -86,6 +88,7 @@ fn takes_part(peer: &Peer, job: &Job, round: usize) -> bool {
 pub fn measure(settings: &Settings, job: &Job, server: &Server) -> anyhow::Result<Measured> {
     let order = Order {
         job: job.key.into(),
+        address: LOOPBACK.into(),
         port: server.place.port,
         pids: server.pids.clone(),
         core: settings.server,

@@ -60,7 +60,7 @@ struct Load<'o> {
 pub(super) fn run(order: &Order, queries: Queries, shape: Shape) -> anyhow::Result<Measured> {
     let mut load = Load {
         shape,
-        to: (Ipv4Addr::LOCALHOST, order.port).into(),
+        to: order.to()?,
         opened: 0,
         epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
         meter: Meter::new(order),

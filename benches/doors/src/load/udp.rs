@@ -3,7 +3,7 @@
 
 use std::{
     io::{IoSlice, IoSliceMut},
-    net::{Ipv4Addr, UdpSocket},
+    net::{Ipv4Addr, SocketAddr, UdpSocket},
     os::fd::AsRawFd as _,
     time::{Duration, Instant},
 };
@@ -48,9 +48,9 @@ struct Source {
 }
 
 impl Source {
-    fn open(port: u16) -> anyhow::Result<Self> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        socket.connect((Ipv4Addr::LOCALHOST, port))?;
+    fn open(to: SocketAddr) -> anyhow::Result<Self> {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        socket.connect(to)?;
         socket.set_nonblocking(true)?;
         // Beyond the machine's limit with the right to; the default would do for a flood.
         let _ = setsockopt(&socket, sockopt::RcvBufForce, &BUFFER);
@@ -166,7 +166,8 @@ impl Source {
 
 /// Floods, or asks `rate` times a second.
 pub(super) fn run(order: &Order, mut queries: Queries, rate: Option<u64>) -> anyhow::Result<Measured> {
-    let mut sources = (0..SOCKETS).map(|_| Source::open(order.port)).collect::<anyhow::Result<Vec<_>>>()?;
+    let to = order.to()?;
+    let mut sources = (0..SOCKETS).map(|_| Source::open(to)).collect::<anyhow::Result<Vec<_>>>()?;
     let each = if rate.is_some() { 1_000 } else { (order.window / SOCKETS).max(1) };
     let mut replies = vec![0; REPLY * BATCH * 2];
     let mut room = vec![0; QUERY * BATCH];

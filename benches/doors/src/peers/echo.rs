@@ -35,8 +35,8 @@ const BATCH: usize = 32;
 const SLOT: usize = 2_112;
 
 /// Serves until it is stopped.
-pub fn serve(port: u16) -> anyhow::Result<()> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port))?;
+pub fn serve(address: Ipv4Addr, port: u16) -> anyhow::Result<()> {
+    let socket = UdpSocket::bind((address, port))?;
     let _ = setsockopt(&socket, sockopt::RcvBufForce, &(4 << 20));
     let mut receive = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
     let mut send = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
