@@ -9,6 +9,7 @@ pub mod answer;
 mod bind;
 mod chaos;
 mod desk;
+mod fast;
 mod handler;
 mod message;
 mod names;
@@ -39,6 +40,7 @@ use self::bind::Bound;
 pub use self::{
     bind::{BindError, Transport},
     desk::{Answerer, Chaos, Client, Desk, Face, Handled, NSID_LENGTH_MAX},
+    fast::{Difference, Fast, compare},
     handler::{General, Handler},
     message::{Ede, Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN},
     read::Ecs,
