@@ -94,6 +94,7 @@ fn all() -> anyhow::Result<()> {
     if settings.parts.contains(&Part::Instructions) {
         report.counts(&instructions::run(&settings, &mut ground, &present, false)?);
     }
+    report.promises();
     print!("{}", report.text);
     if let Some(path) = &settings.results {
         fs::write(path, &report.text).with_context(|| format!("writing {}", path.display()))?;

@@ -1,10 +1,14 @@
 //! The tables, as Markdown.
 
 mod figures;
+mod targets;
 
 use std::fmt::Write as _;
 
-use self::figures::{Figures, Spread};
+use self::{
+    figures::{Figures, Spread},
+    targets::Target,
+};
 use crate::{
     flip::Flips,
     instructions::Count,
@@ -28,12 +32,13 @@ const FOREIGN: f64 = 0.08;
 pub struct Report {
     /// So far.
     pub text: String,
+    targets: Vec<Target>,
 }
 
 impl Report {
     /// Begins with where it is measured and who takes part.
     pub fn new(settings: &Settings, present: &Present) -> Self {
-        let mut report = Self { text: String::new() };
+        let mut report = Self { text: String::new(), targets: Vec::new() };
         report.line(&machine::describe());
         let tell = |(peer, program): &(&Peer, std::path::PathBuf)| match peer.tells(program) {
             version if version.is_empty() => peer.name.to_owned(),
@@ -56,6 +61,7 @@ impl Report {
 
     /// The tables of all loads.
     pub fn loads(&mut self, settings: &Settings, rows: &[Row]) {
+        self.targets.extend(targets::loads(rows));
         for job in &settings.jobs {
             let of = |peer: &str| Figures::of(rows.iter().filter(|row| row.job == job.key && row.peer == peer));
             let (Some(ours), echo) = (of("wayshift"), of("echo")) else { continue };
@@ -98,6 +104,7 @@ impl Report {
 impl Report {
     /// Start, memory, reload.
     pub fn once(&mut self, all: &[Once]) {
+        self.targets.extend(targets::once(all));
         self.line("\n### Start, memory and reload, 100,000 names x 4 A\n");
         self.line(
             "| server | start to first answer s | CPU s | RSS MiB | reload to new data s | p99 us, 10,000 queries/s beside it | p99.9 us | lost | RSS MiB after |",
@@ -134,6 +141,7 @@ impl Report {
 
     /// From a failed probe to the changed answer.
     pub fn flips(&mut self, flips: &Flips) {
+        self.targets.push(targets::flips(flips));
         let ms: Vec<f64> = flips.times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
         let worst = ms.iter().copied().fold(0.0, f64::max);
         let spread = Spread::of(ms);
@@ -149,8 +157,19 @@ impl Report {
         ));
     }
 
+    /// What was promised, at the end.
+    pub fn promises(&mut self) {
+        self.line("\n### Targets\n");
+        self.line("| what | at most | was | kept |");
+        self.line("|---|---|---|---|");
+        for target in std::mem::take(&mut self.targets) {
+            self.line(&target.line());
+        }
+    }
+
     /// Instructions and allocations.
     pub fn counts(&mut self, counts: &[Count]) {
+        self.targets.extend(targets::counts(counts));
         if counts.is_empty() {
             return;
         }
