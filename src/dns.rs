@@ -21,7 +21,7 @@ pub mod write;
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
     sync::{
         Arc,
@@ -31,7 +31,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Runtime, sync::mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -54,7 +54,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// UDP and TCP on each. Port 0 takes one that is free for both.
     pub listen: Vec<SocketAddr>,
-    /// UDP threads for each address, and threads for all streams together.
+    /// UDP threads for each address, and threads for the streams of all addresses.
     pub threads: NonZeroUsize,
     /// What the doors say about the node.
     pub face: Face,
@@ -107,10 +107,10 @@ impl Doors {
     /// [`RunError`] when the doors cannot open or one of them ends by itself.
     pub async fn run(self, until: CancellationToken) -> Result<(), RunError> {
         // Dropping the future ends the doors as well.
-        let stop = Stop { udp: Arc::new(AtomicBool::new(false)), tcp: until.child_token() };
+        let mut stop = Stop::default();
         let addresses = self.local_addrs();
         let (ended, mut ends) = mpsc::channel(1);
-        let threads = self.open(&stop, &ended);
+        let threads = self.open(&mut stop, &ended);
         drop(ended);
         let result = match &threads {
             (_, Err(_)) => Ok(()),
@@ -132,13 +132,18 @@ impl Doors {
         opened.map_err(RunError::Thread).and(result)
     }
 
-    fn open(self, stop: &Stop, ended: &mpsc::Sender<String>) -> (Vec<JoinHandle<()>>, io::Result<()>) {
+    fn open(self, stop: &mut Stop, ended: &mpsc::Sender<String>) -> (Vec<JoinHandle<()>>, io::Result<()>) {
         let mut threads = Vec::new();
         let opened = self.open_each(stop, ended, &mut threads);
         (threads, opened)
     }
 
-    fn open_each(self, stop: &Stop, ended: &mpsc::Sender<String>, threads: &mut Vec<JoinHandle<()>>) -> io::Result<()> {
+    fn open_each(
+        self,
+        stop: &mut Stop,
+        ended: &mpsc::Sender<String>,
+        threads: &mut Vec<JoinHandle<()>>,
+    ) -> io::Result<()> {
         let Self { bound, settings, live, clock, metrics } = self;
         let face = Arc::new(settings.face);
         let desk = || -> io::Result<General> {
@@ -153,39 +158,35 @@ impl Doors {
             })?);
             Ok(())
         };
-        let mut listeners = Vec::new();
+        let mut listeners: Vec<Vec<TcpListener>> = (0..settings.threads.get()).map(|_| Vec::new()).collect();
         for (nth, Bound { udp, tcp, .. }) in bound.into_iter().enumerate() {
-            listeners.push(tcp);
+            listeners.iter_mut().zip(tcp).for_each(|(listeners, tcp)| listeners.push(tcp));
             for (thread, port) in udp.into_iter().enumerate() {
-                let (desk, stop) = (desk()?, Arc::clone(&stop.udp));
+                let (desk, stop) = (desk()?, Arc::clone(&stop.told));
                 spawn(format!("dns-udp-{nth}-{thread}"), Box::new(move || udp::serve(&port, desk, &stop)))?;
             }
         }
-        let runtime = stream_runtime(settings.threads)?;
-        let desks = (0..settings.threads.get()).map(|_| desk()).collect::<io::Result<Vec<_>>>()?;
-        let door = tcp::Door::new(desks, settings.tcp, metrics, stop.tcp.clone());
-        spawn("dns-tcp".into(), Box::new(move || runtime.block_on(door.serve(listeners))))
+        let door = tcp::Door::new(settings.tcp, Arc::clone(&metrics), clock, Arc::clone(&stop.told));
+        for (nth, listeners) in listeners.into_iter().enumerate() {
+            let (rounds, bell) = door.thread(listeners, desk()?)?;
+            stop.bells.push(bell);
+            spawn(format!("dns-tcp-{nth}"), Box::new(move || rounds.serve()))?;
+        }
+        Ok(())
     }
 }
 
-fn stream_runtime(threads: NonZeroUsize) -> io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads.get())
-        .thread_name("dns-tcp-worker")
-        .enable_all()
-        .build()
-}
-
 /// Tells the doors to end.
+#[derive(Default)]
 struct Stop {
-    udp: Arc<AtomicBool>,
-    tcp: CancellationToken,
+    told: Arc<AtomicBool>,
+    bells: Vec<Arc<tcp::Bell>>,
 }
 
 impl Stop {
     fn now(&self) {
-        self.udp.store(true, Relaxed);
-        self.tcp.cancel();
+        self.told.store(true, Relaxed);
+        self.bells.iter().for_each(|bell| bell.ring());
     }
 }
 
