@@ -1,20 +1,25 @@
 //! The DNS doors: sockets, reading, answering and writing. They read the answer table and nothing else, so they go on
 //! answering whatever happens to the rest of the program.
 //!
-//! A packet's way: a door ([`Doors`]: UDP threads, the TCP loop) hands the bytes to an [`Answerer`]; it reads them
-//! ([`read`]), looks the question up ([`answer`]), and writes the reply ([`mod@write`]). The doors run on threads of their
-//! own: no load elsewhere in the program makes them wait.
+//! A packet's way: a door ([`Doors`]: UDP and TCP threads) hands the bytes to an [`Answerer`]; it reads them
+//! ([`read`]), looks the question up ([`answer`]), and writes the reply ([`mod@write`]).
+//!
+//! The doors run on threads of their own: no load elsewhere in the program makes them wait for a task to end. Where there
+//! are more queries than processors can answer, they give way to the program's other threads, because queries that are
+//! not answered come again, and probes that are not made take healthy endpoints out of the answers.
 
 pub mod answer;
 mod bind;
 mod chaos;
 mod desk;
+mod fast;
 mod handler;
 mod message;
 mod names;
 pub mod read;
 #[cfg(test)]
 mod sample;
+mod shadow;
 mod tcp;
 mod udp;
 pub mod write;
@@ -31,17 +36,22 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use self::bind::Bound;
+use self::{
+    bind::Bound,
+    shadow::{Shadow, Switch},
+};
 pub use self::{
     bind::{BindError, Transport},
     desk::{Answerer, Chaos, Client, Desk, Face, Handled, NSID_LENGTH_MAX},
+    fast::{Difference, Fast, compare},
     handler::{General, Handler},
     message::{Ede, Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN},
     read::Ecs,
+    shadow::SHADOW_WHOLE,
     tcp::Limits as TcpLimits,
 };
 use crate::{clock::Clock, steer::Live, telemetry::dns::DnsMetrics};
@@ -60,6 +70,8 @@ pub struct Settings {
     pub face: Face,
     /// Of streams.
     pub tcp: TcpLimits,
+    /// How many of the fast door's answers are compared with the general path's, in parts of [`SHADOW_WHOLE`].
+    pub shadow: u16,
 }
 
 /// Bound sockets, not yet served.
@@ -70,6 +82,7 @@ pub struct Doors {
     live: Live,
     clock: Clock,
     metrics: Arc<DnsMetrics>,
+    switch: Arc<Switch>,
 }
 
 /// Why the doors stopped, or did not open.
@@ -92,13 +105,20 @@ impl Doors {
     pub fn bind(settings: Settings, live: Live, clock: Clock, metrics: Arc<DnsMetrics>) -> Result<Self, BindError> {
         let bound =
             settings.listen.iter().map(|&address| Bound::bind(address, settings.threads)).collect::<Result<_, _>>()?;
-        Ok(Self { bound, settings, live, clock, metrics })
+        let switch = Arc::new(Switch::new(Arc::clone(&metrics)));
+        Ok(Self { bound, settings, live, clock, metrics, switch })
     }
 
     /// The addresses in the order of [`Settings::listen`], with their real ports.
     #[must_use]
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
         self.bound.iter().map(|bound| bound.address).collect()
+    }
+
+    /// Why the fast door is closed, while it is: it gave an answer that the general path would not have given.
+    #[must_use]
+    pub fn fast_door(&self) -> watch::Receiver<Option<String>> {
+        self.switch.trouble()
     }
 
     /// Serves until told to end, then answers what has been asked, and returns when all threads have ended.
@@ -144,11 +164,15 @@ impl Doors {
         ended: &mpsc::Sender<String>,
         threads: &mut Vec<JoinHandle<()>>,
     ) -> io::Result<()> {
-        let Self { bound, settings, live, clock, metrics } = self;
+        let Self { bound, settings, live, clock, metrics, switch } = self;
         let face = Arc::new(settings.face);
         let desk = || -> io::Result<General> {
             let seed = getrandom::u64().map_err(io::Error::other)?;
             Ok(General::new(Desk::new(live.reader(), Arc::clone(&face), seed, clock, metrics.shard())))
+        };
+        let shadow = || -> io::Result<Shadow> {
+            let seed = getrandom::u64().map_err(io::Error::other)?;
+            Ok(Shadow::new(Arc::clone(&switch), settings.shadow, seed))
         };
         let mut spawn = |name: String, body: Box<dyn FnOnce() + Send>| -> io::Result<()> {
             let end = End { name: name.clone(), ended: ended.clone() };
@@ -162,15 +186,19 @@ impl Doors {
         for (nth, Bound { udp, tcp, .. }) in bound.into_iter().enumerate() {
             listeners.iter_mut().zip(tcp).for_each(|(listeners, tcp)| listeners.push(tcp));
             for (thread, port) in udp.into_iter().enumerate() {
-                let (desk, stop) = (desk()?, Arc::clone(&stop.told));
-                spawn(format!("dns-udp-{nth}-{thread}"), Box::new(move || udp::serve(&port, desk, &stop)))?;
+                let (desk, shadow, stop) = (desk()?, shadow()?, Arc::clone(&stop.told));
+                spawn(format!("dns-udp-{nth}-{thread}"), Box::new(move || udp::serve(&port, desk, shadow, &stop)))?;
             }
         }
         let door = tcp::Door::new(settings.tcp, Arc::clone(&metrics), clock, Arc::clone(&stop.told));
         for (nth, listeners) in listeners.into_iter().enumerate() {
-            let (rounds, bell) = door.thread(listeners, desk()?)?;
+            let (rounds, bell) = door.thread(listeners, desk()?, shadow()?)?;
             stop.bells.push(bell);
-            spawn(format!("dns-tcp-{nth}"), Box::new(move || rounds.serve()))?;
+            let streams = move || {
+                udp::give_way();
+                rounds.serve();
+            };
+            spawn(format!("dns-tcp-{nth}"), Box::new(streams))?;
         }
         Ok(())
     }

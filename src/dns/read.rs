@@ -9,7 +9,7 @@ mod subnet;
 use self::extra::{Extra, walk};
 pub use self::subnet::{Ecs, Subnet};
 use super::message::{HEADER, Rcode, flag, meta, u16_at};
-use crate::model::{LABEL_LENGTH_MAX, NAME_LENGTH_MAX, kind};
+use crate::model::{LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameHash, kind};
 
 /// Most records in the additional section of a query: an OPT and a TSIG. Beyond it: FORMERR.
 const ADDITIONALS_MAX: u16 = 2;
@@ -100,15 +100,26 @@ pub struct Edns {
 /// An uncompressed name in lower case, in place.
 #[derive(Clone)]
 pub struct LowerName {
-    bytes: [u8; NAME_LENGTH_MAX],
+    words: [[u8; 8]; NAME_WORDS],
     length: u8,
+    hash: u64,
 }
+
+/// A name in words of eight octets.
+const NAME_WORDS: usize = NAME_LENGTH_MAX.div_ceil(8);
 
 impl LowerName {
     /// The wire bytes, root octet included.
     #[must_use]
     pub fn wire(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
+        &self.words.as_flattened()[..usize::from(self.length)]
+    }
+
+    /// [`NameHash::of`] its wire bytes.
+    #[inline]
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        self.hash
     }
 
     /// The first name in `bytes`. Pointers are refused: nobody needs them in a question (and RFC 9267 shows their harm).
@@ -127,12 +138,33 @@ impl LowerName {
                 break;
             }
         }
-        let mut name = Self { bytes: [0; NAME_LENGTH_MAX], length: u8::try_from(at).ok()? };
-        name.bytes[..at].copy_from_slice(bytes.get(..at)?);
-        // Length octets are at most 63 and so below `A`: lowering every octet changes letters alone.
-        name.bytes[..at].make_ascii_lowercase();
+        let mut name = Self { words: [[0; 8]; NAME_WORDS], length: u8::try_from(at).ok()?, hash: 0 };
+        let mut hash = NameHash::default();
+        for (word, from) in name.words.iter_mut().zip((0..at).step_by(8)) {
+            let rest = &bytes[from..];
+            let taken = match rest.first_chunk::<8>() {
+                Some(taken) => u64::from_le_bytes(*taken),
+                None => (rest.iter().rev()).fold(0, |taken, octet| taken << 8 | u64::from(*octet)),
+            };
+            let behind = (from + 8).saturating_sub(at);
+            let lower = lowered(taken & (u64::MAX >> (8 * behind)));
+            hash.word(lower);
+            *word = lower.to_le_bytes();
+        }
+        name.hash = hash.finish(at);
         Some(name)
     }
+}
+
+/// Eight octets with their capital letters lowered. Length octets are at most 63 and so below `A`: lowering every octet of
+/// a name changes letters alone.
+#[inline]
+fn lowered(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let low = word & (EACH * 0x7f);
+    let (from_a, beyond_z) = (low + EACH * (0x80 - 0x41), low + EACH * (0x7f - 0x5a));
+    let capital = (from_a ^ beyond_z) & !word & (EACH * 0x80);
+    word | capital >> 2
 }
 
 impl std::fmt::Debug for LowerName {

@@ -5,6 +5,7 @@
 //! wake-ups between threads cost as much again.
 
 mod accept;
+mod answers;
 mod bell;
 mod connection;
 mod guests;
@@ -21,8 +22,8 @@ use std::{
 };
 
 pub(super) use self::bell::Bell;
-use self::{accept::Acceptor, bell::WAKE, connection::Tools, guests::Guests, rounds::Rounds};
-use super::handler::General;
+use self::{accept::Acceptor, answers::Answers, bell::WAKE, connection::Tools, guests::Guests, rounds::Rounds};
+use super::{handler::General, shadow::Shadow};
 use crate::{clock::Clock, telemetry::dns::DnsMetrics};
 
 /// How many streams there may be, and how long each may take.
@@ -55,12 +56,18 @@ impl Door {
     ///
     /// # Errors
     /// When the system gives no more files.
-    pub(super) fn thread(&self, listeners: Vec<TcpListener>, desk: General) -> io::Result<(Rounds, Arc<Bell>)> {
+    pub(super) fn thread(
+        &self,
+        listeners: Vec<TcpListener>,
+        desk: General,
+        shadow: Shadow,
+    ) -> io::Result<(Rounds, Arc<Bell>)> {
         let poll = mio::Poll::new()?;
         let bell = Arc::new(Bell::new(mio::Waker::new(poll.registry(), WAKE)?));
         let acceptor = Acceptor::new(listeners, Arc::clone(&self.guests), poll.registry())?;
         let stop = Arc::clone(&self.stop);
-        let rounds = Rounds::new(poll, Arc::clone(&bell), acceptor, Tools::new(desk), self.limits, self.clock, stop);
+        let tools = Tools::new(Answers::new(desk, shadow));
+        let rounds = Rounds::new(poll, Arc::clone(&bell), acceptor, tools, self.limits, self.clock, stop);
         Ok((rounds, bell))
     }
 }

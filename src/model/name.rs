@@ -1,6 +1,10 @@
 //! Domain names, as lower-case wire bytes: what the answer table is keyed by.
 
+mod hash;
+
 use std::{fmt, str::FromStr, sync::Arc};
+
+pub use self::hash::NameHash;
 
 /// Longest name on the wire, in octets with the root (RFC 1035 section 2.3.4).
 pub const NAME_LENGTH_MAX: usize = 255;

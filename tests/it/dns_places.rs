@@ -142,6 +142,7 @@ impl Door {
             threads: NonZeroUsize::MIN,
             face: face(Chaos::Hide),
             tcp: limits(),
+            shadow: 0,
         };
         let doors = Doors::bind(settings, Live::new(table), Clock::start(), Arc::clone(&metrics.dns)).unwrap();
         let (address, until) = (doors.local_addrs()[0], CancellationToken::new());

@@ -215,7 +215,8 @@ fn the_clock_unsafe_and_leftovers_have_one_home_or_none() {
         };
         refuse("SystemTime::now", &["clock.rs"]);
         refuse("std::time::Instant::now", &["clock.rs"]);
-        refuse(" unsafe {", &["dns/batch.rs"]);
+        refuse("unsafe ", &["dns/udp/batch.rs"]);
+        refuse("(unsafe_code", &["dns/udp.rs"]);
         refuse("todo!(", &[]);
         refuse("unimplemented!(", &[]);
         refuse("unbounded_channel", &[]);

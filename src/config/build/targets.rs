@@ -49,7 +49,7 @@ impl Build<'_, '_> {
         if let Some(service) = of(name) {
             return Some(service);
         }
-        if self.parts.zones.iter().any(|zone| zone.nodes.contains_key(name)) {
+        if self.parts.zones.iter().any(|zone| zone.nodes.find(name).is_some()) {
             return None;
         }
         let above = std::iter::successors(name.parent(), DnsName::parent);
@@ -58,6 +58,6 @@ impl Build<'_, '_> {
 
     fn alias(&self, name: &DnsName) -> Option<DnsName> {
         let set = self.parts.zones.iter().find_map(|zone| zone.set(name, kind::CNAME))?;
-        DnsName::from_wire(set.rdata.first()?).ok()
+        DnsName::from_wire(set.rdata().next()?).ok()
     }
 }

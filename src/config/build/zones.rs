@@ -10,7 +10,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{DnsName, RecordSet, Zone, kind};
+use crate::model::{DnsName, Packing, Zone, kind};
 
 use super::{Build, addresses, seconds};
 use crate::config::{
@@ -30,6 +30,14 @@ const TYPES_MAX: usize = 100;
 const SET_SIZE_MAX: usize = 65_535 - 12 - 260 - 64;
 /// Octets of a record beside its data, the owner as a pointer.
 const RECORD_FIXED: usize = 12;
+
+/// The records of one name and type.
+#[derive(Debug, Clone)]
+struct RecordSet {
+    kind: u16,
+    ttl: u32,
+    rdata: Vec<Box<[u8]>>,
+}
 
 /// A zone that is being filled.
 struct Draft {
@@ -289,7 +297,14 @@ impl Draft {
             let minimum = soa.rdata[0].last_chunk::<4>().map_or(0, |octets| u32::from_be_bytes(*octets));
             soa.ttl.min(minimum)
         });
-        Zone { apex: self.apex, negative_ttl, nodes: self.nodes }
+        let mut packing = Packing::default();
+        for (name, sets) in &self.nodes {
+            packing.name(name.wire());
+            for set in sets {
+                packing.set(set.kind, set.ttl, set.rdata.iter().map(AsRef::as_ref));
+            }
+        }
+        Zone { apex: self.apex, negative_ttl, nodes: packing.finish() }
     }
 
     /// A zone file has its own SOA and NS.

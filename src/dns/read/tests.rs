@@ -165,3 +165,21 @@ fn holds(octets: &[u8]) -> Result<(), TestCaseError> {
     }
     Ok(())
 }
+
+proptest! {
+    #[test]
+    fn names_are_lowered_and_hashed_octet_by_octet(
+        labels in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..=63), 0..4),
+        behind in prop::collection::vec(any::<u8>(), 0..12),
+    ) {
+        let mut wire: Vec<u8> = Vec::new();
+        for label in &labels {
+            wire.push(u8::try_from(label.len()).unwrap());
+            wire.extend_from_slice(label);
+        }
+        wire.push(0);
+        let name = LowerName::first(&[&wire[..], &behind].concat()).unwrap();
+        let lower = wire.to_ascii_lowercase();
+        prop_assert_eq!((name.wire(), name.hash()), (&lower[..], NameHash::of(&lower)));
+    }
+}

@@ -11,41 +11,29 @@ use std::{
     mem,
 };
 
-use super::{Limits, guests::Guest};
-use crate::{
-    dns::{
-        desk::{Answerer, Client, Handled},
-        handler::General,
-    },
-    model::Mono,
+use super::{
+    Limits,
+    answers::{Answers, Left},
+    guests::Guest,
 };
+use crate::{dns::desk::Client, model::Mono};
 
 /// Most octets read at once: a hundred queries and more.
 const READ: usize = 8192;
-/// Replies are sent when they come to so many octets, before more queries are answered: a client that asks and does not
-/// read holds this much, and one reply more.
-const REPLIES_MAX: usize = 64 << 10;
 /// Octets still read once the door closes: what had arrived, not what keeps coming.
 const LAST_READS_MAX: usize = 64 << 10;
-/// The length in front of each message (RFC 1035 section 4.2.2).
-const PREFIX: usize = 2;
 /// Whether a read that leaves room has emptied the socket, so that the next octets make themselves heard.
 const SHORT_IS_EMPTY: bool = cfg!(target_os = "linux");
 
 /// What the connections of one thread use in turns.
 pub(super) struct Tools {
-    desk: General,
+    pub(super) answers: Answers,
     received: Box<[u8]>,
-    replies: Vec<u8>,
 }
 
 impl Tools {
-    pub(super) fn new(desk: General) -> Self {
-        Self { desk, received: vec![0; READ].into(), replies: Vec::new() }
-    }
-
-    pub(super) fn desk(&self) -> &General {
-        &self.desk
+    pub(super) fn new(answers: Answers) -> Self {
+        Self { answers, received: vec![0; READ].into() }
     }
 }
 
@@ -69,17 +57,6 @@ impl From<io::Error> for End {
     fn from(_: io::Error) -> Self {
         Self
     }
-}
-
-/// What is left of queries after some were answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Left {
-    /// No whole one.
-    Part,
-    /// Whole ones: there are enough replies.
-    Whole,
-    /// Nothing that is worth reading: what came was no query.
-    Rubbish,
 }
 
 /// One client over one stream.
@@ -153,7 +130,7 @@ impl<S: Read + Write> Connection<S> {
         }
         if mem::take(&mut self.waits) {
             let queries = mem::take(&mut self.queries);
-            let taken = self.answer(&queries, &mut tools.desk, &mut tools.replies)?;
+            let taken = self.answer(&queries, &mut tools.answers, now)?;
             self.keep(queries, taken);
             self.rest(true, limits, now);
             return Ok(self.next(Next::Turn));
@@ -173,17 +150,17 @@ impl<S: Read + Write> Connection<S> {
         if let Some(left) = &mut self.last {
             *left -= count;
         }
-        let Tools { desk, received, replies } = tools;
+        let Tools { answers, received } = tools;
         let received = &received[..count];
         let was_empty = self.queries.is_empty();
         let taken = if was_empty {
-            let taken = self.answer(received, desk, replies)?;
+            let taken = self.answer(received, answers, now)?;
             self.queries.extend_from_slice(&received[taken..]);
             taken
         } else {
             let mut queries = mem::take(&mut self.queries);
             queries.extend_from_slice(received);
-            let taken = self.answer(&queries, desk, replies)?;
+            let taken = self.answer(&queries, answers, now)?;
             self.keep(queries, taken);
             taken
         };
@@ -193,9 +170,9 @@ impl<S: Read + Write> Connection<S> {
     }
 
     /// Answers whole queries and sends the replies; tells how many octets of queries that took.
-    fn answer(&mut self, queries: &[u8], desk: &mut General, replies: &mut Vec<u8>) -> Result<usize, End> {
-        replies.clear();
-        let (taken, left) = some(queries, &self.client, desk, replies);
+    fn answer(&mut self, queries: &[u8], answers: &mut Answers, now: Mono) -> Result<usize, End> {
+        let (taken, left) = answers.make(queries, &self.client, now);
+        let replies = answers.replies();
         let sent = if replies.is_empty() { 0 } else { send(&mut self.stream, replies)? };
         self.unsent.extend_from_slice(&replies[sent..]);
         self.waits = left == Left::Whole;
@@ -236,35 +213,4 @@ fn send(stream: &mut impl Write, octets: &[u8]) -> Result<usize, End> {
         Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Answers whole queries until there are none or enough replies; tells how many octets that took.
-fn some(queries: &[u8], client: &Client, desk: &mut General, replies: &mut Vec<u8>) -> (usize, Left) {
-    let mut taken = 0;
-    while let Some(query) = whole(&queries[taken..]) {
-        if REPLIES_MAX <= replies.len() {
-            return (taken, Left::Whole);
-        }
-        let at = replies.len();
-        replies.extend_from_slice(&[0; PREFIX]);
-        let handled = desk.answer(query, client, replies);
-        taken += PREFIX + query.len();
-        match handled {
-            Handled::Replied => {
-                let length = u16::try_from(replies.len() - at - PREFIX).expect("a reply fits into a message");
-                replies[at..at + PREFIX].copy_from_slice(&length.to_be_bytes());
-            }
-            Handled::Dropped => {
-                replies.truncate(at);
-                return (taken, Left::Rubbish);
-            }
-        }
-    }
-    (taken, Left::Part)
-}
-
-/// The first query, if all of it is there.
-fn whole(queries: &[u8]) -> Option<&[u8]> {
-    let (prefix, rest) = queries.split_first_chunk::<PREFIX>()?;
-    rest.get(..usize::from(u16::from_be_bytes(*prefix)))
 }

@@ -25,7 +25,7 @@ use crate::{
     clock::Clock,
     dns::{DRAIN_MAX, desk::Client},
     model::Mono,
-    telemetry::dns::{DropReason, Proto},
+    telemetry::dns::Proto,
 };
 
 /// Sockets that are told of at once; the others are told of in the next round.
@@ -180,7 +180,7 @@ impl Rounds {
         let next = catch_unwind(AssertUnwindSafe(|| connection.turn(&mut self.tools, &self.limits, now)));
         let next = next.unwrap_or_else(|_| {
             error!("a connection met a panic");
-            self.tools.desk().desk().counts().dropped(DropReason::Fault);
+            self.tools.answers.fault(now);
             Next::Never
         });
         let token = self.acceptor.len() + place;
@@ -221,7 +221,7 @@ impl Rounds {
         for place in self.connections.places(|seated| seated.connection.due() <= now) {
             self.connections.take(place);
         }
-        self.tools.desk().desk().idle();
+        self.tools.answers.idle(now);
     }
 
     /// Sees to the end of all that is open; tells whether it is reached.

@@ -2,52 +2,68 @@
 
 use std::collections::HashMap;
 
-use super::{Border, BorderIx, Index, Names, Node, NodeIx, Place, Rrset, Way, ZoneTable};
-use crate::model::{DnsName, Fleet, RecordSet, ServiceIx, Zone, kind};
+use super::{Border, BorderIx, Index, Names, Node, NodeIx, Place, SetAt, Way, ZoneTable};
+use crate::model::{DnsName, Fleet, NameHash, Nodes, Packing, Rrset, ServiceIx, Sets, Zone, kind};
 
 pub(super) fn build(fleet: &Fleet) -> Names {
     let nesting = Nesting::of(fleet);
     let drafts = Drafts::of(fleet, &nesting);
     let mut borders = Vec::new();
     let places = places(fleet, &drafts, &mut borders);
-    let mut sets = Vec::new();
-    let nodes: Box<[Node]> = (drafts.list.iter().zip(places))
-        .map(|(draft, place)| {
-            let from = sets.len();
-            sets.extend(draft.sets.iter().map(Rrset::from));
-            Node {
-                zone: draft.zone,
-                sets_from: small(from),
-                sets_count: small(sets.len() - from),
-                service: draft.service,
-                place,
-            }
-        })
-        .collect();
+    let (mut others, other_run) = (Packing::default(), small(fleet.zones.len()));
+    let mut nodes: Vec<Node> = Vec::new();
+    let owned = |draft: &Draft<'_>| nesting.owner(draft.name) == Some(draft.zone);
+    let mut index = Index::for_names(drafts.list.iter().filter(|draft| owned(draft)).count());
+    let mut ixs: Vec<Option<NodeIx>> = Vec::with_capacity(drafts.list.len());
+    for (draft, place) in drafts.list.iter().zip(places) {
+        let owned = owned(draft);
+        let (run, at) = draft.at.map_or_else(|| (other_run, others.name(draft.name)), |at| (draft.zone, at));
+        let is_plain = run == draft.zone && draft.service.is_none() && place == (Place::Served { wild: None });
+        let ix = (!(is_plain && owned) || is_wild(draft.name)).then(|| {
+            nodes.push(Node { zone: draft.zone, run, at, service: draft.service, place });
+            NodeIx(small(nodes.len() - 1))
+        });
+        ixs.push(ix);
+        if owned {
+            index.add(NameHash::of(draft.name), run, at, ix);
+        }
+    }
+    let ix_of = |draft: NodeIx| ixs[draft.0 as usize];
+    for node in &mut nodes {
+        if let Place::Served { wild } = &mut node.place {
+            *wild = wild.and_then(ix_of);
+        }
+    }
     let zones = (fleet.zones.iter().zip(0_u32..))
         .map(|(zone, ix)| ZoneTable {
             apex: zone.apex.clone(),
-            // The configuration writes an SOA into each zone; a fleet made by hand may lack it and still compiles.
-            soa: zone
-                .set(&zone.apex, kind::SOA)
-                .map_or_else(|| Rrset { kind: kind::SOA, ttl: zone.negative_ttl, rdata: Box::default() }, Rrset::from),
+            negative: zone.negative(),
             negative_ttl: zone.negative_ttl,
-            above: nesting.above(ix).and_then(|above| drafts.place(above, zone.apex.wire())),
+            above: nesting.above(ix).and_then(|above| drafts.place(above, zone.apex.wire())).and_then(ix_of),
         })
         .collect();
-    let owned = drafts.list.iter().zip(0_u32..).filter(|(draft, _)| nesting.owner(draft.name) == Some(draft.zone));
     Names {
         zones,
-        index: Index::new(owned.map(|(draft, ix)| (draft.name, ix))),
+        runs: fleet.zones.iter().map(|zone| zone.nodes.clone()).chain([others.finish()]).collect(),
+        index,
+        count: drafts.list.len(),
         steered: drafts.list.iter().filter(|draft| draft.service.is_some()).count(),
-        nodes,
-        sets: sets.into(),
+        nodes: nodes.into(),
         borders: borders.into(),
     }
 }
 
+fn is_wild(name: &[u8]) -> bool {
+    name.starts_with(b"\x01*")
+}
+
 fn small(count: usize) -> u32 {
     u32::try_from(count).expect("a fleet has far fewer than 2^32 names and records")
+}
+
+/// Whether a name is `apex` or lies below it.
+fn is_within(name: &[u8], apex: &[u8]) -> bool {
+    std::iter::successors(Some(name), |name| parent(name)).any(|name| name == apex)
 }
 
 /// The name without its first label; nothing above the root.
@@ -85,7 +101,9 @@ impl<'f> Nesting<'f> {
 struct Draft<'f> {
     zone: u32,
     name: &'f [u8],
-    sets: &'f [RecordSet],
+    /// Its place in the zone's run, if it has records.
+    at: Option<u32>,
+    sets: Sets<'f>,
     service: Option<ServiceIx>,
 }
 
@@ -105,13 +123,15 @@ impl<'f> Drafts<'f> {
             }
         }
         for (zone, ix) in fleet.zones.iter().zip(0_u32..) {
-            for (name, sets) in &zone.nodes {
-                let owner = nesting.owner(name.wire());
-                let border = nesting.apexes.get(name.wire()).is_some_and(|inner| nesting.above(*inner) == Some(ix));
+            for (at, node) in zone.nodes.with_places() {
+                let name = node.name;
+                let owner = nesting.owner(name);
+                let border = nesting.apexes.get(name).is_some_and(|inner| nesting.above(*inner) == Some(ix));
                 // The rest lies inside another zone of ours and could only be glue.
-                if name.is_within(&zone.apex) && (owner == Some(ix) || border) {
-                    let node = drafts.add(fleet, ix, name.wire());
-                    drafts.list[node.0 as usize].sets = sets;
+                if is_within(name, zone.apex.wire()) && (owner == Some(ix) || border) {
+                    let place = drafts.add(fleet, ix, name);
+                    let draft = &mut drafts.list[place.0 as usize];
+                    (draft.at, draft.sets) = (Some(at), node.sets);
                 }
             }
         }
@@ -132,7 +152,7 @@ impl<'f> Drafts<'f> {
         let mut rest = name;
         while !self.places.contains_key(&(zone, rest)) {
             self.places.insert((zone, rest), NodeIx(small(self.list.len())));
-            self.list.push(Draft { zone, name: rest, sets: &[], service: None });
+            self.list.push(Draft { zone, name: rest, at: None, sets: Sets::default(), service: None });
             match parent(rest) {
                 Some(above) if rest != apex => rest = above,
                 Some(_) | None => break,
@@ -167,19 +187,18 @@ fn places(fleet: &Fleet, drafts: &Drafts<'_>, borders: &mut Vec<Border>) -> Vec<
                 }
             }
         }
-        let set = |kind| draft.sets.iter().find(|set| set.kind == kind);
+        let at = |kind| draft.at.filter(|_| draft.sets.find(kind).is_some()).map(|place| SetAt { place, kind });
         let mut border = |way| {
             let owner = DnsName::from_wire(draft.name).expect("it came from a name");
             borders.push(Border { owner, zone: draft.zone, way });
             BorderIx(small(borders.len() - 1))
         };
-        if let Some(ns) = set(kind::NS).filter(|_| !apex) {
-            places[ix] = Place::Cut(border(Way::Cut { ns: ns.into(), glue: glue(zone, ns) }));
-        } else if let Some(dname) = set(kind::DNAME) {
-            places[ix] = Place::Redirects(border(Way::Dname(dname.into())));
+        if let (Some(ns), false) = (at(kind::NS), apex) {
+            places[ix] = Place::Cut(border(Way::Cut { ns, glue: glue(&zone.nodes, ns.of(&zone.nodes)) }));
+        } else if let Some(dname) = at(kind::DNAME) {
+            places[ix] = Place::Redirects(border(Way::Dname(dname)));
         }
-        let wild = draft.name.starts_with(b"\x01*");
-        if let (Some(above), true) = (above, wild) {
+        if let (Some(above), true) = (above, is_wild(draft.name)) {
             places[above.0 as usize] = Place::Served { wild: Some(NodeIx(small(ix))) };
         }
     }
@@ -187,19 +206,8 @@ fn places(fleet: &Fleet, drafts: &Drafts<'_>, borders: &mut Vec<Border>) -> Vec<
 }
 
 /// Addresses of the servers of a cut, wherever in the zone they lie.
-fn glue(zone: &Zone, ns: &RecordSet) -> Box<[(DnsName, Rrset)]> {
-    let servers = ns.rdata.iter().filter_map(|rdata| DnsName::from_wire(rdata).ok());
-    servers
-        .flat_map(|server| {
-            let sets = zone.nodes.get(&server).into_iter().flatten();
-            let sets = sets.filter(|set| matches!(set.kind, kind::A | kind::AAAA));
-            sets.map(move |set| (server.clone(), set.into())).collect::<Vec<_>>()
-        })
-        .collect()
-}
-
-impl From<&RecordSet> for Rrset {
-    fn from(set: &RecordSet) -> Self {
-        Self { kind: set.kind, ttl: set.ttl, rdata: set.rdata.clone().into() }
-    }
+fn glue(nodes: &Nodes, ns: Rrset<'_>) -> Box<[SetAt]> {
+    let servers = ns.rdata().filter_map(|rdata| nodes.place(&DnsName::from_wire(rdata).ok()?));
+    let addresses = |place: u32| nodes.at(place).sets.iter().filter(|set| matches!(set.kind, kind::A | kind::AAAA));
+    servers.flat_map(|place| addresses(place).map(move |set| SetAt { place, kind: set.kind })).collect()
 }

@@ -9,7 +9,7 @@ use std::{
 
 use super::{Difference, ThingChange, differences, hypothesis::carried, things};
 use crate::{
-    model::{Digest, DnsName, EndpointId, Fleet, LastGood, RecordSet, ReloadGuard, digest, kind},
+    model::{Digest, DnsName, EndpointId, Fleet, LastGood, ReloadGuard, Rrset, digest, kind},
     steer::{AnswerTable, compile},
 };
 
@@ -160,17 +160,17 @@ fn gone<T: Ord + Clone>(from: &BTreeSet<T>, to: &BTreeSet<T>) -> Vec<T> {
 
 /// Fixed records by name and type; the SOA goes along with every change and is none itself.
 fn records(old: &Fleet, new: &Fleet) -> Vec<RecordChange> {
-    type Sets<'f> = BTreeMap<(&'f DnsName, u16), &'f RecordSet>;
-    fn sets(fleet: &Fleet) -> Sets<'_> {
-        let nodes = fleet.zones.iter().flat_map(|zone| &zone.nodes);
-        let all = nodes.flat_map(|(name, sets)| sets.iter().map(move |set| ((name, set.kind), set)));
+    type Key<'f> = (&'f [u8], u16);
+    fn sets(fleet: &Fleet) -> BTreeMap<Key<'_>, Rrset<'_>> {
+        let nodes = fleet.zones.iter().flat_map(|zone| zone.nodes.iter());
+        let all = nodes.flat_map(|node| node.sets.iter().map(move |set| ((node.name, set.kind), set)));
         all.filter(|((_, of), _)| *of != kind::SOA).collect()
     }
     let (old, new) = (sets(old), sets(new));
-    let keys: BTreeSet<&(&DnsName, u16)> = old.keys().chain(new.keys()).collect();
+    let keys: BTreeSet<&Key<'_>> = old.keys().chain(new.keys()).collect();
     let differ = keys.into_iter().filter(|key| old.get(key) != new.get(key));
-    let change = |key: &(&DnsName, u16)| RecordChange {
-        name: key.0.clone(),
+    let change = |key: &Key<'_>| RecordChange {
+        name: DnsName::from_wire(key.0).expect("zones hold names"),
         kind: key.1,
         before: old.contains_key(key),
         after: new.contains_key(key),

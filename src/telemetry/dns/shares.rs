@@ -26,7 +26,7 @@ impl Share {
     }
 
     fn add(&self, count: u64) {
-        self.0.fetch_add(count, Relaxed);
+        super::add(&self.0, count);
     }
 }
 

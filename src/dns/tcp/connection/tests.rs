@@ -6,7 +6,11 @@ use super::*;
 use crate::{
     dns::{
         sample,
-        tcp::{Guests, guests::bell},
+        tcp::{
+            Guests,
+            answers::{PREFIX, REPLIES_MAX},
+            guests::bell,
+        },
     },
     telemetry::dns::Proto,
 };
@@ -79,7 +83,7 @@ impl Table {
         let stream = Script { sent: sent.iter().map(|piece| piece.to_vec()).collect(), ..Script::default() };
         let now = Mono(1_000_000);
         let connection = Connection::new(stream, guest, client(), &limits, now);
-        Self { limits, tools: Tools::new(sample::general()), connection, now }
+        Self { limits, tools: tools(), connection, now }
     }
 
     fn turn(&mut self) -> Next {
@@ -111,6 +115,10 @@ impl Table {
     }
 }
 
+fn tools() -> Tools {
+    Tools::new(Answers::new(sample::general(), sample::shadow()))
+}
+
 fn client() -> Client {
     Client { address: ([192, 0, 2, 1], 4242).into(), proto: Proto::Tcp, keepalive: None }
 }
@@ -131,22 +139,20 @@ fn the_replies_of_one_read_leave_in_one_write() {
 
 #[test]
 fn whole_queries_are_answered_together_and_within_bounds() {
-    let (mut desk, mut replies) = (sample::general(), Vec::new());
+    let Tools { mut answers, .. } = tools();
     let queries = &frames(21)[..21 * FRAME - 1];
-    assert_eq!(some(queries, &client(), &mut desk, &mut replies), (20 * FRAME, Left::Part));
-    assert_eq!(replies.len(), 20 * FRAME);
-    replies.clear();
-    let (taken, left) = some(&frames(10_000), &client(), &mut desk, &mut replies);
-    assert_eq!((taken, left), (replies.len(), Left::Whole));
-    assert!((REPLIES_MAX..REPLIES_MAX + FRAME).contains(&replies.len()));
+    assert_eq!(answers.make(queries, &client(), Mono(0)), (20 * FRAME, Left::Part));
+    assert_eq!(answers.replies().len(), 20 * FRAME);
+    let (taken, left) = answers.make(&frames(10_000), &client(), Mono(0));
+    assert_eq!((taken, left), (answers.replies().len(), Left::Whole));
+    assert!((REPLIES_MAX..REPLIES_MAX + FRAME).contains(&answers.replies().len()));
 }
 
 #[test]
 fn a_client_that_always_asks_leaves_turns_to_others() {
     let mut table = Table::new(&[&frames(4000)]);
-    table.stream().closes = true;
     let (turns, next) = table.turns();
-    assert_eq!((next, table.stream().replies.len()), (Next::Never, 4000 * FRAME));
+    assert_eq!((next, table.stream().replies.len()), (Next::Readable, 4000 * FRAME));
     assert!(4000 * FRAME / READ < turns, "{turns} turns");
     assert!(table.stream().writes.len() <= turns, "no more writes than turns");
 }
