@@ -1,7 +1,7 @@
 //! The DNS doors: sockets, reading, answering and writing. They read the answer table and nothing else, so they go on
 //! answering whatever happens to the rest of the program.
 //!
-//! A packet's way: a door ([`Doors`]: UDP threads, the TCP loop) hands the bytes to an [`Answerer`]; it reads them
+//! A packet's way: a door ([`Doors`]: UDP and TCP threads) hands the bytes to an [`Answerer`]; it reads them
 //! ([`read`]), looks the question up ([`answer`]), and writes the reply ([`mod@write`]).
 //!
 //! The doors run on threads of their own: no load elsewhere in the program makes them wait for a task to end. Where there
@@ -26,7 +26,7 @@ pub mod write;
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
     sync::{
         Arc,
@@ -36,10 +36,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    runtime::Runtime,
-    sync::{mpsc, watch},
-};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -67,7 +64,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// UDP and TCP on each. Port 0 takes one that is free for both.
     pub listen: Vec<SocketAddr>,
-    /// UDP threads for each address, and threads for all streams together.
+    /// UDP threads for each address, and threads for the streams of all addresses.
     pub threads: NonZeroUsize,
     /// What the doors say about the node.
     pub face: Face,
@@ -130,10 +127,10 @@ impl Doors {
     /// [`RunError`] when the doors cannot open or one of them ends by itself.
     pub async fn run(self, until: CancellationToken) -> Result<(), RunError> {
         // Dropping the future ends the doors as well.
-        let stop = Stop { udp: Arc::new(AtomicBool::new(false)), tcp: until.child_token() };
+        let mut stop = Stop::default();
         let addresses = self.local_addrs();
         let (ended, mut ends) = mpsc::channel(1);
-        let threads = self.open(&stop, &ended);
+        let threads = self.open(&mut stop, &ended);
         drop(ended);
         let result = match &threads {
             (_, Err(_)) => Ok(()),
@@ -155,13 +152,18 @@ impl Doors {
         opened.map_err(RunError::Thread).and(result)
     }
 
-    fn open(self, stop: &Stop, ended: &mpsc::Sender<String>) -> (Vec<JoinHandle<()>>, io::Result<()>) {
+    fn open(self, stop: &mut Stop, ended: &mpsc::Sender<String>) -> (Vec<JoinHandle<()>>, io::Result<()>) {
         let mut threads = Vec::new();
         let opened = self.open_each(stop, ended, &mut threads);
         (threads, opened)
     }
 
-    fn open_each(self, stop: &Stop, ended: &mpsc::Sender<String>, threads: &mut Vec<JoinHandle<()>>) -> io::Result<()> {
+    fn open_each(
+        self,
+        stop: &mut Stop,
+        ended: &mpsc::Sender<String>,
+        threads: &mut Vec<JoinHandle<()>>,
+    ) -> io::Result<()> {
         let Self { bound, settings, live, clock, metrics, switch } = self;
         let face = Arc::new(settings.face);
         let desk = || -> io::Result<General> {
@@ -180,44 +182,39 @@ impl Doors {
             })?);
             Ok(())
         };
-        let mut listeners = Vec::new();
+        let mut listeners: Vec<Vec<TcpListener>> = (0..settings.threads.get()).map(|_| Vec::new()).collect();
         for (nth, Bound { udp, tcp, .. }) in bound.into_iter().enumerate() {
-            listeners.push(tcp);
+            listeners.iter_mut().zip(tcp).for_each(|(listeners, tcp)| listeners.push(tcp));
             for (thread, port) in udp.into_iter().enumerate() {
-                let (desk, shadow, stop) = (desk()?, shadow()?, Arc::clone(&stop.udp));
+                let (desk, shadow, stop) = (desk()?, shadow()?, Arc::clone(&stop.told));
                 spawn(format!("dns-udp-{nth}-{thread}"), Box::new(move || udp::serve(&port, desk, shadow, &stop)))?;
             }
         }
-        let runtime = stream_runtime(settings.threads)?;
-        let desks = (0..settings.threads.get()).map(|_| desk()).collect::<io::Result<Vec<_>>>()?;
-        let door = tcp::Door::new(desks, settings.tcp, metrics, stop.tcp.clone());
-        let streams = move || {
-            udp::give_way();
-            runtime.block_on(door.serve(listeners));
-        };
-        spawn("dns-tcp".into(), Box::new(streams))
+        let door = tcp::Door::new(settings.tcp, Arc::clone(&metrics), clock, Arc::clone(&stop.told));
+        for (nth, listeners) in listeners.into_iter().enumerate() {
+            let (rounds, bell) = door.thread(listeners, desk()?, shadow()?)?;
+            stop.bells.push(bell);
+            let streams = move || {
+                udp::give_way();
+                rounds.serve();
+            };
+            spawn(format!("dns-tcp-{nth}"), Box::new(streams))?;
+        }
+        Ok(())
     }
 }
 
-fn stream_runtime(threads: NonZeroUsize) -> io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads.get())
-        .thread_name("dns-tcp-worker")
-        .on_thread_start(udp::give_way)
-        .enable_all()
-        .build()
-}
-
 /// Tells the doors to end.
+#[derive(Default)]
 struct Stop {
-    udp: Arc<AtomicBool>,
-    tcp: CancellationToken,
+    told: Arc<AtomicBool>,
+    bells: Vec<Arc<tcp::Bell>>,
 }
 
 impl Stop {
     fn now(&self) {
-        self.udp.store(true, Relaxed);
-        self.tcp.cancel();
+        self.told.store(true, Relaxed);
+        self.bells.iter().for_each(|bell| bell.ring());
     }
 }
 
