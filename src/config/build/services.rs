@@ -14,9 +14,12 @@ use crate::config::{
 
 impl Build<'_, '_> {
     pub(super) fn services(&mut self) {
-        for entry in &self.root.section("service").entries {
-            let table = entry.node.table().cloned().unwrap_or_default();
-            let service = self.service(entry, &table);
+        let (root, nothing) = (self.root, Table::default());
+        let entries = &root.section("service").entries;
+        self.parts.services.reserve_exact(entries.len());
+        self.service_places.reserve_exact(entries.len());
+        for entry in entries {
+            let service = self.service(entry, entry.node.table().unwrap_or(&nothing));
             self.parts.services.push(service);
             self.service_places.push(entry.place);
         }
