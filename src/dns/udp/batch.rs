@@ -102,6 +102,7 @@ impl Batch {
     }
 
     /// What came into a slot at the last [`Batch::receive`]; `None` if the sender's address is of no family we serve.
+    #[allow(clippy::unnecessary_cast, reason = "lengths have other types where another C library is")]
     pub(in crate::dns) fn arrival(&self, at: usize) -> Option<Arrival> {
         // SAFETY: `area` is ours while `self` is; nothing is written to it while `self` is borrowed.
         let area = unsafe { self.area.as_ref() };
