@@ -337,7 +337,7 @@ async fn queries_are_counted() {
         r#"wayshift_dns_responses_total{proto="udp",rcode="NXDOMAIN"} 1"#,
         r#"wayshift_dns_responses_total{proto="tcp",rcode="NOERROR"} 1"#,
         r#"wayshift_dns_tcp_connections{proto="tcp"} 1"#,
-        r#"wayshift_dns_shadow_total{result="same"} 2"#,
+        r#"wayshift_dns_shadow_total{result="same"} 3"#,
         r#"wayshift_dns_shadow_total{result="different"} 0"#,
         "wayshift_dns_fast_door_open 1",
     ] {
