@@ -2,7 +2,7 @@
 
 mod hash;
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 pub use self::hash::NameHash;
 
@@ -15,6 +15,13 @@ pub const LABEL_LENGTH_MAX: usize = 63;
 /// (RFC 4343), so that equal names are equal bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DnsName(Arc<[u8]>);
+
+/// Names are looked up by their wire form, so that parts of one need not become names: both hash and compare alike.
+impl Borrow<[u8]> for DnsName {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 /// Why a text or bytes are no name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -60,15 +60,15 @@ impl Build<'_, '_> {
         for item in items {
             let Some(name) = item.text().and_then(|text| text.parse::<DnsName>().ok()) else { continue };
             if let Some((first, other)) = self.names.get(&name) {
-                let message = match other == service {
-                    true => format!("the name {name} stands twice in service `{service}`"),
-                    false => format!("the name {name} belongs to two services, `{other}` and `{service}`"),
+                let message = match self.service_key_of(*other) {
+                    other if other == service => format!("the name {name} stands twice in service `{service}`"),
+                    other => format!("the name {name} belongs to two services, `{other}` and `{service}`"),
                 };
                 let raw = Raw::error("E020", message).at(item.place, "again here").at(*first, "first here");
                 self.report().add(raw);
                 continue;
             }
-            self.names.insert(name.clone(), (item.place, service.to_owned()));
+            self.names.insert(name.clone(), (item.place, self.parts.services.len()));
             names.push(name);
         }
         names.into()

@@ -6,7 +6,7 @@ mod sheet;
 
 use std::{collections::HashMap, net::IpAddr};
 
-use crate::model::{DnsName, kind};
+use crate::model::{DnsName, kind, name_parent};
 
 use self::draft::Draft;
 use super::{Build, addresses, seconds};
@@ -37,17 +37,17 @@ impl Build<'_, '_> {
             }
             drafts.push(self.zone(apex, entry, &table));
         }
-        let names: Vec<(DnsName, Place)> = self.names.iter().map(|(name, (place, _))| (name.clone(), *place)).collect();
-        for (name, place) in names {
-            match home(&name, &apexes) {
-                Some(at) => rules::steered(&name, place, &drafts[at], &mut self.reader.report),
+        for (name, (place, _)) in &self.names {
+            let place = *place;
+            match home(name, &apexes) {
+                Some(at) => rules::steered(name, place, &drafts[at], &mut self.reader.report),
                 None => {
                     let mut zones: Vec<String> = drafts.iter().map(|draft| draft.apex.to_string()).take(10).collect();
                     zones.sort_unstable();
                     let raw = Raw::error("E019", format!("the name {name} lies in none of the zones"))
                         .at(place, "")
                         .note(format!("zones: {}", zones.join(", ")));
-                    self.report().add(raw);
+                    self.reader.report.add(raw);
                 }
             }
         }
@@ -167,14 +167,7 @@ fn fill(draft: &mut Draft, sheet: &Sheet<'_>, report: &mut Report) {
 
 /// The zone a name belongs to: the deepest one around it.
 fn home(name: &DnsName, apexes: &HashMap<DnsName, usize>) -> Option<usize> {
-    let mut at = Some(name.clone());
-    while let Some(name) = at {
-        if let Some(zone) = apexes.get(&name) {
-            return Some(*zone);
-        }
-        at = name.parent();
-    }
-    None
+    std::iter::successors(Some(name.wire()), |name| name_parent(name)).find_map(|name| apexes.get(name).copied())
 }
 
 /// The SOA record of a zone that has `ns`.
