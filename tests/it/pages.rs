@@ -11,14 +11,8 @@ use wayshift::{cli::Cli, config};
 
 use crate::support::{Endpoint, Node, wayshift};
 
-const PAGES: [&str; 6] = [
-    "README.md",
-    "deploy/README.md",
-    "docs/steering.md",
-    "docs/availability.md",
-    "docs/moving.md",
-    "docs/doors.md",
-];
+const PAGES: [&str; 6] =
+    ["README.md", "deploy/README.md", "docs/steering.md", "docs/availability.md", "docs/moving.md", "docs/doors.md"];
 /// Those of which most is commands.
 const MANUALS: [&str; 2] = ["README.md", "deploy/README.md"];
 
