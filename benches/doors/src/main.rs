@@ -4,6 +4,8 @@
 //! another, in interleaved rounds; nothing listens beyond loopback, nothing is installed, and everything that was started
 //! ends with it. `benches/README.md` tells how to read the tables.
 
+#![allow(clippy::disallowed_methods, reason = "what is measured is the machine's time")]
+
 mod chance;
 mod endpoints;
 mod flip;

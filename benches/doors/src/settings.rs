@@ -60,8 +60,8 @@ impl Settings {
         let parts = listed("PARTS", |name| PARTS.iter().find(|(key, _)| *key == name).map(|(_, part)| *part))?;
         Ok(Self {
             rounds: number("ROUNDS", 20)?,
-            seconds: number("SPAN", 0.5)?,
-            warm: number("WARM", 0.15)?,
+            seconds: number("SPAN", 0.4)?,
+            warm: number("WARM", 0.1)?,
             window: number("WINDOW", 200)?,
             server: number("SERVER_CORE", 0)?,
             generator: number("GENERATOR_CORE", 1)?,
