@@ -50,6 +50,8 @@ pub struct Settings {
     pub wayshift: Option<PathBuf>,
     /// Where the tables go as well.
     pub results: Option<PathBuf>,
+    /// A page whose tables are replaced by these.
+    pub record: Option<PathBuf>,
 }
 
 impl Settings {
@@ -79,6 +81,7 @@ impl Settings {
             parts: parts.unwrap_or_else(|| PARTS.iter().map(|(_, part)| *part).collect()),
             wayshift: env::var_os("WAYSHIFT").map(PathBuf::from),
             results: env::var_os("RESULTS").map(PathBuf::from),
+            record: env::var_os("RECORD").map(PathBuf::from),
         })
     }
 }
