@@ -2,8 +2,11 @@
 //! answering whatever happens to the rest of the program.
 //!
 //! A packet's way: a door ([`Doors`]: UDP threads, the TCP loop) hands the bytes to an [`Answerer`]; it reads them
-//! ([`read`]), looks the question up ([`answer`]), and writes the reply ([`mod@write`]). The doors run on threads of their
-//! own: no load elsewhere in the program makes them wait.
+//! ([`read`]), looks the question up ([`answer`]), and writes the reply ([`mod@write`]).
+//!
+//! The doors run on threads of their own: no load elsewhere in the program makes them wait for a task to end. Where there
+//! are more queries than processors can answer, they give way to the program's other threads, because queries that are
+//! not answered come again, and probes that are not made take healthy endpoints out of the answers.
 
 pub mod answer;
 mod bind;
@@ -16,6 +19,7 @@ mod names;
 pub mod read;
 #[cfg(test)]
 mod sample;
+mod shadow;
 mod tcp;
 mod udp;
 pub mod write;
@@ -32,11 +36,17 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Runtime, sync::mpsc};
+use tokio::{
+    runtime::Runtime,
+    sync::{mpsc, watch},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use self::bind::Bound;
+use self::{
+    bind::Bound,
+    shadow::{Shadow, Switch},
+};
 pub use self::{
     bind::{BindError, Transport},
     desk::{Answerer, Chaos, Client, Desk, Face, Handled, NSID_LENGTH_MAX},
@@ -44,6 +54,7 @@ pub use self::{
     handler::{General, Handler},
     message::{Ede, Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN},
     read::Ecs,
+    shadow::SHADOW_WHOLE,
     tcp::Limits as TcpLimits,
 };
 use crate::{clock::Clock, steer::Live, telemetry::dns::DnsMetrics};
@@ -62,6 +73,8 @@ pub struct Settings {
     pub face: Face,
     /// Of streams.
     pub tcp: TcpLimits,
+    /// How many of the fast door's answers are compared with the general path's, in parts of [`SHADOW_WHOLE`].
+    pub shadow: u16,
 }
 
 /// Bound sockets, not yet served.
@@ -72,6 +85,7 @@ pub struct Doors {
     live: Live,
     clock: Clock,
     metrics: Arc<DnsMetrics>,
+    switch: Arc<Switch>,
 }
 
 /// Why the doors stopped, or did not open.
@@ -94,13 +108,20 @@ impl Doors {
     pub fn bind(settings: Settings, live: Live, clock: Clock, metrics: Arc<DnsMetrics>) -> Result<Self, BindError> {
         let bound =
             settings.listen.iter().map(|&address| Bound::bind(address, settings.threads)).collect::<Result<_, _>>()?;
-        Ok(Self { bound, settings, live, clock, metrics })
+        let switch = Arc::new(Switch::new(Arc::clone(&metrics)));
+        Ok(Self { bound, settings, live, clock, metrics, switch })
     }
 
     /// The addresses in the order of [`Settings::listen`], with their real ports.
     #[must_use]
     pub fn local_addrs(&self) -> Vec<SocketAddr> {
         self.bound.iter().map(|bound| bound.address).collect()
+    }
+
+    /// Why the fast door is closed, while it is: it gave an answer that the general path would not have given.
+    #[must_use]
+    pub fn fast_door(&self) -> watch::Receiver<Option<String>> {
+        self.switch.trouble()
     }
 
     /// Serves until told to end, then answers what has been asked, and returns when all threads have ended.
@@ -141,11 +162,15 @@ impl Doors {
     }
 
     fn open_each(self, stop: &Stop, ended: &mpsc::Sender<String>, threads: &mut Vec<JoinHandle<()>>) -> io::Result<()> {
-        let Self { bound, settings, live, clock, metrics } = self;
+        let Self { bound, settings, live, clock, metrics, switch } = self;
         let face = Arc::new(settings.face);
         let desk = || -> io::Result<General> {
             let seed = getrandom::u64().map_err(io::Error::other)?;
             Ok(General::new(Desk::new(live.reader(), Arc::clone(&face), seed, clock, metrics.shard())))
+        };
+        let shadow = || -> io::Result<Shadow> {
+            let seed = getrandom::u64().map_err(io::Error::other)?;
+            Ok(Shadow::new(Arc::clone(&switch), settings.shadow, seed))
         };
         let mut spawn = |name: String, body: Box<dyn FnOnce() + Send>| -> io::Result<()> {
             let end = End { name: name.clone(), ended: ended.clone() };
@@ -159,14 +184,18 @@ impl Doors {
         for (nth, Bound { udp, tcp, .. }) in bound.into_iter().enumerate() {
             listeners.push(tcp);
             for (thread, port) in udp.into_iter().enumerate() {
-                let (desk, stop) = (desk()?, Arc::clone(&stop.udp));
-                spawn(format!("dns-udp-{nth}-{thread}"), Box::new(move || udp::serve(&port, desk, &stop)))?;
+                let (desk, shadow, stop) = (desk()?, shadow()?, Arc::clone(&stop.udp));
+                spawn(format!("dns-udp-{nth}-{thread}"), Box::new(move || udp::serve(&port, desk, shadow, &stop)))?;
             }
         }
         let runtime = stream_runtime(settings.threads)?;
         let desks = (0..settings.threads.get()).map(|_| desk()).collect::<io::Result<Vec<_>>>()?;
         let door = tcp::Door::new(desks, settings.tcp, metrics, stop.tcp.clone());
-        spawn("dns-tcp".into(), Box::new(move || runtime.block_on(door.serve(listeners))))
+        let streams = move || {
+            udp::give_way();
+            runtime.block_on(door.serve(listeners));
+        };
+        spawn("dns-tcp".into(), Box::new(streams))
     }
 }
 
@@ -174,6 +203,7 @@ fn stream_runtime(threads: NonZeroUsize) -> io::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads.get())
         .thread_name("dns-tcp-worker")
+        .on_thread_start(udp::give_way)
         .enable_all()
         .build()
 }

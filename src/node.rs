@@ -135,6 +135,7 @@ impl Node {
             &stale_seen,
             places.trouble(),
             started,
+            doors.as_ref(),
             doors.is_some() || !settings.node.roles.answer,
         );
         let recent = Arc::new(Recent::new());

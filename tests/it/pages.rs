@@ -11,7 +11,7 @@ use wayshift::{cli::Cli, config};
 
 use crate::support::{Endpoint, Node, wayshift};
 
-const PAGES: [&str; 3] = ["README.md", "deploy/README.md", "docs/steering.md"];
+const PAGES: [&str; 4] = ["README.md", "deploy/README.md", "docs/steering.md", "docs/doors.md"];
 /// Those of which most is commands.
 const MANUALS: [&str; 2] = ["README.md", "deploy/README.md"];
 

@@ -215,7 +215,10 @@ fn the_clock_unsafe_and_leftovers_have_one_home_or_none() {
         };
         refuse("SystemTime::now", &["clock.rs"]);
         refuse("std::time::Instant::now", &["clock.rs"]);
-        refuse(" unsafe {", &["dns/batch.rs"]);
+        for unsafety in ["unsafe {", "unsafe impl", "unsafe fn", "unsafe trait", "unsafe extern"] {
+            refuse(unsafety, &["dns/udp/batch.rs"]);
+        }
+        refuse("(unsafe_code", &["dns/udp.rs"]);
         refuse("todo!(", &[]);
         refuse("unimplemented!(", &[]);
         refuse("unbounded_channel", &[]);
