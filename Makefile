@@ -26,4 +26,5 @@ check:
 
 # Beside other servers that are installed, in one run; says which are missing. Settings: benches/README.md.
 bench:
-	cargo run --locked --release --package doors
+	RESULTS=$${RESULTS:-target/doors.md} cargo run --locked --release --package doors
+	cargo test --locked --bench allocations

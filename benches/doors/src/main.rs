@@ -4,6 +4,8 @@
 //! another, in interleaved rounds; nothing listens beyond loopback, nothing is installed, and everything that was started
 //! ends with it. `benches/README.md` tells how to read the tables.
 
+#![allow(clippy::disallowed_methods, reason = "what is measured is the machine's time")]
+
 mod chance;
 mod endpoints;
 mod flip;
@@ -71,34 +73,54 @@ fn all() -> anyhow::Result<()> {
     let mut ground = Ground::new(endpoints.port)?;
     let present = present(&settings, ground.path())?;
     let mut report = Report::new(&settings, &present);
-    if settings.parts.contains(&Part::Loads) {
-        let rows = rounds::run(&settings, &mut ground, &present)?;
-        report.loads(&settings, &rows);
-        if let Some(path) = &settings.results {
-            let row = |row: &rounds::Row| {
-                format!("job {}\npeer {}\nround {}\n{}\n", row.job, row.peer, row.round, row.measured.to_lines())
-            };
-            fs::write(path.with_extension("rows"), rows.iter().map(row).collect::<String>())?;
+    let mut left = Vec::new();
+    for part in &settings.parts {
+        // What one part cannot do does not take the tables of the others.
+        if let Err(error) = measure(*part, &settings, &mut ground, &present, &endpoints, &mut report) {
+            eprintln!("doors: {part:?}: {error:#}");
+            left.push(format!("{part:?}: {error:#}"));
         }
-    }
-    if settings.parts.contains(&Part::Start) {
-        let mut all = once::run(&settings, &mut ground, &present)?;
-        all.extend(once::fleet(&settings, &mut ground, &present)?);
-        report.once(&all);
-    }
-    if settings.parts.contains(&Part::Flip)
-        && let Some(flips) = flip::run(&settings, &mut ground, &present, &endpoints)?
-    {
-        report.flips(&flips);
-    }
-    if settings.parts.contains(&Part::Instructions) {
-        report.counts(&instructions::run(&settings, &mut ground, &present, false)?);
     }
     report.promises();
     print!("{}", report.text);
     if let Some(path) = &settings.results {
         fs::write(path, &report.text).with_context(|| format!("writing {}", path.display()))?;
         eprintln!("the tables are in {}", path.display());
+    }
+    record(&settings, "results", &report.text)?;
+    if left.is_empty() { Ok(()) } else { bail!("not all was measured: {}", left.join("; ")) }
+}
+
+fn measure(
+    part: Part,
+    settings: &Settings,
+    ground: &mut Ground,
+    present: &Present,
+    endpoints: &Endpoints,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    match part {
+        Part::Loads => {
+            let rows = rounds::run(settings, ground, present)?;
+            report.loads(settings, &rows);
+            if let Some(path) = &settings.results {
+                let row = |row: &rounds::Row| {
+                    format!("job {}\npeer {}\nround {}\n{}\n", row.job, row.peer, row.round, row.measured.to_lines())
+                };
+                fs::write(path.with_extension("rows"), rows.iter().map(row).collect::<String>())?;
+            }
+        }
+        Part::Start => {
+            let mut all = once::run(settings, ground, present)?;
+            all.extend(once::fleet(settings, ground, present)?);
+            report.once(&all);
+        }
+        Part::Flip => {
+            if let Some(flips) = flip::run(settings, ground, present, endpoints)? {
+                report.flips(&flips);
+            }
+        }
+        Part::Instructions => report.counts(&instructions::run(settings, ground, present, false)?),
     }
     Ok(())
 }
@@ -115,7 +137,20 @@ fn xdp() -> anyhow::Result<()> {
     let settings = Settings::from_env()?;
     let mut ground = Ground::new(0)?;
     let rows = xdp::run(&settings, &mut ground)?;
-    println!("{}\n\n{}", machine::describe(), report::xdp(&rows));
+    let text = format!("{}\n\n{}", machine::describe(), report::xdp(&rows));
+    println!("{text}");
+    record(&settings, "xdp", &text)
+}
+
+/// Puts tables in place of the former ones on a page, between `<!-- NAME -->` and `<!-- end of NAME -->`.
+fn record(settings: &Settings, name: &str, text: &str) -> anyhow::Result<()> {
+    let Some(path) = &settings.record else { return Ok(()) };
+    let page = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->"));
+    let (before, rest) =
+        page.split_once(&begin).with_context(|| format!("{} has no `{}`", path.display(), begin.trim()))?;
+    let (_, after) = rest.split_once(&end).with_context(|| format!("{} has no `{end}`", path.display()))?;
+    fs::write(path, format!("{before}{begin}\n{}\n\n{end}{after}", text.trim()))?;
     Ok(())
 }
 

@@ -50,6 +50,8 @@ pub struct Settings {
     pub wayshift: Option<PathBuf>,
     /// Where the tables go as well.
     pub results: Option<PathBuf>,
+    /// A page whose tables are replaced by these.
+    pub record: Option<PathBuf>,
 }
 
 impl Settings {
@@ -60,8 +62,8 @@ impl Settings {
         let parts = listed("PARTS", |name| PARTS.iter().find(|(key, _)| *key == name).map(|(_, part)| *part))?;
         Ok(Self {
             rounds: number("ROUNDS", 20)?,
-            seconds: number("SPAN", 0.5)?,
-            warm: number("WARM", 0.15)?,
+            seconds: number("SPAN", 0.4)?,
+            warm: number("WARM", 0.1)?,
             window: number("WINDOW", 200)?,
             server: number("SERVER_CORE", 0)?,
             generator: number("GENERATOR_CORE", 1)?,
@@ -79,6 +81,7 @@ impl Settings {
             parts: parts.unwrap_or_else(|| PARTS.iter().map(|(_, part)| *part).collect()),
             wayshift: env::var_os("WAYSHIFT").map(PathBuf::from),
             results: env::var_os("RESULTS").map(PathBuf::from),
+            record: env::var_os("RECORD").map(PathBuf::from),
         })
     }
 }

@@ -51,7 +51,7 @@ fn prepare(place: &Place) -> io::Result<Vec<String>> {
         let seats: Vec<String> = (0..POOL).map(|n| format!("\"e{}\"", pool * POOL + n)).collect();
         line(&format!("p{pool} = {{ endpoints = [{}] }}", seats.join(", ")));
     }
-    line(&format!("flip = {{ endpoints = [\"flip-1\", \"flip-2\"], answer = \"first\", count = 1 }}"));
+    line("flip = { endpoints = [\"flip-1\", \"flip-2\"], answer = \"first\", count = 1 }");
     line(&format!("[service]\nflip = {{ names = [\"{NAME}.{ZONE}\"], pools = [\"flip\"], check = \"web\" }}"));
     for name in 0..Set::Hundred.names() {
         let pool = name % (ENDPOINTS / POOL);
