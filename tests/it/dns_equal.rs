@@ -166,7 +166,8 @@ fn subnet(data: &mut Vec<u8>, chance: &mut Rng) {
         IpAddr::V4(address) => (1, address.octets().into(), 32),
         IpAddr::V6(address) => (2, address.octets().into(), 128),
     };
-    let source = *chance.choice(&[0, 24, 24, 24, 32, 48, 56, 64, 128, chance.u8(..130)]).unwrap();
+    let any = chance.u8(..130);
+    let source = *chance.choice(&[0, 24, 24, 24, 32, 48, 56, 64, 128, any]).unwrap();
     let source = if chance.u8(..16) == 0 { source } else { source.min(most) };
     let mut octets: Vec<u8> = octets.into_iter().take(usize::from(source).div_ceil(8)).collect();
     if let (Some(last), 1..) = (octets.last_mut(), source % 8) {

@@ -145,7 +145,7 @@ impl Twin {
 fn fleet() -> (Arc<Fleet>, Vec<String>) {
     let records: String = RECORDS
         .lines()
-        .filter(|line| !line.starts_with(['@', ';', '$']) || line.contains("MX"))
+        .filter(|line| !line.starts_with("ns1 ") && (!line.starts_with(['@', ';']) || line.contains("MX")))
         .map(|line| format!("{line}\n"))
         .collect();
     let mut text = String::from(
@@ -178,14 +178,17 @@ fn fleet() -> (Arc<Fleet>, Vec<String>) {
     );
     for n in 0..POOLS {
         let answer = ANSWERS[n % ANSWERS.len()];
-        let size = 1 + n % 12;
-        let members: Vec<String> =
-            (0..size).map(|m| format!("e{} = {}", (n * 5 + m) % ENDPOINTS, (n + m * 3) % 7)).collect();
-        let count = if answer == "all" { 8 } else { 1 + n / 3 % 4 };
-        let members = members.join(", ");
-        writeln!(text, "p{n} = {{ endpoints = {{ {members} }}, answer = \"{answer}\", count = {count} }}").unwrap();
+        let members = (0..1 + n % 12).map(|m| ((n * 5 + m) % ENDPOINTS, (n + m * 3) % 7 + usize::from(n % 4 == 0)));
+        // Who answers all has no weights.
+        let (members, count) = if answer == "all" {
+            (format!("{:?}", members.map(|(one, _)| format!("e{one}")).collect::<Vec<_>>()), 1 + n % 8)
+        } else {
+            let members: Vec<_> = members.map(|(one, weight)| format!("e{one} = {weight}")).collect();
+            (format!("{{ {} }}", members.join(", ")), 1 + n / 3 % 4)
+        };
+        writeln!(text, "p{n} = {{ endpoints = {members}, answer = \"{answer}\", count = {count} }}").unwrap();
     }
-    text.push_str("cdn = { endpoints = [\"cdn\"] }\nlater = { endpoints = [\"later\"] }\nmixed = { endpoints = [\"cdn\", \"e2\"] }\n");
+    text.push_str("cdn = { endpoints = [\"cdn\"] }\nsorry = { endpoints = [\"e1\", \"e2\"] }\nlater = { endpoints = [\"later\"] }\nmixed = { endpoints = [\"cdn\", \"e2\"] }\n");
     let mut names: Vec<String> = [
         "www",
         "alias",
@@ -247,7 +250,7 @@ fn fleet() -> (Arc<Fleet>, Vec<String>) {
             _ => writeln!(text, "pools = {:?}", pools.iter().map(|p| format!("p{p}")).collect::<Vec<_>>()).unwrap(),
         }
         if when_none == "last-resort" {
-            text.push_str("last_resort = \"p0\"\n");
+            text.push_str("last_resort = \"sorry\"\n");
         }
         writeln!(text, "when_none_healthy = \"{when_none}\"").unwrap();
         for (every, line) in [
@@ -279,7 +282,7 @@ fn fleet() -> (Arc<Fleet>, Vec<String>) {
     for (id, name, pool) in [
         ("cdn", "cdn.example.test", "cdn"),
         ("apex", "example.test", "cdn"),
-        ("later", "mail.example.test", "later"),
+        ("later", "new.example.test", "later"),
         ("mixed", "mixed.example.test", "mixed"),
         ("app", "app.example.test", "p9"),
         ("deep", "*.deep.example.test", "p4"),

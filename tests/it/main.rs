@@ -7,6 +7,7 @@ mod dns_doors;
 mod dns_equal;
 mod dns_handler;
 mod dns_places;
+mod dns_shares;
 mod dns_steered;
 mod dns_twin;
 mod dns_world;
