@@ -24,7 +24,7 @@ const ENDPOINTS: usize = 4;
 /// Own networks, of which the clients of `nearest-ecs` are in one.
 const NETS: u32 = 4096;
 
-fn main() -> anyhow::Result<()> {
+pub fn main() -> anyhow::Result<()> {
     let mut words = std::env::args().skip(1);
     let work = words.next().unwrap_or_else(|| "static".into());
     let mut number = |default: usize| words.next().map_or(Ok(default), |word| word.parse());
@@ -34,17 +34,35 @@ fn main() -> anyhow::Result<()> {
         Some("general") => false,
         Some(word) => bail!("{word} is no door; there are fast and general"),
     };
-    let fleet = fleet(&work, names)?;
+    let octets = answers(&work, names, count, is_fast, || {})?;
+    println!("{count} queries answered, the last one with {octets} octets");
+    Ok(())
+}
+
+/// Answers `count` queries; octets of the last answer. What is to be counted begins with `begin`.
+pub(crate) fn answers(
+    work: &str,
+    names: usize,
+    count: usize,
+    is_fast: bool,
+    begin: impl FnOnce(),
+) -> anyhow::Result<usize> {
+    let fleet = fleet(work, names)?;
     let live = Live::new(compile(&snapshot(&fleet), None, &LastGood::new()).with_locator(Arc::new(locator(&fleet)?)));
     let face = Face { udp_size: 1232, nsid: None, chaos: Chaos::Hide, ecs: Ecs::Use, debug_names: Vec::new() };
     let mut desk = Desk::new(live.reader(), Arc::new(face), 1, Clock::start(), DnsMetrics::default().shard());
     let mut chance = fastrand::Rng::with_seed(1);
-    let queries = (0..names).map(|nth| query(&work, nth, &mut chance)).collect::<anyhow::Result<Vec<_>>>()?;
+    let queries = (0..names).map(|nth| query(work, nth, &mut chance)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut out = Vec::with_capacity(SLOT);
     let mut slot = [0; SLOT];
-    let mut octets = 0;
+    let (mut octets, mut begin) = (0, Some(begin));
     // The first round draws phases and finds counters; it is not counted.
     for nth in 0..names + count {
+        if nth == names
+            && let Some(begin) = begin.take()
+        {
+            begin();
+        }
         let query = queries.get(nth).unwrap_or_else(|| &queries[chance.usize(..names)]);
         slot[..query.len()].copy_from_slice(query);
         let asked = Asked { is_fast, length: query.len() };
@@ -57,8 +75,7 @@ fn main() -> anyhow::Result<()> {
             bail!("the {} path did not answer a query", if is_fast { "fast" } else { "general" });
         }
     }
-    println!("{count} queries answered, the last one with {octets} octets");
-    Ok(())
+    Ok(octets)
 }
 
 struct Asked {

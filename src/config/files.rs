@@ -278,7 +278,9 @@ pub(super) fn read_bounded(path: &Path, limit: u64) -> io::Result<String> {
 
 /// `take` and not the length from the directory: devices and pipes have none, and a file may grow.
 fn take(file: File, limit: u64) -> io::Result<String> {
-    let mut text = String::new();
+    // Its length is where to begin: a text that grows by doubling may end in twice its room.
+    let length = file.metadata().map_or(0, |about| about.len().min(limit));
+    let mut text = String::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
     file.take(limit + 1).read_to_string(&mut text)?;
     if text.len() as u64 > limit {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {limit} octets")));

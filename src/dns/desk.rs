@@ -95,6 +95,11 @@ impl Desk {
         self.table.table();
     }
 
+    /// The instant that this turn's answers are made for: read once for many packets.
+    pub(super) fn now(&self) -> Mono {
+        self.clock.mono()
+    }
+
     /// What is read in client networks.
     pub(super) fn ecs(&self) -> Ecs {
         self.face.ecs

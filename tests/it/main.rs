@@ -14,6 +14,7 @@ mod dns_world;
 mod durable;
 mod failover;
 mod feeds;
+mod flood;
 mod foresight;
 mod guard;
 mod hostile;

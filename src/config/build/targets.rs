@@ -45,7 +45,7 @@ impl Build<'_, '_> {
 
     /// The service that answers for a name, itself or by a wildcard above it (RFC 4592).
     fn steered(&self, name: &DnsName) -> Option<&str> {
-        let of = |name: &DnsName| self.names.get(name).map(|(_, service)| service.as_str());
+        let of = |name: &DnsName| self.names.get(name).map(|(_, service)| self.service_key_of(*service));
         if let Some(service) = of(name) {
             return Some(service);
         }

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    super::{Digest, DnsName},
+    super::DnsName,
     rrset::{self, Rrset, SET_HEAD, Sets},
 };
 
@@ -117,13 +117,17 @@ impl Nodes {
     }
 
     fn name_at(&self, place: u32) -> &[u8] {
-        let from = &self.0.run[place as usize..];
-        let mut end = 0;
-        while from[end] != 0 {
-            end += 1 + usize::from(from[end]);
-        }
-        &from[..=end]
+        name_at(&self.0.run, place)
     }
+}
+
+fn name_at(run: &[u8], place: u32) -> &[u8] {
+    let from = &run[place as usize..];
+    let mut end = 0;
+    while from[end] != 0 {
+        end += 1 + usize::from(from[end]);
+    }
+    &from[..=end]
 }
 
 impl Default for Nodes {
@@ -135,7 +139,7 @@ impl Default for Nodes {
 impl fmt::Debug for Nodes {
     /// In short: digests of fleets are taken over this form, and a zone may have a million records.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digest = Digest(Sha256::digest(&self.0.run).into());
+        let digest = Sha256::digest(&self.0.run);
         write!(f, "Nodes({} names, {} records, {digest:?})", self.len(), self.records())
     }
 }
@@ -151,13 +155,17 @@ pub struct Packing {
 }
 
 impl Packing {
+    /// Octets that a set takes beside its records; each name takes one beside its wire form.
+    pub const SET_HEAD: usize = SET_HEAD;
+
     /// With room for so many names and octets.
     #[must_use]
     pub fn with_capacity(names: usize, octets: usize) -> Self {
         Self { run: Vec::with_capacity(octets), places: Vec::with_capacity(names), ..Self::default() }
     }
 
-    /// Begins the next name, which must be behind the one before in the order of wire forms, and tells its place.
+    /// Begins the next name and tells its place. Names are found again by [`Nodes::find`] if they come in the order of
+    /// their wire forms, and by their places in any case.
     pub fn name(&mut self, name: &[u8]) -> u32 {
         let place = u32::try_from(self.run.len()).expect("all records of a zone are far below 4 GiB");
         self.places.push(place);
@@ -185,6 +193,18 @@ impl Packing {
         self.run[head + 2..head + SET_HEAD].copy_from_slice(&length.to_be_bytes());
         self.run[self.set] = self.run[self.set].checked_add(1).expect("a name has fewer than 256 types");
         self.records += usize::from(count);
+    }
+
+    /// The name at a place that was told.
+    #[must_use]
+    pub fn name_at(&self, place: u32) -> &[u8] {
+        name_at(&self.run, place)
+    }
+
+    /// Whether it is this name.
+    #[must_use]
+    pub fn has(&self, place: u32, name: &[u8]) -> bool {
+        self.run[place as usize..].starts_with(name) && !name.is_empty()
     }
 
     /// All of them.

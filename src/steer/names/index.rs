@@ -6,11 +6,14 @@ use super::NodeIx;
 /// Slots per hundred names. Fewer make walks longer: at this load a name that is there takes 1.8 slots on average, one
 /// that is not 3.6, and half of these end in the first cache line.
 const SLOTS_PER_HUNDRED: usize = 160;
+/// How much of it may be taken, in percent.
+const FILLED_PERCENT_MAX: usize = 75;
 
 /// Built once, never changed. Open addressing with linear probing.
 #[derive(Debug)]
 pub(super) struct Index {
     slots: Box<[Slot]>,
+    count: usize,
 }
 
 /// Where a name is.
@@ -39,8 +42,37 @@ impl Slot {
 impl Index {
     /// With room for so many names.
     pub(super) fn for_names(count: usize) -> Self {
-        let size = (count * SLOTS_PER_HUNDRED / 100).max(count + 1);
-        Self { slots: vec![Slot { tag: 0, run: FREE, at: 0, node: NO_NODE }; size].into() }
+        let size = (count * SLOTS_PER_HUNDRED / 100).max(4);
+        Self { slots: vec![Slot { tag: 0, run: FREE, at: 0, node: NO_NODE }; size].into(), count: 0 }
+    }
+
+    /// How many names there are.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Another name would make walks long, or leave no slot free to end them.
+    pub(super) fn is_full(&self) -> bool {
+        self.slots.len() * FILLED_PERCENT_MAX < (self.count + 1) * 100
+    }
+
+    /// The same with more room; the hash of each name must be told again.
+    pub(super) fn grown(&self, hash_of: impl Fn(Slot) -> u64) -> Self {
+        let mut grown = Self::for_names(self.count * 2 + 16);
+        for slot in self.slots.iter().filter(|slot| slot.run != FREE) {
+            grown.add(hash_of(*slot), slot.run, slot.at, slot.node());
+        }
+        grown
+    }
+
+    /// What is in a place that [`Self::place`] told.
+    pub(super) fn at(&self, place: usize) -> Slot {
+        self.slots[place]
+    }
+
+    /// Says that there is more to know of a name.
+    pub(super) fn set_node(&mut self, place: usize, node: NodeIx) {
+        self.slots[place].node = node.0;
     }
 
     /// Adds a name that is not there yet.
@@ -49,12 +81,19 @@ impl Index {
         while self.slots[place].run != FREE {
             place = self.behind(place);
         }
+        self.count += 1;
         self.slots[place] = Slot { tag: tag(hash), run, at, node: node.map_or(NO_NODE, |ix| ix.0) };
     }
 
-    /// The slot with this hash that is the right one. There is always a free slot, so it ends.
+    /// The slot with this hash that is the right one.
     #[inline]
     pub(super) fn find(&self, hash: u64, is_right: impl Fn(Slot) -> bool) -> Option<Slot> {
+        self.place(hash, is_right).map(|place| self.slots[place])
+    }
+
+    /// Where that slot is. There is always a free slot, so it ends.
+    #[inline]
+    pub(super) fn place(&self, hash: u64, is_right: impl Fn(Slot) -> bool) -> Option<usize> {
         let mut place = self.first(hash);
         loop {
             let slot = self.slots[place];
@@ -62,7 +101,7 @@ impl Index {
                 return None;
             }
             if slot.tag == tag(hash) && is_right(slot) {
-                return Some(slot);
+                return Some(place);
             }
             place = self.behind(place);
         }
@@ -107,6 +146,19 @@ mod tests {
             assert_eq!(find(n).map(|slot| slot.node()), Some((n % 2 == 0).then_some(NodeIx(n))));
         }
         assert!((5000..10_000).all(|n| find(n).is_none()));
+    }
+
+    #[test]
+    fn it_grows_with_its_names() {
+        let mut index = Index::for_names(0);
+        for n in 0..1000 {
+            if index.is_full() {
+                index = index.grown(|slot| NameHash::of(&wire(slot.at)));
+            }
+            index.add(NameHash::of(&wire(n)), 0, n, None);
+        }
+        assert_eq!(index.count(), 1000);
+        assert!((0..1000).all(|n| index.find(NameHash::of(&wire(n)), |slot| slot.at == n).is_some()));
     }
 
     #[test]
