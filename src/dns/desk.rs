@@ -8,7 +8,7 @@ use super::{
     answer::{Answer, Asker, Draws, answer},
     chaos::chaos,
     message::{Ede, meta},
-    read::{Dropped, Ecs, Query, Reading, read},
+    read::{Dropped, Ecs, LowerName, Query, Reading, read},
     write::{self, Own, Room, Written},
 };
 use crate::{
@@ -81,13 +81,23 @@ pub struct Desk {
     clock: Clock,
     pub(super) counts: Arc<DnsShard>,
     pub(super) shares: Shares,
+    /// Room for the name that is asked for.
+    pub(super) name: LowerName,
 }
 
 impl Desk {
     /// `seed` decides all draws, so that a test can repeat them; `clock` is the one that the tables' deadlines are on.
     #[must_use]
     pub fn new(table: Reader, face: Arc<Face>, seed: u64, clock: Clock, counts: Arc<DnsShard>) -> Self {
-        Self { table, face, chance: Chance::new(seed), clock, counts, shares: Shares::default() }
+        Self {
+            table,
+            face,
+            chance: Chance::new(seed),
+            clock,
+            counts,
+            shares: Shares::default(),
+            name: LowerName::default(),
+        }
     }
 
     /// Lets an old table go, while nobody asks.
@@ -115,7 +125,8 @@ impl Desk {
     pub fn answer_at(&mut self, packet: &[u8], client: &Client, now: Mono, out: &mut Vec<u8>) -> Handled {
         let face = Arc::clone(&self.face);
         let own = Own { face: &face, keepalive: client.keepalive };
-        let written = match read(packet, face.ecs) {
+        let mut name = LowerName::default();
+        let written = match read(packet, face.ecs, &mut name) {
             Reading::Drop(why) => {
                 self.counts.dropped(why.into());
                 return Handled::Dropped;

@@ -16,7 +16,7 @@ use super::{
     answer::{Asker, Draws, answer},
     desk::{Chance, Client, Desk, Face},
     message::{Ede, HEADER, Rcode, STREAM_SIZE_MAX, meta},
-    read::{Edns, Reading, read},
+    read::{Edns, Head, LowerName, Query, Reading, read},
     write::{self, Own, Room},
 };
 use crate::{
@@ -48,10 +48,10 @@ impl Desk {
 
     /// The same through any door. A reply longer than the slot is left to the general path.
     pub fn fast_for(&mut self, slot: &mut [u8], length: usize, client: &Client, now: Mono) -> Fast {
-        let Self { table, face, chance, counts, shares, .. } = self;
+        let Self { table, face, chance, counts, shares, name, .. } = self;
         let asking = Asking { table: table.table(), face, client, now, room: slot.len() };
         chance.forget();
-        let query = match read(&slot[..length], face.ecs) {
+        let query = match read(&slot[..length], face.ecs, name) {
             Reading::Query(query) => query,
             Reading::Drop(why) => {
                 counts.dropped(why.into());
@@ -62,22 +62,18 @@ impl Desk {
         if query.class != meta::CLASS_IN || !is_plain(query.kind) || query.name.wire().starts_with(WHY) {
             return Fast::General;
         }
-        let asked = Asked {
-            kind: query.kind,
-            edns: query.edns,
-            end: HEADER + query.question.len(),
-            tail: query.edns.map_or(0, |edns| asking.own().opt_length(edns)),
-        };
+        let asked = asking.asked(&query);
         let lookup = asking.table.lookup_hashed(query.name.hash(), query.name.wire(), query.kind);
-        let Some(found) = asking.find(&asked, lookup, chance) else { return Fast::General };
-        let written = Put::begin(slot, asked.end, query.head).reply(&asked, &found, &asking);
+        let mut picks = Picks::new();
+        let Some(found) = asking.find(&asked, lookup, chance, &mut picks) else { return Fast::General };
+        let written = Put::begin(slot, &asked).reply(&found, &picks, asking.own());
         counts.asked(client.proto, client.address.is_ipv6(), asked.kind);
         if asked.edns.is_some_and(|edns| edns.subnet.is_some()) {
             counts.told_subnet(0 < found.scope);
         }
         counts.replied(client.proto, found.rcode.number(), false);
-        if let Data::Picked(steering, picks) = &found.data {
-            shares.count(asking.table, steering, picks, counts);
+        if let Data::Picked(steering) = found.data {
+            shares.count(asking.table, steering, &picks, counts);
         }
         Fast::Replied(written)
     }
@@ -100,12 +96,15 @@ struct Asking<'a, 't> {
 
 /// What is asked, apart from the packet.
 struct Asked {
+    head: Head,
     kind: u16,
     edns: Option<Edns>,
     /// Where the question ends.
     end: usize,
     /// What the OPT will take, without an explanation.
     tail: usize,
+    /// Where the records must end.
+    limit: usize,
 }
 
 /// What is answered.
@@ -123,7 +122,8 @@ enum Data<'t> {
     Set(Rrset<'t>),
     /// The proof that there is nothing.
     Negative(&'t ZoneTable, Rrset<'t>),
-    Picked(&'t Steering, Picks<'t>),
+    /// The addresses in the picks.
+    Picked(&'t Steering),
 }
 
 impl<'t> Asking<'_, 't> {
@@ -131,19 +131,29 @@ impl<'t> Asking<'_, 't> {
         Own { face: self.face, keepalive: self.client.keepalive }
     }
 
-    /// Most octets of the reply, without its OPT.
-    fn limit(&self, asked: &Asked) -> usize {
+    #[inline]
+    fn asked(&self, query: &Query<'_>) -> Asked {
         let limit = match self.client.proto {
-            Proto::Udp => write::datagram_limit(asked.edns, self.face),
+            Proto::Udp => write::datagram_limit(query.edns, self.face),
             Proto::Tcp => STREAM_SIZE_MAX,
         };
-        limit.saturating_sub(asked.tail)
+        let tail = query.edns.map_or(0, |edns| self.own().opt_length(edns));
+        Asked {
+            head: query.head,
+            kind: query.kind,
+            edns: query.edns,
+            end: HEADER + query.question.len(),
+            tail,
+            limit: limit.saturating_sub(tail),
+        }
     }
 
     /// `None` is for the general path, and nothing has been drawn by then.
-    fn find(&self, asked: &Asked, lookup: Lookup<'t>, chance: &mut Chance) -> Option<Found<'t>> {
-        let explained = asked.end + asked.tail + write::EDE_LENGTH;
-        let fits = |octets| asked.end + octets <= self.limit(asked) && explained + octets <= self.room;
+    #[inline]
+    fn find(&self, asked: &Asked, lookup: Lookup<'t>, chance: &mut Chance, picks: &mut Picks<'t>) -> Option<Found<'t>> {
+        // Whether an explanation fits is the reply's business, and that it fits into the slot too is seen to here.
+        let end = asked.limit.min(self.room.saturating_sub(asked.tail + write::EDE_LENGTH));
+        let fits = |octets| asked.end + octets <= end;
         let fixed = |rcode, data| Found { rcode, authoritative: true, data, scope: 0, ede: None };
         let negative = |zone: &'t ZoneTable, rcode| {
             let soa = zone.negative();
@@ -166,7 +176,7 @@ impl<'t> Asking<'_, 't> {
                         let most = put::PICKED_MAX.max(soa.records.len());
                         let negative = Data::Negative(zone, soa);
                         return (soa.count == 1 && fits(most))
-                            .then(|| self.picked(asked, family, negative, steering, chance));
+                            .then(|| self.picked(asked, family, negative, steering, chance, picks));
                     }
                 }
                 if let Some(set) = sets.find(asked.kind) {
@@ -197,24 +207,21 @@ impl<'t> Asking<'_, 't> {
         negative: Data<'t>,
         steering: &'t Steering,
         chance: &mut Chance,
+        picks: &mut Picks<'t>,
     ) -> Found<'t> {
         let mut client = match Asker::network_of(asked.edns, self.client.address) {
             Some((address, bits)) => steer::Client::new(self.table.locator(), address, bits),
             None => steer::Client::nobody(),
         };
         let draw = Draw { now: self.now, ..chance.draw(steering.slot(family)) };
-        let mut picks = Picks::new();
-        let outcome = steering.pick(family, &mut client, draw, &mut picks);
-        let (rcode, data) = match outcome {
-            Outcome::Addresses => (Rcode::NoError, Data::Picked(steering, picks)),
+        let (rcode, data) = match steering.pick(family, &mut client, draw, picks) {
+            Outcome::Addresses => (Rcode::NoError, Data::Picked(steering)),
             // A service that has targets is left to the general path.
             Outcome::NoData | Outcome::Target => (Rcode::NoError, negative),
             Outcome::ServFail => (Rcode::ServFail, Data::Nothing),
         };
-        let ede = match &data {
-            Data::Picked(_, picks) if picks.is_stale() => Some(Ede::StaleAnswer),
-            Data::Picked(..) | Data::Nothing | Data::Set(_) | Data::Negative(..) => None,
-        };
+        let is_stale = matches!(data, Data::Picked(_)) && picks.is_stale();
+        let ede = is_stale.then_some(Ede::StaleAnswer);
         Found { rcode, authoritative: rcode == Rcode::NoError, data, scope: client.scope(), ede }
     }
 }
@@ -230,7 +237,8 @@ impl Desk {
     pub fn recheck(&mut self, query: &[u8], reply: &[u8], client: &Client, now: Mono) -> Result<(), Difference> {
         let Self { table, face, chance, .. } = self;
         let own = Own { face, keepalive: client.keepalive };
-        let Reading::Query(query) = read(query, face.ecs) else { return Err(Difference::NotAnswered) };
+        let mut name = LowerName::default();
+        let Reading::Query(query) = read(query, face.ecs, &mut name) else { return Err(Difference::NotAnswered) };
         let asker = Asker::of(&query, client.address, face, now);
         let mut replay = Replay { drawn: chance.last(), differs: false };
         // Between the two a new table may have come; then there is nothing to compare.

@@ -27,7 +27,7 @@ use hickory_server::{
 
 use super::{
     desk::{Answerer, Client, Desk, Handled},
-    read::{Reading, read},
+    read::{LowerName, Reading, read},
 };
 use crate::telemetry::dns::Proto;
 
@@ -157,7 +157,7 @@ impl Answerer for General {
             Proto::Tcp => Protocol::Tcp,
         };
         // Nothing is decoded before our reader has passed it: pointer chains and packet loops end there.
-        let request = match read(packet, self.desk().ecs()) {
+        let request = match read(packet, self.desk().ecs(), &mut LowerName::default()) {
             Reading::Query(_) => Request::from_bytes(packet.to_vec(), client.address, protocol).ok(),
             Reading::Drop(_) | Reading::Refuse(_) => None,
         };

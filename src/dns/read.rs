@@ -18,7 +18,6 @@ const RECORDS_WALKED_MAX: u16 = 16;
 
 /// What a packet is.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it lives on the stack, for one packet")]
 pub enum Reading<'p> {
     /// Nothing is sent back.
     Drop(Dropped),
@@ -58,7 +57,7 @@ pub struct Query<'p> {
     /// Name, type and class as sent, to be echoed octet by octet (draft-vixie-dnsext-dns0x20).
     pub question: &'p [u8],
     /// The name in lower case.
-    pub name: LowerName,
+    pub name: &'p LowerName,
     /// QTYPE.
     pub kind: u16,
     /// QCLASS.
@@ -97,8 +96,8 @@ pub struct Edns {
     pub subnet: Option<Subnet>,
 }
 
-/// An uncompressed name in lower case, in place.
-#[derive(Clone)]
+/// An uncompressed name in lower case; room for one, which is used again for each packet.
+#[derive(Clone, Default)]
 pub struct LowerName {
     words: [[u8; 8]; NAME_WORDS],
     length: u8,
@@ -109,7 +108,8 @@ pub struct LowerName {
 const NAME_WORDS: usize = NAME_LENGTH_MAX.div_ceil(8);
 
 impl LowerName {
-    /// The wire bytes, root octet included.
+    /// The wire bytes, root octet included; nothing before a name has been read.
+    #[inline]
     #[must_use]
     pub fn wire(&self) -> &[u8] {
         &self.words.as_flattened()[..usize::from(self.length)]
@@ -122,8 +122,10 @@ impl LowerName {
         self.hash
     }
 
-    /// The first name in `bytes`. Pointers are refused: nobody needs them in a question (and RFC 9267 shows their harm).
-    fn first(bytes: &[u8]) -> Option<Self> {
+    /// Takes the first name in `bytes`; its length. Pointers are refused: nobody needs them in a question (and RFC 9267
+    /// shows their harm).
+    #[inline]
+    fn take(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         loop {
             let length = usize::from(*bytes.get(at)?);
@@ -138,21 +140,37 @@ impl LowerName {
                 break;
             }
         }
-        let mut name = Self { words: [[0; 8]; NAME_WORDS], length: u8::try_from(at).ok()?, hash: 0 };
-        let mut hash = NameHash::default();
-        for (word, from) in name.words.iter_mut().zip((0..at).step_by(8)) {
-            let rest = &bytes[from..];
-            let taken = match rest.first_chunk::<8>() {
-                Some(taken) => u64::from_le_bytes(*taken),
-                None => (rest.iter().rev()).fold(0, |taken, octet| taken << 8 | u64::from(*octet)),
-            };
-            let behind = (from + 8).saturating_sub(at);
-            let lower = lowered(taken & (u64::MAX >> (8 * behind)));
-            hash.word(lower);
-            *word = lower.to_le_bytes();
+        self.length = u8::try_from(at).ok()?;
+        match bytes.get(..at.next_multiple_of(8)) {
+            Some(padded) => self.lower(padded, at),
+            None => {
+                // The packet ends with the question, and so before the last word is full.
+                let mut padded = [0; 8 * NAME_WORDS];
+                padded[..at].copy_from_slice(&bytes[..at]);
+                self.lower(&padded[..at.next_multiple_of(8)], at);
+            }
         }
-        name.hash = hash.finish(at);
-        Some(name)
+        Some(at)
+    }
+
+    /// `padded` is whole words, of which the last one may go on behind the name's so many octets.
+    #[inline]
+    fn lower(&mut self, padded: &[u8], octets: usize) {
+        let mut hash = NameHash::default();
+        let (words, _) = padded.as_chunks::<8>();
+        let behind = padded.len() - octets;
+        let mut left = words.len();
+        for (to, word) in self.words.iter_mut().zip(words) {
+            left -= 1;
+            let mut word = u64::from_le_bytes(*word);
+            if left == 0 {
+                word &= u64::MAX >> (8 * behind);
+            }
+            let lower = lowered(word);
+            hash.word(lower);
+            *to = lower.to_le_bytes();
+        }
+        self.hash = hash.finish(octets);
     }
 }
 
@@ -173,9 +191,10 @@ impl std::fmt::Debug for LowerName {
     }
 }
 
-/// Reads one message. Never fails: every packet is one of the three.
+/// Reads one message, its name into `name`. Never fails: every packet is one of the three.
+#[inline]
 #[must_use]
-pub fn read(packet: &[u8], ecs: Ecs) -> Reading<'_> {
+pub fn read<'p>(packet: &'p [u8], ecs: Ecs, name: &'p mut LowerName) -> Reading<'p> {
     let Some((header, rest)) = packet.split_first_chunk::<HEADER>() else { return Reading::Drop(Dropped::Short) };
     if header[2] & flag::QR != 0 {
         return Reading::Drop(Dropped::Response);
@@ -199,8 +218,8 @@ pub fn read(packet: &[u8], ecs: Ecs) -> Reading<'_> {
         let edns = if questions == 0 { late_edns(rest, answers, authorities, additionals, ecs) } else { None };
         return refuse(Rcode::FormErr, None, edns);
     }
-    let Some(name) = LowerName::first(rest) else { return refuse(Rcode::FormErr, None, None) };
-    let end = usize::from(name.length) + 4;
+    let Some(octets) = name.take(rest) else { return refuse(Rcode::FormErr, None, None) };
+    let end = octets + 4;
     let (Some(question), Some(kind), Some(class)) = (rest.get(..end), u16_at(rest, end - 4), u16_at(rest, end - 2))
     else {
         return refuse(Rcode::FormErr, None, None);

@@ -6,8 +6,12 @@
 
 mod build;
 mod index;
+mod negative;
 
-use self::index::{Index, Slot};
+use self::{
+    index::{Index, Slot},
+    negative::Negative,
+};
 use super::{Steering, table::Steerings};
 use crate::model::{DnsName, Fleet, NameHash, Nodes, Rrset, ServiceIx, Sets, kind};
 
@@ -19,7 +23,7 @@ pub struct ZoneTable {
     /// TTL of the SOA in negative answers (RFC 2308 section 5).
     pub negative_ttl: u32,
     /// The SOA of negative answers, encoded.
-    negative: Box<[u8]>,
+    negative: Negative,
     /// The apex as the nearest zone of ours above it sees it: there DS is asked (RFC 4035 section 3.1.4.1).
     above: Option<NodeIx>,
 }
@@ -30,7 +34,15 @@ impl ZoneTable {
     #[inline]
     #[must_use]
     pub fn negative(&self) -> Rrset<'_> {
-        Rrset::one(&self.negative)
+        Rrset::one(&self.negative.whole)
+    }
+
+    /// The same record with its names ending in pointers to the apex, and at which of its octets these stand. They and its
+    /// owner are for the caller to fill in, who knows where in the message the apex stands, spelled as it is.
+    #[inline]
+    #[must_use]
+    pub fn negative_pointing(&self) -> (&[u8], &[u16]) {
+        self.negative.pointing()
     }
 }
 

@@ -77,6 +77,8 @@ pub(super) struct Many {
     pub(super) steer: Steer,
     /// At least two, in order of preference.
     pub(super) rows: Box<[PoolRow]>,
+    /// None of them has less than its whole share.
+    pub(super) whole: bool,
     /// If chance in proportion to weight (or share, while a pool comes back) chooses among them.
     pub(super) wheel: Option<Wheel>,
     /// Where from paths are known, for `fastest`.

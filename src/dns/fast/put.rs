@@ -4,12 +4,12 @@
 
 use std::net::IpAddr;
 
-use super::{Asked, Asking, Data, Found};
+use super::{Asked, Data, Found};
 use crate::{
     dns::{
         message::{HEADER, OPT, flag, meta, option},
-        read::{Edns, Head},
-        write::EDE_LENGTH,
+        read::Edns,
+        write::{EDE_LENGTH, Own},
     },
     model::{ANSWER_ENDPOINTS_MAX, OWNER_ASKED, RECORD_HEAD, Rrset, kind},
     steer::{Picks, ZoneTable},
@@ -22,17 +22,19 @@ pub(super) const PICKED_MAX: usize = ANSWER_ENDPOINTS_MAX as usize * (RECORD_HEA
 pub(super) struct Put<'s> {
     slot: &'s mut [u8],
     at: usize,
-    head: Head,
+    asked: &'s Asked,
 }
 
 impl<'s> Put<'s> {
     /// Behind the question, which stays where it is.
-    pub(super) fn begin(slot: &'s mut [u8], end: usize, head: Head) -> Self {
-        Self { slot, at: end, head }
+    pub(super) fn begin(slot: &'s mut [u8], asked: &'s Asked) -> Self {
+        Self { slot, at: asked.end, asked }
     }
 
     /// Writes it all; the reply's length.
-    pub(super) fn reply(mut self, asked: &Asked, found: &Found<'_>, asking: &Asking<'_, '_>) -> usize {
+    #[inline]
+    pub(super) fn reply(mut self, found: &Found<'_>, picks: &Picks<'_>, own: Own<'_>) -> usize {
+        let asked = self.asked;
         let mut answers = 0_u16;
         let mut authorities = 0;
         match &found.data {
@@ -45,30 +47,25 @@ impl<'s> Put<'s> {
                 self.negative(zone, *soa, asked.end);
                 authorities = 1;
             }
-            Data::Picked(_, picks) => answers = self.addresses(picks),
+            Data::Picked(_) => answers = self.addresses(picks),
         }
-        let explains = asked.edns.is_some() && self.at + EDE_LENGTH <= asking.limit(asked);
         let [extended, low] = found.rcode.number().to_be_bytes();
         debug_assert!(extended == 0 && low < 16, "no extended code is answered here");
         let bit = |is: bool, bit| if is { bit } else { 0 };
-        self.slot[2] = flag::QR | bit(found.authoritative, flag::AA) | bit(self.head.recursion_desired, flag::RD);
-        self.slot[3] = bit(self.head.checking_disabled, flag::CD) | low;
+        self.slot[2] = flag::QR | bit(found.authoritative, flag::AA) | bit(asked.head.recursion_desired, flag::RD);
+        self.slot[3] = bit(asked.head.checking_disabled, flag::CD) | low;
         let [a0, a1] = answers.to_be_bytes();
         self.slot[6..HEADER].copy_from_slice(&[a0, a1, 0, authorities, 0, u8::from(asked.edns.is_some())]);
         if let Some(edns) = asked.edns {
-            self.opt(edns, found, asking, explains);
+            self.opt(edns, found, own);
         }
         self.at
     }
 
+    #[inline]
     fn bytes(&mut self, bytes: &[u8]) {
         self.slot[self.at..self.at + bytes.len()].copy_from_slice(bytes);
         self.at += bytes.len();
-    }
-
-    fn pointer(&mut self, to: usize) {
-        #[expect(clippy::cast_possible_truncation, reason = "a question ends far below 2^14")]
-        self.bytes(&(0xc000 | to as u16).to_be_bytes());
     }
 
     fn addresses(&mut self, picks: &Picks<'_>) -> u16 {
@@ -97,45 +94,28 @@ impl<'s> Put<'s> {
     fn negative(&mut self, zone: &ZoneTable, soa: Rrset<'_>, end: usize) {
         let apex = zone.apex.wire();
         let apex_at = end - 4 - apex.len();
-        let (fixed, rdata) = soa.records.split_at(RECORD_HEAD);
-        self.pointer(apex_at);
-        self.bytes(&fixed[2..]);
+        #[expect(clippy::cast_possible_truncation, reason = "a question ends far below 2^14")]
+        let pointer = (0xc000 | apex_at as u16).to_be_bytes();
         let from = self.at;
-        let as_spelled = self.slot[apex_at..end - 4] == *apex;
-        let rest = self.name(rdata, apex, apex_at, as_spelled);
-        let rest = self.name(rest, apex, apex_at, as_spelled);
-        self.bytes(rest);
-        #[expect(clippy::cast_possible_truncation, reason = "it is no longer than the SOA")]
-        let length = (self.at - from) as u16;
-        self.slot[from - 2..from].copy_from_slice(&length.to_be_bytes());
-    }
-
-    /// The name that `rdata` begins with; gives back what is behind it.
-    fn name<'r>(&mut self, rdata: &'r [u8], apex: &[u8], apex_at: usize, may_point: bool) -> &'r [u8] {
-        let mut at = 0;
-        loop {
-            let rest = &rdata[at..];
-            if may_point && rest.starts_with(apex) && apex.len() > 1 {
-                self.bytes(&rdata[..at]);
-                self.pointer(apex_at);
-                return &rest[apex.len()..];
+        if self.slot[apex_at..end - 4] == *apex {
+            let (record, places) = zone.negative_pointing();
+            self.bytes(record);
+            for place in places {
+                let at = from + usize::from(*place);
+                self.slot[at..at + 2].copy_from_slice(&pointer);
             }
-            match rest.first() {
-                None | Some(0) => {
-                    let (name, behind) = rdata.split_at(rdata.len().min(at + 1));
-                    self.bytes(name);
-                    return behind;
-                }
-                Some(length) => at += 1 + usize::from(*length),
-            }
+        } else {
+            self.bytes(soa.records);
         }
+        self.slot[from..from + 2].copy_from_slice(&pointer);
     }
 
-    fn opt(&mut self, edns: Edns, found: &Found<'_>, asking: &Asking<'_, '_>, explains: bool) {
-        let own = asking.own();
-        let ede = found.ede.filter(|_| explains);
-        let length = own.opt_length(edns) - OPT + ede.map_or(0, |_| EDE_LENGTH);
-        let [s0, s1] = asking.face.udp_size.to_be_bytes();
+    #[inline]
+    fn opt(&mut self, edns: Edns, found: &Found<'_>, own: Own<'_>) {
+        // Explaining takes the room that is left.
+        let ede = found.ede.filter(|_| self.at + EDE_LENGTH <= self.asked.limit);
+        let length = self.asked.tail - OPT + ede.map_or(0, |_| EDE_LENGTH);
+        let [s0, s1] = own.face.udp_size.to_be_bytes();
         #[expect(clippy::cast_possible_truncation, reason = "options are short")]
         let [l0, l1] = (length as u16).to_be_bytes();
         self.bytes(&[0, 0, kind::OPT as u8, s0, s1, 0, 0, if edns.dnssec_ok { 0x80 } else { 0 }, 0, l0, l1]);

@@ -98,7 +98,8 @@ impl<'t> Client<'t> {
 
     /// Where it is.
     pub(in crate::steer) fn point(&mut self) -> Option<Point> {
-        self.place().at
+        self.place();
+        self.known.at
     }
 
     /// Its network as a number, to be answered by; `None` for one that has none.
@@ -114,14 +115,16 @@ impl<'t> Client<'t> {
         Some(mixed(mixed(u64::from(bits), half(64)), half(0)))
     }
 
-    fn place(&mut self) -> Locality {
+    /// Looks the place up, if that has not been done.
+    #[inline]
+    fn place(&mut self) -> &Locality {
         if let (false, Some(locator), Some(address)) = (self.placed, self.locator, self.network) {
             let (found, looked_at) = locator.place(address);
             self.known = Locality { asn: self.known.asn, ..found };
             self.scope = self.scope.max(looked_at);
             self.placed = true;
         }
-        self.known
+        &self.known
     }
 
     fn asn(&mut self) -> Option<u32> {

@@ -105,6 +105,14 @@ impl Row {
 
     /// Without replacement, by weight where there are any.
     fn by_chance<'t>(&'t self, draw: u64, count: usize, out: &mut Picks<'t>) {
+        if count == 1 {
+            // With nothing taken before, the wheel is whole.
+            let at = match &self.wheel {
+                Some(wheel) => wheel.at(scaled(draw, wheel.sum())),
+                None => below(draw, self.seats.len()),
+            };
+            return out.push(&self.seats[at]);
+        }
         let mut taken = Taken::default();
         for nth in 0..count as u64 {
             let Some(at) = self.draw(word(draw, nth), &taken) else { break };
