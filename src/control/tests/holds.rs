@@ -172,3 +172,18 @@ fn nothing_awaits_a_person_while_it_is_needed() {
     node.wake_until(20);
     assert!(held(&node).is_empty());
 }
+
+#[test]
+fn what_a_person_has_to_restore_keeps_no_pool_open() {
+    // Pool a has e0, e2 and e4; the one that flaps stands before the one that awaits a person, or behind it.
+    for (flapping, waiting) in [(0, 4), (4, 0)] {
+        let mut node = Node::start(manual(6, &[waiting]), &Memory::default(), at(0));
+        up(&mut node, 6);
+        node.see(at(5), 2, fail());
+        flap(&mut node, flapping, 10, 2);
+        assert_eq!(held(&node), [flapping.min(2), flapping.max(2)]);
+        node.see(at(20), waiting, fail());
+        node.see(at(21), waiting, Outcome::Pass);
+        assert_eq!(held(&node), [waiting.min(2), waiting.max(2)], "e{flapping} alone keeps the pool open");
+    }
+}
