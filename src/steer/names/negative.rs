@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(negative.pointing(), (&short[..], &[16, 29][..]));
         // A name of another zone, and one that only looks as if it ended in this one's.
         let outside = b"\x02ns\x03net\0\x0ex\x07example\x04test\0";
-        let whole = [&head(45)[..], outside, &numbers].concat();
+        let whole = [&head(44)[..], outside, &numbers].concat();
         let negative = Negative::new(&apex, whole.clone().into());
         assert_eq!(negative.pointing(), (&whole[..], &[][..]));
         assert_eq!(Negative::new(&apex, Box::default()).pointing(), (&[][..], &[][..]));
