@@ -57,6 +57,7 @@ impl Asker {
     }
 
     /// The network it is answered for.
+    #[inline]
     pub(super) fn network_of(edns: Option<Edns>, from: SocketAddr) -> Option<(IpAddr, u8)> {
         match edns.and_then(|edns| edns.subnet) {
             Some(subnet) => subnet.network(),

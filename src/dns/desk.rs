@@ -204,6 +204,7 @@ struct KnownShare {
 
 impl Shares {
     /// One answer more of a service, from the pool of its first address.
+    #[inline]
     pub(super) fn count(&mut self, table: &AnswerTable, steering: &Steering, picks: &Picks<'_>, counts: &DnsShard) {
         let Some(seat) = picks.seats().next() else { return };
         let fleet = &table.snapshot().fleet;
@@ -254,6 +255,7 @@ impl Chance {
 impl Draws for Chance {
     /// Turns begin at a random place, so that the desks of a node do not all begin with the same endpoint. There are as
     /// many as the largest table had slots, one more for each service, and one.
+    #[inline]
     fn draw(&mut self, slot: usize) -> Draw {
         if self.turns.len() <= slot {
             self.turns.resize_with(slot + 1, || self.random.u32(..));

@@ -131,7 +131,7 @@ impl<'t> Asking<'_, 't> {
         Own { face: self.face, keepalive: self.client.keepalive }
     }
 
-    #[inline]
+    #[inline(always)]
     fn asked(&self, query: &Query<'_>) -> Asked {
         let limit = match self.client.proto {
             Proto::Udp => write::datagram_limit(query.edns, self.face),
@@ -149,7 +149,7 @@ impl<'t> Asking<'_, 't> {
     }
 
     /// `None` is for the general path, and nothing has been drawn by then.
-    #[inline]
+    #[inline(always)]
     fn find(&self, asked: &Asked, lookup: Lookup<'t>, chance: &mut Chance, picks: &mut Picks<'t>) -> Option<Found<'t>> {
         // Whether an explanation fits is the reply's business, and that it fits into the slot too is seen to here.
         let end = asked.limit.min(self.room.saturating_sub(asked.tail + write::EDE_LENGTH));
@@ -200,6 +200,7 @@ impl<'t> Asking<'_, 't> {
         }
     }
 
+    #[inline(always)]
     fn picked(
         &self,
         asked: &Asked,

@@ -124,7 +124,7 @@ impl LowerName {
 
     /// Takes the first name in `bytes`; its length. Pointers are refused: nobody needs them in a question (and RFC 9267
     /// shows their harm).
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         loop {
@@ -154,22 +154,24 @@ impl LowerName {
     }
 
     /// `padded` is whole words, of which the last one may go on behind the name's so many octets.
-    #[inline]
+    #[inline(always)]
     fn lower(&mut self, padded: &[u8], octets: usize) {
         let mut hash = NameHash::default();
         let (words, _) = padded.as_chunks::<8>();
-        let behind = padded.len() - octets;
-        let mut left = words.len();
-        for (to, word) in self.words.iter_mut().zip(words) {
-            left -= 1;
-            let mut word = u64::from_le_bytes(*word);
-            if left == 0 {
-                word &= u64::MAX >> (8 * behind);
-            }
+        let Some((last, full)) = words.split_last() else { return };
+        let mut places = self.words.iter_mut();
+        let mut put = |word: u64| {
             let lower = lowered(word);
             hash.word(lower);
-            *to = lower.to_le_bytes();
+            if let Some(place) = places.next() {
+                *place = lower.to_le_bytes();
+            }
+        };
+        for word in full {
+            put(u64::from_le_bytes(*word));
         }
+        let behind = padded.len() - octets;
+        put(u64::from_le_bytes(*last) & (u64::MAX >> (8 * behind)));
         self.hash = hash.finish(octets);
     }
 }
@@ -192,7 +194,7 @@ impl std::fmt::Debug for LowerName {
 }
 
 /// Reads one message, its name into `name`. Never fails: every packet is one of the three.
-#[inline]
+#[inline(always)]
 #[must_use]
 pub fn read<'p>(packet: &'p [u8], ecs: Ecs, name: &'p mut LowerName) -> Reading<'p> {
     let Some((header, rest)) = packet.split_first_chunk::<HEADER>() else { return Reading::Drop(Dropped::Short) };
@@ -240,6 +242,7 @@ pub fn read<'p>(packet: &'p [u8], ecs: Ecs, name: &'p mut LowerName) -> Reading<
 }
 
 /// The OPT of a query that is refused anyway: the refusal has one if and only if the query had (RFC 6891 section 7).
+#[cold]
 fn late_edns(sections: &[u8], answers: u16, authorities: u16, additionals: u16, ecs: Ecs) -> Option<Edns> {
     let before = answers.checked_add(authorities)?;
     if before.checked_add(additionals)? > RECORDS_WALKED_MAX {

@@ -84,6 +84,7 @@ pub struct Reader {
 
 impl Reader {
     /// The table in force. An idle thread calls this at least every second, so that old tables are let go.
+    #[inline]
     pub fn table(&mut self) -> &Arc<AnswerTable> {
         let table = self.cache.load();
         self.read = Arc::as_ptr(table).addr();

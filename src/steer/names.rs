@@ -200,7 +200,7 @@ impl Names {
         Some(&self.zones[self.zone_at(slot) as usize])
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn lookup<'t>(&'t self, steerings: &'t Steerings, hash: u64, name: &[u8], asked: u16) -> Lookup<'t> {
         let Some((slot, exact)) = self.closest(hash, name) else { return Lookup::NotOurs };
         let zone = &self.zones[self.zone_at(slot) as usize];
@@ -223,6 +223,7 @@ impl Names {
     }
 
     /// The name itself exists.
+    #[inline]
     fn at<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, asked: u16) -> Lookup<'t> {
         match node.place {
             Place::Served { .. } | Place::Redirects(_) => self.found(steerings, node, false),
@@ -243,6 +244,7 @@ impl Names {
         }
     }
 
+    #[inline]
     fn found<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, wildcard: bool) -> Lookup<'t> {
         Lookup::Found {
             zone: &self.zones[node.zone as usize],
@@ -265,7 +267,7 @@ impl Names {
     }
 
     /// Where the name is, or else its closest ancestor; and whether it is the name itself.
-    #[inline]
+    #[inline(always)]
     fn closest(&self, hash: u64, name: &[u8]) -> Option<(Slot, bool)> {
         let mut found = self.index.find(hash, |slot| self.is_of(slot, name));
         let mut rest = name;

@@ -102,6 +102,7 @@ impl Default for Picks<'_> {
 impl<'t> Picks<'t> {
     /// Empty.
     #[must_use]
+    #[inline]
     pub fn new() -> Self {
         Self { seats: [None; PICKS_MAX], count: 0, ttl: 0, stale: false }
     }
@@ -176,6 +177,7 @@ impl<'t> Picks<'t> {
 impl Steering {
     /// Draws the answer of a family into `out`, whose content before does not matter. What it looks at of the client
     /// raises the client's scope, and nothing else does.
+    #[inline]
     pub fn pick<'t>(&'t self, family: Family, client: &mut Client<'_>, draw: Draw, out: &mut Picks<'t>) -> Outcome {
         out.clear();
         let rule = self.rule(client);
@@ -219,6 +221,7 @@ impl Steering {
 impl Tuned {
     /// How long an answer of these seats may be remembered, in seconds: no longer than until one of them may become
     /// down or a timer ends, in whole steps, so that a result more or less changes nothing.
+    #[inline]
     fn ttl_at<'s>(&self, now: Mono, seats: impl Iterator<Item = &'s Seat>) -> u32 {
         let Some(end) = seats.filter_map(|seat| seat.flips_at).chain(self.deadline).min() else { return self.ttl };
         let step = u64::from(self.step_ms);

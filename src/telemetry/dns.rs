@@ -126,11 +126,13 @@ pub struct DnsShard {
 
 impl DnsShard {
     /// A query came; type 0 where none could be read.
+    #[inline]
     pub fn asked(&self, proto: Proto, is_ipv6: bool, kind: u16) {
         add(&self.requests[proto as usize][usize::from(is_ipv6)][place(&TYPES, kind)], 1);
     }
 
     /// A reply was made.
+    #[inline]
     pub fn replied(&self, proto: Proto, rcode: u16, is_truncated: bool) {
         add(&self.responses[proto as usize][place(&RCODES, rcode)], 1);
         if is_truncated {
@@ -139,6 +141,7 @@ impl DnsShard {
     }
 
     /// A query told its client's network, which decided something or did not.
+    #[inline]
     pub fn told_subnet(&self, is_used: bool) {
         add(&self.subnets[usize::from(is_used)], 1);
     }
@@ -189,10 +192,12 @@ impl DnsShard {
 }
 
 /// Adds to a cell that nobody else adds to.
+#[inline]
 fn add(cell: &AtomicU64, count: u64) {
     cell.store(cell.load(Relaxed).wrapping_add(count), Relaxed);
 }
 
+#[inline]
 fn place(known: &[(u16, &str)], number: u16) -> usize {
     known.iter().position(|(known, _)| *known == number).unwrap_or(known.len())
 }

@@ -32,7 +32,7 @@ impl<'s> Put<'s> {
     }
 
     /// Writes it all; the reply's length.
-    #[inline]
+    #[inline(always)]
     pub(super) fn reply(mut self, found: &Found<'_>, picks: &Picks<'_>, own: Own<'_>) -> usize {
         let asked = self.asked;
         let mut answers = 0_u16;
@@ -62,12 +62,13 @@ impl<'s> Put<'s> {
         self.at
     }
 
-    #[inline]
+    #[inline(always)]
     fn bytes(&mut self, bytes: &[u8]) {
         self.slot[self.at..self.at + bytes.len()].copy_from_slice(bytes);
         self.at += bytes.len();
     }
 
+    #[inline(always)]
     fn addresses(&mut self, picks: &Picks<'_>) -> u16 {
         let [t0, t1, t2, t3] = picks.ttl().to_be_bytes();
         let [o0, o1] = OWNER_ASKED;
@@ -110,7 +111,7 @@ impl<'s> Put<'s> {
         self.slot[from..from + 2].copy_from_slice(&pointer);
     }
 
-    #[inline]
+    #[inline(always)]
     fn opt(&mut self, edns: Edns, found: &Found<'_>, own: Own<'_>) {
         // Explaining takes the room that is left.
         let ede = found.ede.filter(|_| self.at + EDE_LENGTH <= self.asked.limit);
@@ -134,6 +135,7 @@ impl<'s> Put<'s> {
         }
     }
 
+    #[inline(always)]
     fn option(&mut self, code: u16, data: &[u8]) {
         let [c0, c1] = code.to_be_bytes();
         #[expect(clippy::cast_possible_truncation, reason = "options are short")]

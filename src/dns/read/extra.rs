@@ -28,7 +28,7 @@ struct Record<'p> {
 }
 
 /// Steps over `before` records and reads `additionals` more, which must end the message.
-#[inline]
+#[inline(always)]
 pub(super) fn walk(rest: &[u8], before: u16, additionals: u16, ecs: Ecs) -> Extra {
     match (before, additionals) {
         (0, 0) if rest.is_empty() => Extra::Read { edns: None, signed: false },
@@ -45,7 +45,7 @@ pub(super) fn walk(rest: &[u8], before: u16, additionals: u16, ecs: Ecs) -> Extr
 }
 
 /// An OPT at the root, if nothing else is there.
-#[inline]
+#[inline(always)]
 fn opt_alone(rest: &[u8]) -> Option<Record<'_>> {
     let ([0, 0, 41, class_high, class_low, ttl @ .., length_high, length_low], data) =
         rest.split_first_chunk::<11>()?
@@ -62,6 +62,7 @@ fn opt_alone(rest: &[u8]) -> Option<Record<'_>> {
     })
 }
 
+#[cold]
 fn walk_each(mut rest: &[u8], before: u16, additionals: u16, ecs: Ecs) -> Extra {
     let mut edns = None;
     let mut signed = false;
@@ -128,7 +129,7 @@ fn owner_length(bytes: &[u8]) -> Option<usize> {
 
 /// The OPT, and whether its options fill its RDATA exactly and are what they must be. Of another version only the fixed
 /// part can be read.
-#[inline]
+#[inline(always)]
 fn opt(record: &Record<'_>, ecs: Ecs) -> (Edns, bool) {
     let [_, version, flags, _] = record.ttl;
     let mut edns = Edns {

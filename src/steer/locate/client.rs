@@ -31,6 +31,7 @@ impl<'t> Client<'t> {
     /// A client in a network: of an ECS option, or a resolver's address with all its bits. Bits behind its length do
     /// not count, and of a network without bits nothing is known: its client asked not to be looked at.
     #[must_use]
+    #[inline]
     pub fn new(locator: &'t Locator, address: IpAddr, bits: u8) -> Self {
         if bits == 0 {
             return Client::nobody();
@@ -97,6 +98,7 @@ impl<'t> Client<'t> {
     }
 
     /// Where it is.
+    #[inline]
     pub(in crate::steer) fn point(&mut self) -> Option<Point> {
         self.place();
         self.known.at
@@ -160,6 +162,7 @@ fn common(a: IpAddr, b: IpAddr) -> Option<u8> {
 }
 
 /// The first address of the network of so many bits.
+#[inline]
 fn masked(address: IpAddr, bits: u8) -> IpAddr {
     match address {
         IpAddr::V4(v4) => {

@@ -195,7 +195,15 @@ impl PoolRow {
     }
 
     /// How near its nearest member is; less than any distance where none is on the globe.
+    #[inline]
     pub(in crate::steer) fn nearness(&self, point: Point) -> f64 {
-        self.points.iter().map(|one| one.nearness(point)).fold(-2.0, f64::max)
+        let mut best = -2.0;
+        for one in &self.points {
+            let here = one.nearness(point);
+            if best < here {
+                best = here;
+            }
+        }
+        best
     }
 }
