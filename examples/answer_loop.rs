@@ -24,7 +24,7 @@ const ENDPOINTS: usize = 4;
 /// Own networks, of which the clients of `nearest-ecs` are in one.
 const NETS: u32 = 4096;
 
-pub fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
     let mut words = std::env::args().skip(1);
     let work = words.next().unwrap_or_else(|| "static".into());
     let mut number = |default: usize| words.next().map_or(Ok(default), |word| word.parse());

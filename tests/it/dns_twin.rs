@@ -325,15 +325,18 @@ fn table(fleet: &Arc<Fleet>, nth: u64, before: Option<&AnswerTable>) -> AnswerTa
     let loads: HashMap<_, _> = fleet
         .endpoints
         .iter()
-        .filter_map(|one| (chance.u8(..3) != 0).then(|| (one.id.clone(), Load(chance.f64() * 90.0))))
+        .filter_map(|one| match chance.u8(..3) {
+            0 => None,
+            _ => Some((one.id.clone(), Load(chance.f64() * 90.0))),
+        })
         .collect();
     let paths: BTreeMap<_, _> = REGIONS[..3]
         .iter()
         .map(|(id, ..)| {
-            let known = fleet
-                .endpoints
-                .iter()
-                .filter_map(|one| (chance.u8(..4) != 0).then(|| (one.id.clone(), chance.u32(1_000..300_000))));
+            let known = fleet.endpoints.iter().filter_map(|one| match chance.u8(..4) {
+                0 => None,
+                _ => Some((one.id.clone(), chance.u32(1_000..300_000))),
+            });
             (id.parse().unwrap(), known.collect())
         })
         .collect();

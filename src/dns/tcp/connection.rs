@@ -111,7 +111,7 @@ impl<S: Read + Write> Connection<S> {
         match self.step(tools, limits, now).unwrap_or(Next::Never) {
             // The end is only taken between replies: a stream with half a reply is of no use.
             Next::Readable if self.last.is_some() => Next::Never,
-            next => next,
+            next @ (Next::Readable | Next::Writable | Next::Turn | Next::Never) => next,
         }
     }
 

@@ -96,7 +96,7 @@ impl Table {
         loop {
             match self.turn() {
                 Next::Turn => count += 1,
-                next => return (count, next),
+                next @ (Next::Readable | Next::Writable | Next::Never) => return (count, next),
             }
         }
     }
