@@ -15,7 +15,7 @@ use crate::model::{
 use super::{
     Loaded,
     settings::{Settings, Threads},
-    values::Size,
+    values::{Hundredths, Size},
 };
 
 /// What stands for a secret.
@@ -86,6 +86,7 @@ fn settings(settings: &Settings) -> Map<String, Value> {
         "dns": {
             "listen": dns.listen, "threads": threads, "udp_size": dns.udp_size, "nsid": dns.nsid,
             "chaos": dns.chaos.word(), "ecs": dns.ecs.word(), "debug_names": dns.debug_names,
+            "shadow": Hundredths(dns.shadow).to_string(),
             "tcp": {
                 "connections": dns.tcp.connections, "per_client": dns.tcp.per_client,
                 "idle": span(dns.tcp.idle), "query": span(dns.tcp.query),

@@ -13,11 +13,13 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use ipnet::IpNet;
+
 use self::chain::Chain;
 use super::{
     desk::Face,
     message::{Ede, Rcode, meta},
-    read::Query,
+    read::{Edns, Query},
 };
 use crate::{
     model::{DnsName, Mono, Rrset, Sets, kind},
@@ -50,15 +52,19 @@ impl Asker {
     /// Who a query is answered for: the client whose network it tells, else whoever sent it (RFC 7871 section 7.2.1).
     #[must_use]
     pub fn of(query: &Query<'_>, from: SocketAddr, face: &Face, now: Mono) -> Self {
-        let from = from.ip().to_canonical();
-        let bits = if from.is_ipv4() { 32 } else { 128 };
-        Self {
-            network: match query.edns.and_then(|edns| edns.subnet) {
-                Some(subnet) => subnet.network(),
-                None => Some((from, bits)),
-            },
-            may_ask_why: face.debug_names.iter().any(|net| net.contains(&from)),
-            now,
+        let may_ask = |net: &IpNet| net.contains(&from.ip().to_canonical());
+        Self { network: Self::network_of(query.edns, from), may_ask_why: face.debug_names.iter().any(may_ask), now }
+    }
+
+    /// The network it is answered for.
+    #[inline]
+    pub(super) fn network_of(edns: Option<Edns>, from: SocketAddr) -> Option<(IpAddr, u8)> {
+        match edns.and_then(|edns| edns.subnet) {
+            Some(subnet) => subnet.network(),
+            None => {
+                let from = from.ip().to_canonical();
+                Some((from, if from.is_ipv4() { 32 } else { 128 }))
+            }
         }
     }
 
@@ -84,7 +90,7 @@ pub struct Answer<'t> {
     /// Glue.
     pub additional: Vec<Records<'t>>,
     /// What [`Data::Picked`] stands for.
-    pub picks: Picks,
+    pub picks: Picks<'t>,
     /// The service that answered.
     pub steering: Option<&'t Steering>,
     /// How many bits of the asker's network decided (RFC 7871 section 7.2.1).

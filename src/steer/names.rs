@@ -6,8 +6,12 @@
 
 mod build;
 mod index;
+mod negative;
 
-use self::index::{Index, Slot};
+use self::{
+    index::{Index, Slot},
+    negative::Negative,
+};
 use super::{Steering, table::Steerings};
 use crate::model::{DnsName, Fleet, NameHash, Nodes, Rrset, ServiceIx, Sets, kind};
 
@@ -19,7 +23,7 @@ pub struct ZoneTable {
     /// TTL of the SOA in negative answers (RFC 2308 section 5).
     pub negative_ttl: u32,
     /// The SOA of negative answers, encoded.
-    negative: Box<[u8]>,
+    negative: Negative,
     /// The apex as the nearest zone of ours above it sees it: there DS is asked (RFC 4035 section 3.1.4.1).
     above: Option<NodeIx>,
 }
@@ -30,7 +34,15 @@ impl ZoneTable {
     #[inline]
     #[must_use]
     pub fn negative(&self) -> Rrset<'_> {
-        Rrset::one(&self.negative)
+        Rrset::one(&self.negative.whole)
+    }
+
+    /// The same record with its names ending in pointers to the apex, and at which of its octets these stand. They and its
+    /// owner are for the caller to fill in, who knows where in the message the apex stands, spelled as it is.
+    #[inline]
+    #[must_use]
+    pub fn negative_pointing(&self) -> (&[u8], &[u16]) {
+        self.negative.pointing()
     }
 }
 
@@ -188,7 +200,7 @@ impl Names {
         Some(&self.zones[self.zone_at(slot) as usize])
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn lookup<'t>(&'t self, steerings: &'t Steerings, hash: u64, name: &[u8], asked: u16) -> Lookup<'t> {
         let Some((slot, exact)) = self.closest(hash, name) else { return Lookup::NotOurs };
         let zone = &self.zones[self.zone_at(slot) as usize];
@@ -211,6 +223,7 @@ impl Names {
     }
 
     /// The name itself exists.
+    #[inline]
     fn at<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, asked: u16) -> Lookup<'t> {
         match node.place {
             Place::Served { .. } | Place::Redirects(_) => self.found(steerings, node, false),
@@ -231,6 +244,7 @@ impl Names {
         }
     }
 
+    #[inline]
     fn found<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, wildcard: bool) -> Lookup<'t> {
         Lookup::Found {
             zone: &self.zones[node.zone as usize],
@@ -253,7 +267,7 @@ impl Names {
     }
 
     /// Where the name is, or else its closest ancestor; and whether it is the name itself.
-    #[inline]
+    #[inline(always)]
     fn closest(&self, hash: u64, name: &[u8]) -> Option<(Slot, bool)> {
         let mut found = self.index.find(hash, |slot| self.is_of(slot, name));
         let mut rest = name;

@@ -163,7 +163,7 @@ impl AnswerTable {
     }
 
     /// The same for a name whose hash is known, because it was taken while the name was read.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn lookup_hashed(&self, hash: u64, name_lower_wire: &[u8], kind: u16) -> Lookup<'_> {
         self.fixed.names.lookup(&self.steerings, hash, name_lower_wire, kind)

@@ -162,7 +162,7 @@ mod tests {
         #[test]
         fn any_text_is_split_and_ends(text in "[ -~\n\t\"\\\\();é]{0,200}") {
             let (mut entries, mut entry) = (Entries::of(&text), Entry::default());
-            while let Some(_) = entries.next(&mut entry) {
+            while entries.next(&mut entry).is_some() {
                 for token in &entry.tokens {
                     prop_assert_eq!(&text[token.at..token.at + token.raw.len()], token.raw);
                 }

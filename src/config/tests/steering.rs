@@ -119,6 +119,7 @@ reload_guard = { answers = "10%" }
 [dns]
 ecs = "ignore"
 debug_names = "127.0.0.0/8"
+shadow = "2.5%"
 "#,
     ));
     let fleet = &loaded.fleet;
@@ -142,6 +143,7 @@ debug_names = "127.0.0.0/8"
     assert_eq!(fleet.safety.reload_guard, ReloadGuard { answers: 10, ..ReloadGuard::default() });
     assert_eq!(loaded.settings.dns.ecs, Ecs::Ignore);
     assert_eq!(loaded.settings.dns.debug_names, ["127.0.0.0/8".parse().unwrap()]);
+    assert_eq!(loaded.settings.dns.shadow, 250);
     assert_eq!(super::loaded(&with("[verdict]\nflap = false")).fleet.verdict.flap, None);
 }
 

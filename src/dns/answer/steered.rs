@@ -54,7 +54,13 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
     }
 
     /// Draws for one family of a service.
-    pub(super) fn drawn(&mut self, family: Family, steering: &'t Steering, draw: Draw, picks: &mut Picks) -> Drawn<'t> {
+    pub(super) fn drawn(
+        &mut self,
+        family: Family,
+        steering: &'t Steering,
+        draw: Draw,
+        picks: &mut Picks<'t>,
+    ) -> Drawn<'t> {
         match steering.pick(family, &mut self.client, draw, picks) {
             Outcome::Addresses => Drawn::Addresses,
             Outcome::NoData => Drawn::NoData,
@@ -137,7 +143,7 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
         self.answer.answer.push(Records { owner: Owner::Asked, kind, class: meta::CLASS_IN, ttl, data });
     }
 
-    pub(super) fn answered(&mut self, steering: &'t Steering, picks: Picks) {
+    pub(super) fn answered(&mut self, steering: &'t Steering, picks: Picks<'t>) {
         self.answer.ede = picks.is_stale().then_some(Ede::StaleAnswer);
         self.answer.steering = Some(steering);
         self.answer.picks = picks;
@@ -158,7 +164,7 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
     }
 }
 
-fn picked(picks: &Picks) -> Option<EndpointIx> {
+fn picked(picks: &Picks<'_>) -> Option<EndpointIx> {
     picks.seats().next().map(|seat| seat.endpoint)
 }
 

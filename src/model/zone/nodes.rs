@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Names with records, in the order of their wire form. Never changed; a clone shares the run.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Nodes(Arc<Packed>);
 
 #[derive(Default, PartialEq, Eq)]
@@ -128,12 +128,6 @@ fn name_at(run: &[u8], place: u32) -> &[u8] {
         end += 1 + usize::from(from[end]);
     }
     &from[..=end]
-}
-
-impl Default for Nodes {
-    fn default() -> Self {
-        Self(Arc::default())
-    }
 }
 
 impl fmt::Debug for Nodes {

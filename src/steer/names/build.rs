@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Border, BorderIx, Index, Names, Node, NodeIx, Place, SetAt, Slot, Way, ZoneTable};
+use super::{Border, BorderIx, Index, Names, Negative, Node, NodeIx, Place, SetAt, Slot, Way, ZoneTable};
 use crate::model::{
     DnsName, Fleet, NameHash, Nodes, Packing, Rrset, Zone, kind, name_is_within, name_parent as parent,
 };
@@ -237,7 +237,7 @@ impl<'f, 'n> Building<'f, 'n> {
         let zones = (self.fleet.zones.iter().zip(&self.seams))
             .map(|(zone, above)| ZoneTable {
                 apex: zone.apex.clone(),
-                negative: zone.negative(),
+                negative: Negative::new(&zone.apex, zone.negative()),
                 negative_ttl: zone.negative_ttl,
                 above: *above,
             })

@@ -109,9 +109,8 @@ impl Index {
 
     /// The upper half of the hash, scaled to the number of slots: any number will do.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "it is below the number of slots")]
     fn first(&self, hash: u64) -> usize {
-        ((hash >> 32) * self.slots.len() as u64 >> 32) as usize
+        (((hash >> 32) * self.slots.len() as u64) >> 32) as usize
     }
 
     #[inline]

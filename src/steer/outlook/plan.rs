@@ -183,7 +183,8 @@ fn of_zone(old: &Nodes, new: &Nodes) -> Vec<RecordChange> {
         let (name, before, after) = match (olds.peek().copied(), news.peek().copied()) {
             (None, None) => return changes,
             (Some(old), Some(new)) if old == new => {
-                (olds.next(), news.next());
+                olds.next();
+                news.next();
                 continue;
             }
             (Some(old), Some(new)) if old.name == new.name => (old.name, old.sets, new.sets),

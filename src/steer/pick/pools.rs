@@ -54,7 +54,29 @@ impl Many {
 
     /// The first one in order that is not passed over because it is still coming back. Some part goes to the one behind
     /// it, so that a failover never meets a cold site.
+    #[inline]
     fn in_order(&self, asking: &mut Asking<'_, '_>, rank: impl Fn(&PoolRow) -> Rank) -> usize {
+        if self.whole && asking.tuned.trickle == 0 {
+            // Chance passes nobody over, and nothing is left for the second.
+            return self.first(rank);
+        }
+        self.with_chance(asking, rank)
+    }
+
+    /// The first in order.
+    #[inline]
+    fn first(&self, rank: impl Fn(&PoolRow) -> Rank) -> usize {
+        let (mut first, mut best) = (0, rank(&self.rows[0]));
+        for (at, row) in self.rows.iter().enumerate().skip(1) {
+            let here = rank(row);
+            if is_before(&here, &best) {
+                (first, best) = (at, here);
+            }
+        }
+        first
+    }
+
+    fn with_chance(&self, asking: &mut Asking<'_, '_>, rank: impl Fn(&PoolRow) -> Rank) -> usize {
         let trickle = u64::from(asking.tuned.trickle);
         let mut luck = None;
         let mut luck = || *luck.get_or_insert_with(|| asking.luck());
@@ -75,14 +97,13 @@ impl Many {
         rank: impl Fn(&PoolRow) -> Rank,
         mut may: impl FnMut(&PoolRow) -> bool,
     ) -> (Option<usize>, Option<usize>) {
-        let before = |a: &Rank, b: &Rank| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).is_lt();
         let mut first: Option<(Rank, usize)> = None;
         let mut second: Option<(Rank, usize)> = None;
         for (at, row) in self.rows.iter().enumerate().filter(|(_, row)| may(row)) {
             let here = (rank(row), at);
-            if first.is_none_or(|first| before(&here.0, &first.0)) {
+            if first.is_none_or(|first| is_before(&here.0, &first.0)) {
                 second = first.replace(here);
-            } else if second.is_none_or(|second| before(&here.0, &second.0)) {
+            } else if second.is_none_or(|second| is_before(&here.0, &second.0)) {
                 second = Some(here);
             }
         }
@@ -154,6 +175,11 @@ impl Many {
     }
 }
 
+#[inline]
+fn is_before(a: &Rank, b: &Rank) -> bool {
+    a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).is_lt()
+}
+
 /// A point of the wheel with the part of one place cut out.
 fn without(wheel: &Wheel, place: usize, chance: u64) -> Option<usize> {
     let (from, length) = wheel.part(place);
@@ -169,7 +195,15 @@ impl PoolRow {
     }
 
     /// How near its nearest member is; less than any distance where none is on the globe.
+    #[inline]
     pub(in crate::steer) fn nearness(&self, point: Point) -> f64 {
-        self.points.iter().map(|one| one.nearness(point)).fold(-2.0, f64::max)
+        let mut best = -2.0;
+        for one in &self.points {
+            let here = one.nearness(point);
+            if best < here {
+                best = here;
+            }
+        }
+        best
     }
 }

@@ -113,7 +113,7 @@ impl<'s> Making<'s> {
             | Steer::LeastConnections
             | Steer::All => Arc::default(),
         };
-        Side::Many(Box::new(Many { steer: decided.steer, rows: rows.into(), wheel, vantages }))
+        Side::Many(Box::new(Many { steer: decided.steer, rows: rows.into(), whole: !partial, wheel, vantages }))
     }
 
     fn pool_row(&mut self, family: Family, steer: Steer, choice: &Choice) -> PoolRow {
