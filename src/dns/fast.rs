@@ -175,8 +175,10 @@ impl<'t> Asking<'_, 't> {
                         let soa = zone.negative();
                         let most = put::PICKED_MAX.max(soa.records.len());
                         let negative = Data::Negative(zone, soa);
-                        return (soa.count == 1 && fits(most))
-                            .then(|| self.picked(asked, family, negative, steering, chance, picks));
+                        if soa.count != 1 || !fits(most) {
+                            return None;
+                        }
+                        return Some(self.picked(asked, family, negative, steering, chance, picks));
                     }
                 }
                 if let Some(set) = sets.find(asked.kind) {
