@@ -6,7 +6,10 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    config::report::{Place, Raw, Report},
+    config::{
+        files::passing,
+        report::{Place, Raw, Report},
+    },
     model::{DnsName, NameHash, Packing, RECORD_HEAD, Zone, kind, name_is_within},
 };
 
@@ -141,8 +144,10 @@ impl Draft {
 
     /// Makes room for about as many records as fit into a text of so many octets.
     pub(super) fn expect(&mut self, text: usize) {
-        self.octets.reserve(text / 3);
-        self.records.reserve(text / 32);
+        self.octets.reserve(passing(text / 2));
+        self.owners.reserve(passing(text) / size_of::<Owner>());
+        self.sets.reserve(passing(text) / size_of::<Set>());
+        self.records.reserve(passing(text / 2) / size_of::<Record>());
     }
 
     pub(super) fn owners(&self) -> impl Iterator<Item = Named<'_>> {
