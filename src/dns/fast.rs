@@ -212,7 +212,8 @@ impl<'t> Asking<'_, 't> {
         chance: &mut Chance,
         picks: &mut Picks<'t>,
     ) -> Found<'t> {
-        let mut client = match Asker::network_of(asked.edns, self.client.address) {
+        let network = if steering.is_blind() { None } else { Asker::network_of(asked.edns, self.client.address) };
+        let mut client = match network {
             Some((address, bits)) => steer::Client::new(self.table.locator(), address, bits),
             None => steer::Client::nobody(),
         };
