@@ -204,7 +204,7 @@ struct KnownShare {
 
 impl Shares {
     /// One answer more of a service, from the pool of its first address.
-    #[inline]
+    #[inline(always)]
     pub(super) fn count(&mut self, table: &AnswerTable, steering: &Steering, picks: &Picks<'_>, counts: &DnsShard) {
         let Some(seat) = picks.seats().next() else { return };
         let fleet = &table.snapshot().fleet;
@@ -219,12 +219,19 @@ impl Shares {
             }
             at = known.next;
         }
-        let share = counts.share(steering.service().as_str(), fleet.pool(seat.pool).id.as_str());
+        self.add(table, steering, seat.pool, counts);
+    }
+
+    #[cold]
+    fn add(&mut self, table: &AnswerTable, steering: &Steering, pool: PoolIx, counts: &DnsShard) {
+        let service = steering.service_ix().index();
+        let id = &table.snapshot().fleet.pool(pool).id;
+        let share = counts.share(steering.service().as_str(), id.as_str());
         share.answered();
         if self.first.len() <= service {
             self.first.resize(table.services().max(service + 1), 0);
         }
-        self.known.push(KnownShare { pool: seat.pool, share, next: self.first[service] });
+        self.known.push(KnownShare { pool, share, next: self.first[service] });
         self.first[service] = u32::try_from(self.known.len()).expect("there are far fewer pools and services");
     }
 }
@@ -250,6 +257,11 @@ impl Chance {
     pub(super) fn forget(&mut self) {
         self.last = None;
     }
+
+    #[cold]
+    fn begin(&mut self, slot: usize) {
+        self.turns.resize_with(slot + 1, || self.random.u32(..));
+    }
 }
 
 impl Draws for Chance {
@@ -258,7 +270,7 @@ impl Draws for Chance {
     #[inline]
     fn draw(&mut self, slot: usize) -> Draw {
         if self.turns.len() <= slot {
-            self.turns.resize_with(slot + 1, || self.random.u32(..));
+            self.begin(slot);
         }
         let turn = self.turns[slot];
         self.turns[slot] = turn.wrapping_add(1);

@@ -175,8 +175,10 @@ impl<'t> Asking<'_, 't> {
                         let soa = zone.negative();
                         let most = put::PICKED_MAX.max(soa.records.len());
                         let negative = Data::Negative(zone, soa);
-                        return (soa.count == 1 && fits(most))
-                            .then(|| self.picked(asked, family, negative, steering, chance, picks));
+                        if soa.count != 1 || !fits(most) {
+                            return None;
+                        }
+                        return Some(self.picked(asked, family, negative, steering, chance, picks));
                     }
                 }
                 if let Some(set) = sets.find(asked.kind) {
@@ -210,7 +212,8 @@ impl<'t> Asking<'_, 't> {
         chance: &mut Chance,
         picks: &mut Picks<'t>,
     ) -> Found<'t> {
-        let mut client = match Asker::network_of(asked.edns, self.client.address) {
+        let network = if steering.is_blind() { None } else { Asker::network_of(asked.edns, self.client.address) };
+        let mut client = match network {
             Some((address, bits)) => steer::Client::new(self.table.locator(), address, bits),
             None => steer::Client::nobody(),
         };

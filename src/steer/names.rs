@@ -209,7 +209,7 @@ impl Names {
             && asked == kind::DS
             && name == zone.apex.wire()
         {
-            return self.at(steerings, self.node(above), asked);
+            return self.at(steerings, self.node(above), asked, name.len());
         }
         match (slot.node(), exact) {
             (None, true) => {
@@ -217,17 +217,18 @@ impl Names {
                 Lookup::Found { zone, sets, steering: None, wildcard: false }
             }
             (None, false) => Lookup::NoName { zone },
-            (Some(ix), true) => self.at(steerings, self.node(ix), asked),
+            (Some(ix), true) => self.at(steerings, self.node(ix), asked, name.len()),
             (Some(ix), false) => self.below(steerings, self.node(ix)),
         }
     }
 
     /// The name itself exists.
     #[inline]
-    fn at<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, asked: u16) -> Lookup<'t> {
+    fn at<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, asked: u16, octets: usize) -> Lookup<'t> {
+        let found = || self.found(steerings, node, self.runs[node.run as usize].sets_behind(node.at, octets), false);
         match node.place {
-            Place::Served { .. } | Place::Redirects(_) => self.found(steerings, node, false),
-            Place::Cut(_) if asked == kind::DS => self.found(steerings, node, false),
+            Place::Served { .. } | Place::Redirects(_) => found(),
+            Place::Cut(_) if asked == kind::DS => found(),
             Place::Cut(border) | Place::Beyond(border) => self.beyond(border),
         }
     }
@@ -236,7 +237,10 @@ impl Names {
     fn below<'t>(&'t self, steerings: &'t Steerings, encloser: &'t Node) -> Lookup<'t> {
         match encloser.place {
             Place::Served { wild: Some(wild) } => match self.node(wild).place {
-                Place::Served { .. } | Place::Redirects(_) => self.found(steerings, self.node(wild), true),
+                Place::Served { .. } | Place::Redirects(_) => {
+                    let node = self.node(wild);
+                    self.found(steerings, node, self.runs[node.run as usize].at(node.at).sets, true)
+                }
                 Place::Cut(border) | Place::Beyond(border) => self.beyond(border),
             },
             Place::Served { wild: None } => Lookup::NoName { zone: &self.zones[encloser.zone as usize] },
@@ -245,10 +249,10 @@ impl Names {
     }
 
     #[inline]
-    fn found<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, wildcard: bool) -> Lookup<'t> {
+    fn found<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, sets: Sets<'t>, wildcard: bool) -> Lookup<'t> {
         Lookup::Found {
             zone: &self.zones[node.zone as usize],
-            sets: self.runs[node.run as usize].at(node.at).sets,
+            sets,
             steering: node.service.map(|service| steerings.of(service)),
             wildcard,
         }

@@ -51,6 +51,8 @@ pub(super) struct Tuned {
     pub(super) spread: u8,
     /// One of its endpoints is another name.
     pub(super) has_targets: bool,
+    /// Nothing that is answered depends on who asks.
+    pub(super) is_blind: bool,
 }
 
 /// A rule's answers.
@@ -127,6 +129,21 @@ pub(super) struct Row {
     pub(super) partial: bool,
 }
 
+impl Side {
+    /// Whether it answers all clients alike, where the same network is not answered the same on purpose.
+    pub(super) fn is_blind(&self) -> bool {
+        let by_chance = |row: &Row| row.answer != PoolAnswer::Hash;
+        match self {
+            Self::NoData | Self::ServFail => true,
+            Self::One(row) => by_chance(row),
+            Self::Many(many) => {
+                !matches!(many.steer, Steer::Nearest | Steer::Fastest)
+                    && many.rows.iter().all(|row| by_chance(&row.row))
+            }
+        }
+    }
+}
+
 impl Hash for Row {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.seats.hash(state);
@@ -157,6 +174,13 @@ impl Steering {
     #[inline]
     pub fn has_targets(&self) -> bool {
         self.tuned.has_targets
+    }
+
+    /// Whether all clients are answered alike, chance and turns apart: then nobody need be looked at.
+    #[inline]
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        self.tuned.is_blind
     }
 
     /// Where a door keeps the turn of this service and family: below [`AnswerTable::slots`](super::AnswerTable::slots).

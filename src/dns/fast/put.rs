@@ -128,7 +128,13 @@ impl<'s> Put<'s> {
         }
         if let Some(subnet) = edns.subnet {
             let (data, length) = subnet.echo(found.scope);
-            self.option(option::SUBNET, &data[..length]);
+            // What is behind the data is written over by what follows, or is no part of the reply.
+            self.bytes(&[0, option::SUBNET as u8, 0, length as u8]);
+            match self.slot.get_mut(self.at..self.at + data.len()) {
+                Some(room) => room.copy_from_slice(&data),
+                None => self.slot[self.at..self.at + length].copy_from_slice(&data[..length]),
+            }
+            self.at += length;
         }
         if let Some(ede) = ede {
             self.option(option::EXTENDED_ERROR, &ede.number().to_be_bytes());

@@ -110,6 +110,13 @@ impl Nodes {
         (from.starts_with(name) && !name.is_empty()).then(|| self.behind(place, name.len(), &[]).sets)
     }
 
+    /// What stands at a name of so many octets: whoever has found it by its name knows its length.
+    #[inline]
+    #[must_use]
+    pub fn sets_behind(&self, place: u32, octets: usize) -> Sets<'_> {
+        self.behind(place, octets, &[]).sets
+    }
+
     #[inline]
     fn behind<'r>(&'r self, place: u32, length: usize, name: &'r [u8]) -> Node<'r> {
         let rest = &self.0.run[place as usize + length..];

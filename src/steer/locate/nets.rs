@@ -147,7 +147,18 @@ impl Nets {
 
 #[inline]
 fn find<A: Bits>(ranges: &[Range<A>], address: A) -> (Option<u32>, u8) {
-    let Some(at) = ranges.partition_point(|range| range.from <= address).checked_sub(1) else { return (None, 0) };
+    // The last range that begins at the address or before it, by halves; the first one begins at 0.
+    let (mut at, mut left) = (0, ranges.len());
+    if left == 0 {
+        return (None, 0);
+    }
+    while 1 < left {
+        let half = left / 2;
+        if ranges[at + half].from <= address {
+            at += half;
+        }
+        left -= half;
+    }
     let before = (0 < at).then(|| address.differs_at(ranges[at].from.before()));
     let behind = ranges.get(at + 1).map(|next| address.differs_at(next.from));
     (ranges[at].place, before.max(behind).unwrap_or(0))

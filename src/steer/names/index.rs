@@ -88,12 +88,17 @@ impl Index {
     /// The slot with this hash that is the right one.
     #[inline]
     pub(super) fn find(&self, hash: u64, is_right: impl Fn(Slot) -> bool) -> Option<Slot> {
-        self.place(hash, is_right).map(|place| self.slots[place])
+        self.walk(hash, is_right).map(|(_, slot)| slot)
     }
 
-    /// Where that slot is. There is always a free slot, so it ends.
-    #[inline]
+    /// Where that slot is.
     pub(super) fn place(&self, hash: u64, is_right: impl Fn(Slot) -> bool) -> Option<usize> {
+        self.walk(hash, is_right).map(|(place, _)| place)
+    }
+
+    /// There is always a free slot, so it ends.
+    #[inline(always)]
+    fn walk(&self, hash: u64, is_right: impl Fn(Slot) -> bool) -> Option<(usize, Slot)> {
         let mut place = self.first(hash);
         loop {
             let slot = self.slots[place];
@@ -101,7 +106,7 @@ impl Index {
                 return None;
             }
             if slot.tag == tag(hash) && is_right(slot) {
-                return Some(place);
+                return Some((place, slot));
             }
             place = self.behind(place);
         }

@@ -28,6 +28,7 @@ impl Many {
         let at = match self.steer {
             Steer::Failover | Steer::All => self.in_order(asking, |_| (0, 0.0)),
             Steer::Nearest => match asking.client.point() {
+                Some(point) if self.is_settled(asking) => self.nearest(point),
                 Some(point) => self.in_order(asking, |row| (0, -row.nearness(point))),
                 None => self.in_order(asking, |_| (0, 0.0)),
             },
@@ -56,11 +57,26 @@ impl Many {
     /// it, so that a failover never meets a cold site.
     #[inline]
     fn in_order(&self, asking: &mut Asking<'_, '_>, rank: impl Fn(&PoolRow) -> Rank) -> usize {
-        if self.whole && asking.tuned.trickle == 0 {
-            // Chance passes nobody over, and nothing is left for the second.
-            return self.first(rank);
+        if self.is_settled(asking) { self.first(rank) } else { self.with_chance(asking, rank) }
+    }
+
+    /// Chance passes nobody over, and nothing is left for the second.
+    #[inline]
+    fn is_settled(&self, asking: &Asking<'_, '_>) -> bool {
+        self.whole && asking.tuned.trickle == 0
+    }
+
+    /// The first of those that are nearest.
+    #[inline]
+    fn nearest(&self, point: Point) -> usize {
+        let (mut first, mut best) = (0, -2.0);
+        for (at, row) in self.rows.iter().enumerate() {
+            let here = row.nearness(point);
+            if best < here {
+                (first, best) = (at, here);
+            }
         }
-        self.with_chance(asking, rank)
+        first
     }
 
     /// The first in order.

@@ -19,6 +19,7 @@ const WHOLE: u8 = 100;
 
 impl Row {
     /// Draws an answer; `turn` is what the choice of the pool left of the draw's.
+    #[inline(always)]
     pub(super) fn pick<'t>(&'t self, asking: &mut Asking<'_, '_>, turn: u32, out: &mut Picks<'t>) {
         let all = self.seats.len();
         let count = usize::from(self.count).min(all).min(PICKS_MAX);
@@ -27,6 +28,19 @@ impl Row {
             return;
         }
         let by = self.order(asking, count);
+        if let (By::Chance, 1) = (&by, count) {
+            // With nothing taken before, the wheel is whole.
+            let at = match &self.wheel {
+                Some(wheel) => wheel.at(scaled(asking.draw.word, wheel.sum())),
+                None => below(asking.draw.word, all),
+            };
+            return out.push(&self.seats[at]);
+        }
+        self.several(by, asking, turn, count, out);
+    }
+
+    fn several<'t>(&'t self, by: By, asking: &mut Asking<'_, '_>, turn: u32, count: usize, out: &mut Picks<'t>) {
+        let all = self.seats.len();
         match by {
             By::Order => self.in_order(asking, count, out),
             By::Window => self.window(asking.draw.word, count, out),
@@ -58,6 +72,7 @@ impl Row {
     }
 
     /// What decides. The client is asked for its network only where that decides.
+    #[inline]
     fn order(&self, asking: &mut Asking<'_, '_>, count: usize) -> By {
         let by = match self.answer {
             PoolAnswer::First => return By::Order,
@@ -105,14 +120,6 @@ impl Row {
 
     /// Without replacement, by weight where there are any.
     fn by_chance<'t>(&'t self, draw: u64, count: usize, out: &mut Picks<'t>) {
-        if count == 1 {
-            // With nothing taken before, the wheel is whole.
-            let at = match &self.wheel {
-                Some(wheel) => wheel.at(scaled(draw, wheel.sum())),
-                None => below(draw, self.seats.len()),
-            };
-            return out.push(&self.seats[at]);
-        }
         let mut taken = Taken::default();
         for nth in 0..count as u64 {
             let Some(at) = self.draw(word(draw, nth), &taken) else { break };
