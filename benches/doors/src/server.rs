@@ -223,7 +223,16 @@ fn leave_nothing(folder: PathBuf) -> anyhow::Result<()> {
     std::thread::spawn(move || {
         let _ = signals.wait();
         crate::xdp::leave_nothing();
-        let _ = fs::remove_dir_all(folder);
+        // A server that ends politely writes its state into it once more, and one may just be starting.
+        let own = std::process::id().cast_signed();
+        for _ in 0..100 {
+            for pid in family(own).into_iter().filter(|pid| *pid != own) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+            if fs::remove_dir_all(&folder).is_ok() {
+                break;
+            }
+        }
         std::process::exit(130)
     });
     Ok(())
