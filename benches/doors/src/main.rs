@@ -69,8 +69,9 @@ fn all() -> anyhow::Result<()> {
     if cores < 2 {
         bail!("it takes two cores, one for the server and one for the generator");
     }
+    let mut ground = Ground::new()?;
     let endpoints = Endpoints::start()?;
-    let mut ground = Ground::new(endpoints.port)?;
+    ground.web = endpoints.port;
     let present = present(&settings, ground.path())?;
     let mut report = Report::new(&settings, &present);
     let mut left = Vec::new();
@@ -135,7 +136,7 @@ fn echo(mut words: impl Iterator<Item = String>) -> anyhow::Result<()> {
 /// What AF_XDP would save.
 fn xdp() -> anyhow::Result<()> {
     let settings = Settings::from_env()?;
-    let mut ground = Ground::new(0)?;
+    let mut ground = Ground::new()?;
     let rows = xdp::run(&settings, &mut ground)?;
     let text = format!("{}\n\n{}", machine::describe(), report::xdp(&rows));
     println!("{text}");
@@ -160,8 +161,9 @@ fn gate() -> anyhow::Result<()> {
         peers: peers::PEERS.iter().filter(|peer| peer.name == "wayshift").collect(),
         ..Settings::from_env()?
     };
+    let mut ground = Ground::new()?;
     let endpoints = Endpoints::start()?;
-    let mut ground = Ground::new(endpoints.port)?;
+    ground.web = endpoints.port;
     let present = present(&settings, ground.path())?;
     let counts = instructions::run(&settings, &mut ground, &present, true)?;
     let mut above = Vec::new();

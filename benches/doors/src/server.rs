@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use nix::{
     sched::{CpuSet, sched_setaffinity},
-    sys::signal::{Signal, kill},
+    sys::signal::{SigSet, Signal, kill},
     unistd::{Pid, setsid},
 };
 
@@ -32,6 +32,7 @@ pub fn on(mut words: impl Iterator<Item = String>) -> anyhow::Result<()> {
     let core = words.next().context("a core")?.parse()?;
     let program = words.next().context("a program")?;
     nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)?;
+    SigSet::all().thread_unblock()?;
     pin(core)?;
     // A session has a share of its own of the processor; without the right to raise it there is more noise.
     let _ = setsid();
@@ -190,11 +191,13 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// A new one.
-    pub fn new(web: u16) -> anyhow::Result<Self> {
+    /// A new one. Comes before any other thread is started: signals end this program through one of its own, which
+    /// takes the folder with it.
+    pub fn new() -> anyhow::Result<Self> {
         let folder = env::temp_dir().join(format!("doors-{}", std::process::id()));
         fs::create_dir(&folder).with_context(|| format!("making {}", folder.display()))?;
-        Ok(Self { folder, made: 0, web })
+        leave_nothing(folder.clone())?;
+        Ok(Self { folder, made: 0, web: 0 })
     }
 
     /// Where all of it lies.
@@ -208,6 +211,31 @@ impl Ground {
         let folder = self.folder.join(format!("{}-{}", peer.name, self.made));
         Ok(Place { folder, set, port: free_port()?, control: free_port()?, web: self.web })
     }
+}
+
+/// When this program is told to end; its servers get the signal of its death.
+fn leave_nothing(folder: PathBuf) -> anyhow::Result<()> {
+    let mut signals = SigSet::empty();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        signals.add(signal);
+    }
+    signals.thread_block()?;
+    std::thread::spawn(move || {
+        let _ = signals.wait();
+        crate::xdp::leave_nothing();
+        // A server that ends politely writes its state into it once more, and one may just be starting.
+        let own = std::process::id().cast_signed();
+        for _ in 0..100 {
+            for pid in family(own).into_iter().filter(|pid| *pid != own) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+            if fs::remove_dir_all(&folder).is_ok() {
+                break;
+            }
+        }
+        std::process::exit(130)
+    });
+    Ok(())
 }
 
 impl Drop for Ground {

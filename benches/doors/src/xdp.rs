@@ -54,8 +54,8 @@ struct Network {
 
 impl Network {
     fn make() -> anyhow::Result<Self> {
-        let pid = std::process::id();
-        let network = Self { server: format!("doors-s{pid}"), client: format!("doors-g{pid}") };
+        let [server, client] = names();
+        let network = Self { server, client };
         let (s, g) = (network.server.as_str(), network.client.as_str());
         for name in [s, g] {
             ip(&["netns", "add", name])?;
@@ -72,11 +72,22 @@ impl Network {
     }
 }
 
+/// The namespaces of this program.
+fn names() -> [String; 2] {
+    let pid = std::process::id();
+    [format!("doors-s{pid}"), format!("doors-g{pid}")]
+}
+
+/// Takes the namespaces away, if there are any.
+pub fn leave_nothing() {
+    for name in names() {
+        let _ = ip(&["netns", "del", &name]);
+    }
+}
+
 impl Drop for Network {
     fn drop(&mut self) {
-        for name in [&self.server, &self.client] {
-            let _ = ip(&["netns", "del", name]);
-        }
+        leave_nothing();
     }
 }
 
