@@ -1,5 +1,5 @@
 # `make test` installs what the tests need (as root) and passes them all.
-.PHONY: test tools check
+.PHONY: test tools check bench
 
 # Real peers the tests talk to, and what etcd's client is built with: the program or file, and the package that brings it.
 TOOLS = dig:bind9-dnsutils unbound:unbound curl:curl sqlite3:sqlite3 systemd-analyze:systemd cc:gcc \
@@ -22,6 +22,11 @@ tools:
 	  else echo "the tests need these packages (Debian names):$$missing" >&2; exit 1; fi; fi
 
 check:
-	cargo fmt --check
-	cargo clippy --locked --all-targets --all-features -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+# Beside other servers that are installed, in one run; says which are missing. Settings: benches/README.md.
+bench:
+	RESULTS=$${RESULTS:-target/doors.md} cargo run --locked --release --package doors
+	cargo test --locked --bench allocations

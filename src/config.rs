@@ -30,7 +30,9 @@ use std::{
     sync::Arc,
 };
 
-use crate::model::{Case, Fleet};
+use sha2::{Digest as _, Sha256};
+
+use crate::model::{Case, Digest, Fleet};
 
 pub use self::{
     build::{ENTITIES_MAX, MEMBERSHIPS_MAX},
@@ -63,7 +65,10 @@ pub struct Loaded {
     /// What must come out in which situation (`[[test]]`), in the order written.
     pub tests: Vec<Case>,
     /// Every text that was read, the main file first; secrets' files are not among them.
-    pub files: Vec<SourceFile>,
+    pub files: Vec<ReadFile>,
+    /// The texts themselves. They may be larger than all that was made of them, so whoever keeps a configuration takes
+    /// them out.
+    pub copies: Vec<SourceFile>,
     /// What an operator should look at.
     pub warnings: Problems,
 }
@@ -73,6 +78,21 @@ impl Loaded {
     #[must_use]
     pub fn effective(&self) -> serde_json::Value {
         show::effective(self)
+    }
+}
+
+/// What a text was, without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadFile {
+    /// Its path as it was opened.
+    pub path: PathBuf,
+    /// Of its octets.
+    pub digest: Digest,
+}
+
+impl std::convert::From<&SourceFile> for ReadFile {
+    fn from(file: &SourceFile) -> Self {
+        Self { path: file.path.clone(), digest: Digest(Sha256::digest(&file.text).into()) }
     }
 }
 
@@ -108,7 +128,7 @@ pub fn load_text(name: &str, text: &str, env: &dyn Fn(&str) -> Option<String>) -
     finish(reader, &table, sound)
 }
 
-/// Loads the kept copies of an accepted configuration ([`Loaded::files`], the main file first), without reading any
+/// Loads the kept copies of an accepted configuration ([`Loaded::copies`], the main file first), without reading any
 /// configuration or zone file from the disk. Secrets are still read where they are.
 ///
 /// # Errors
@@ -143,8 +163,10 @@ fn finish(mut reader: Reader<'_>, root: &Table, sound: bool) -> Result<Loaded, P
     match built {
         Some(build::Built { fleet: Some(fleet), settings, tests }) if !failed => {
             let files = reader.report.sources.into_iter();
-            let files = files.map(|source| SourceFile { path: source.path, text: source.text }).collect();
-            Ok(Loaded { fleet, settings, tests, files, warnings: problems })
+            let copies: Vec<SourceFile> =
+                files.map(|source| SourceFile { path: source.path, text: source.text }).collect();
+            let files = copies.iter().map(ReadFile::from).collect();
+            Ok(Loaded { fleet, settings, tests, files, copies, warnings: problems })
         }
         _ => Err(problems),
     }

@@ -81,10 +81,13 @@ async fn play(args: &DemoArgs) -> anyhow::Result<()> {
         "WAYSHIFT_REGION" => Some("eu-west".into()),
         _ => None,
     });
-    let loaded = config::load(&file, &*env).map_err(|problems| anyhow::anyhow!("its configuration:\n{problems}"))?;
+    let mut loaded =
+        config::load(&file, &*env).map_err(|problems| anyhow::anyhow!("its configuration:\n{problems}"))?;
     let fleet = Arc::clone(&loaded.fleet);
     let bus: Arc<dyn BallotBus> = Arc::new(InProcessBus::default());
-    let boot = Boot { loaded: Arc::new(loaded), file, stale: None, env, lookup: Arc::new(probe::System::new()) };
+    let copies = std::mem::take(&mut loaded.copies);
+    let boot =
+        Boot { loaded: Arc::new(loaded), copies, file, stale: None, env, lookup: Arc::new(probe::System::new()) };
     let running = Node::start(boot, Arc::clone(&bus)).await?;
     let mut vantages = Vec::new();
     for (name, region, provider) in VANTAGES {

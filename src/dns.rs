@@ -1,27 +1,32 @@
 //! The DNS doors: sockets, reading, answering and writing. They read the answer table and nothing else, so they go on
 //! answering whatever happens to the rest of the program.
 //!
-//! A packet's way: a door ([`Doors`]: UDP threads, the TCP loop) hands the bytes to an [`Answerer`]; it reads them
-//! ([`read`]), looks the question up ([`answer`]), and writes the reply ([`mod@write`]). The doors run on threads of their
-//! own: no load elsewhere in the program makes them wait.
+//! A packet's way: a door ([`Doors`]: UDP and TCP threads) hands the bytes to an [`Answerer`]; it reads them
+//! ([`read`]), looks the question up ([`answer`]), and writes the reply ([`mod@write`]).
+//!
+//! The doors run on threads of their own: no load elsewhere in the program makes them wait for a task to end. Where there
+//! are more queries than processors can answer, they give way to the program's other threads, because queries that are
+//! not answered come again, and probes that are not made take healthy endpoints out of the answers.
 
 pub mod answer;
 mod bind;
 mod chaos;
 mod desk;
+mod fast;
 mod handler;
 mod message;
 mod names;
 pub mod read;
 #[cfg(test)]
 mod sample;
+mod shadow;
 mod tcp;
 mod udp;
 pub mod write;
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
     sync::{
         Arc,
@@ -31,17 +36,22 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Runtime, sync::mpsc};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use self::bind::Bound;
+use self::{
+    bind::Bound,
+    shadow::{Shadow, Switch},
+};
 pub use self::{
     bind::{BindError, Transport},
     desk::{Answerer, Chaos, Client, Desk, Face, Handled, NSID_LENGTH_MAX},
+    fast::{Difference, Fast, compare},
     handler::{General, Handler},
     message::{Ede, Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN},
     read::Ecs,
+    shadow::SHADOW_WHOLE,
     tcp::Limits as TcpLimits,
 };
 use crate::{clock::Clock, steer::Live, telemetry::dns::DnsMetrics};
@@ -54,12 +64,14 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// UDP and TCP on each. Port 0 takes one that is free for both.
     pub listen: Vec<SocketAddr>,
-    /// UDP threads for each address, and threads for all streams together.
+    /// UDP threads for each address, and threads for the streams of all addresses.
     pub threads: NonZeroUsize,
     /// What the doors say about the node.
     pub face: Face,
     /// Of streams.
     pub tcp: TcpLimits,
+    /// How many of the fast door's answers are compared with the general path's, in parts of [`SHADOW_WHOLE`].
+    pub shadow: u16,
 }
 
 /// Bound sockets, not yet served.
@@ -70,6 +82,7 @@ pub struct Doors {
     live: Live,
     clock: Clock,
     metrics: Arc<DnsMetrics>,
+    switch: Arc<Switch>,
 }
 
 /// Why the doors stopped, or did not open.
@@ -92,7 +105,8 @@ impl Doors {
     pub fn bind(settings: Settings, live: Live, clock: Clock, metrics: Arc<DnsMetrics>) -> Result<Self, BindError> {
         let bound =
             settings.listen.iter().map(|&address| Bound::bind(address, settings.threads)).collect::<Result<_, _>>()?;
-        Ok(Self { bound, settings, live, clock, metrics })
+        let switch = Arc::new(Switch::new(Arc::clone(&metrics)));
+        Ok(Self { bound, settings, live, clock, metrics, switch })
     }
 
     /// The addresses in the order of [`Settings::listen`], with their real ports.
@@ -101,16 +115,22 @@ impl Doors {
         self.bound.iter().map(|bound| bound.address).collect()
     }
 
+    /// Why the fast door is closed, while it is: it gave an answer that the general path would not have given.
+    #[must_use]
+    pub fn fast_door(&self) -> watch::Receiver<Option<String>> {
+        self.switch.trouble()
+    }
+
     /// Serves until told to end, then answers what has been asked, and returns when all threads have ended.
     ///
     /// # Errors
     /// [`RunError`] when the doors cannot open or one of them ends by itself.
     pub async fn run(self, until: CancellationToken) -> Result<(), RunError> {
         // Dropping the future ends the doors as well.
-        let stop = Stop { udp: Arc::new(AtomicBool::new(false)), tcp: until.child_token() };
+        let mut stop = Stop::default();
         let addresses = self.local_addrs();
         let (ended, mut ends) = mpsc::channel(1);
-        let threads = self.open(&stop, &ended);
+        let threads = self.open(&mut stop, &ended);
         drop(ended);
         let result = match &threads {
             (_, Err(_)) => Ok(()),
@@ -132,18 +152,27 @@ impl Doors {
         opened.map_err(RunError::Thread).and(result)
     }
 
-    fn open(self, stop: &Stop, ended: &mpsc::Sender<String>) -> (Vec<JoinHandle<()>>, io::Result<()>) {
+    fn open(self, stop: &mut Stop, ended: &mpsc::Sender<String>) -> (Vec<JoinHandle<()>>, io::Result<()>) {
         let mut threads = Vec::new();
         let opened = self.open_each(stop, ended, &mut threads);
         (threads, opened)
     }
 
-    fn open_each(self, stop: &Stop, ended: &mpsc::Sender<String>, threads: &mut Vec<JoinHandle<()>>) -> io::Result<()> {
-        let Self { bound, settings, live, clock, metrics } = self;
+    fn open_each(
+        self,
+        stop: &mut Stop,
+        ended: &mpsc::Sender<String>,
+        threads: &mut Vec<JoinHandle<()>>,
+    ) -> io::Result<()> {
+        let Self { bound, settings, live, clock, metrics, switch } = self;
         let face = Arc::new(settings.face);
         let desk = || -> io::Result<General> {
             let seed = getrandom::u64().map_err(io::Error::other)?;
             Ok(General::new(Desk::new(live.reader(), Arc::clone(&face), seed, clock, metrics.shard())))
+        };
+        let shadow = || -> io::Result<Shadow> {
+            let seed = getrandom::u64().map_err(io::Error::other)?;
+            Ok(Shadow::new(Arc::clone(&switch), settings.shadow, seed))
         };
         let mut spawn = |name: String, body: Box<dyn FnOnce() + Send>| -> io::Result<()> {
             let end = End { name: name.clone(), ended: ended.clone() };
@@ -153,39 +182,39 @@ impl Doors {
             })?);
             Ok(())
         };
-        let mut listeners = Vec::new();
+        let mut listeners: Vec<Vec<TcpListener>> = (0..settings.threads.get()).map(|_| Vec::new()).collect();
         for (nth, Bound { udp, tcp, .. }) in bound.into_iter().enumerate() {
-            listeners.push(tcp);
+            listeners.iter_mut().zip(tcp).for_each(|(listeners, tcp)| listeners.push(tcp));
             for (thread, port) in udp.into_iter().enumerate() {
-                let (desk, stop) = (desk()?, Arc::clone(&stop.udp));
-                spawn(format!("dns-udp-{nth}-{thread}"), Box::new(move || udp::serve(&port, desk, &stop)))?;
+                let (desk, shadow, stop) = (desk()?, shadow()?, Arc::clone(&stop.told));
+                spawn(format!("dns-udp-{nth}-{thread}"), Box::new(move || udp::serve(&port, desk, shadow, &stop)))?;
             }
         }
-        let runtime = stream_runtime(settings.threads)?;
-        let desks = (0..settings.threads.get()).map(|_| desk()).collect::<io::Result<Vec<_>>>()?;
-        let door = tcp::Door::new(desks, settings.tcp, metrics, stop.tcp.clone());
-        spawn("dns-tcp".into(), Box::new(move || runtime.block_on(door.serve(listeners))))
+        let door = tcp::Door::new(settings.tcp, Arc::clone(&metrics), clock, Arc::clone(&stop.told));
+        for (nth, listeners) in listeners.into_iter().enumerate() {
+            let (rounds, bell) = door.thread(listeners, desk()?, shadow()?)?;
+            stop.bells.push(bell);
+            let streams = move || {
+                udp::give_way();
+                rounds.serve();
+            };
+            spawn(format!("dns-tcp-{nth}"), Box::new(streams))?;
+        }
+        Ok(())
     }
 }
 
-fn stream_runtime(threads: NonZeroUsize) -> io::Result<Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads.get())
-        .thread_name("dns-tcp-worker")
-        .enable_all()
-        .build()
-}
-
 /// Tells the doors to end.
+#[derive(Default)]
 struct Stop {
-    udp: Arc<AtomicBool>,
-    tcp: CancellationToken,
+    told: Arc<AtomicBool>,
+    bells: Vec<Arc<tcp::Bell>>,
 }
 
 impl Stop {
     fn now(&self) {
-        self.udp.store(true, Relaxed);
-        self.tcp.cancel();
+        self.told.store(true, Relaxed);
+        self.bells.iter().for_each(|bell| bell.ring());
     }
 }
 

@@ -62,7 +62,7 @@ pub use self::{
     geo::{Continent, GeoCode, GeoCodeError, Locality, Point},
     id::{CheckId, EndpointId, ID_LENGTH_MAX, IdError, NodeId, PoolId, ProviderId, RegionId, ServiceId},
     memory::{Braked, Delays, Flapped, Known, LastGood, Memory, Remembered},
-    name::{DnsName, LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameError, labels},
+    name::{DnsName, LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameError, NameHash, labels, name_is_within, name_parent},
     observation::{Complaint, Failure, Observation, Outcome, OwnFault, Phases, SubjectId, Target, Tempo},
     overrides::{Action, Lane, OVERRIDES_MAX, Override, OverrideId, OverrideIdError, REASON_LENGTH_MAX},
     policy::{
@@ -78,5 +78,5 @@ pub use self::{
     time::{Mono, Now, Span, SpanError, Wall, WallError, ms},
     token::{TOKEN_SECRET_OCTETS, hash_token, is_token, new_token},
     verdict::{Availability, Cause, Health, Hold, Tally, Verdict},
-    zone::{RecordSet, Zone, kind},
+    zone::{Node, Nodes, OWNER_ASKED, Packing, RECORD_HEAD, Rrset, Sets, Zone, kind},
 };

@@ -101,7 +101,7 @@ impl Node {
     ///
     /// # Errors
     /// See [`StartError`]; nothing stays bound then.
-    pub async fn start(boot: Boot, bus: Arc<dyn BallotBus>) -> Result<Self, StartError> {
+    pub async fn start(mut boot: Boot, bus: Arc<dyn BallotBus>) -> Result<Self, StartError> {
         let clock = Clock::start();
         let started = clock.now().wall;
         let settings = boot.loaded.settings.clone();
@@ -109,9 +109,12 @@ impl Node {
         let bus = disk.bus.clone().unwrap_or(bus);
         let (metrics, mut registry) = Metrics::new();
         let herald = Arc::new(Herald::new(Arc::clone(&disk.journal)));
-        if boot.stale.is_none() {
-            reload::keep(&disk.accepted, &boot.loaded, started);
-        }
+        let (accepted, copies) = (disk.accepted.clone(), std::mem::take(&mut boot.copies));
+        // The disk's time for it is nobody's waiting time.
+        let kept = boot
+            .stale
+            .is_none()
+            .then(|| tokio::task::spawn_blocking(move || reload::keep(&accepted, &copies, started)));
         let identity = map::identity(&settings.node);
         let places = read_places(&boot, &metrics).await?;
         let mut parts = core_parts(&boot, &disk, &herald, identity.clone(), clock, bus, &metrics);
@@ -137,6 +140,7 @@ impl Node {
             &stale_seen,
             places.trouble(),
             started,
+            doors.as_ref(),
             doors.is_some() || !settings.node.roles.answer,
         );
         let recent = Arc::new(Recent::new());
@@ -209,9 +213,9 @@ impl Node {
             desk.run(reload_asks, until).await;
             "reload"
         });
-        let until = stop.child_token();
+        let hangups = service::hangups(reload_in, stop.child_token());
         tasks.spawn(async move {
-            service::hangups(reload_in, until).await;
+            hangups.await;
             "signals"
         });
         let (beat, until) = (handle.beat.clone(), stop.child_token());
@@ -224,6 +228,16 @@ impl Node {
         tasks.spawn(async move {
             conditions.run(herald, snapshot, clock, until).await;
             "conditions"
+        });
+        let until = stop.child_token();
+        tasks.spawn(async move {
+            if let Some(kept) = kept
+                && let Err(panic) = kept.await
+            {
+                tracing::error!(%panic, "keeping the configuration panicked");
+            }
+            until.cancelled().await;
+            "accepted"
         });
         chores::remember(&mut tasks, Arc::clone(&disk.keeper), handle.memory.clone(), stop.child_token());
         chores::prune(&mut tasks, &disk, config_seen, clock, stop.child_token());

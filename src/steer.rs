@@ -32,7 +32,7 @@ pub use self::{
     explain::Trace,
     live::{Live, Reader},
     locate::{Client, DATABASE_SIZE_MAX, Locator, LocatorError, NETS_MAX, Nets, NetsError},
-    names::{Lookup, Rrset, ZoneTable},
+    names::{Glue, Lookup, ZoneTable},
     pick::{Draw, Outcome, Picks, Seat, Seated},
     steering::Steering,
     table::{AnswerTable, compile},

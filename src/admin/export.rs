@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::record::word_of;
 use crate::{
     config::present,
-    model::{DnsName, EndpointId, Family, Fleet, LastGood, Service, ServiceIx, Snapshot, Zone, kind},
+    model::{DnsName, EndpointId, Family, Fleet, LastGood, Rrset, Service, ServiceIx, Snapshot, Zone, kind},
     steer::{AnswerSet, answers},
 };
 
@@ -69,8 +69,9 @@ impl<'s> Content<'s> {
     }
 
     /// Fixed names and steered ones, in order.
-    fn names(&self) -> Vec<&'s DnsName> {
-        let mut names: Vec<&DnsName> = self.zone.nodes.keys().chain(self.steered.keys().copied()).collect();
+    fn names(&self) -> Vec<DnsName> {
+        let steered = self.steered.keys().map(|name| (*name).clone());
+        let mut names: Vec<DnsName> = self.zone.nodes.iter().map(|node| node.owner()).chain(steered).collect();
         names.sort();
         names.dedup();
         names
@@ -105,13 +106,13 @@ impl<'s> Content<'s> {
             self.zone.apex, snapshot.node, snapshot.generation, snapshot.at.wall
         );
         // The SOA stands first (RFC 5936 section 2.2 has it so for transfers; readers of files expect it).
-        let apex = self.zone.nodes.get(&self.zone.apex).into_iter().flatten();
-        for set in apex.clone().filter(|set| set.kind == kind::SOA) {
-            push(&mut text, &self.zone.apex, set.ttl, set.kind, &set.rdata);
+        if let Some(soa) = self.zone.set(&self.zone.apex, kind::SOA) {
+            push(&mut text, &self.zone.apex, soa);
         }
-        for name in self.names() {
-            for set in self.zone.nodes.get(name).into_iter().flatten().filter(|set| set.kind != kind::SOA) {
-                push(&mut text, name, set.ttl, set.kind, &set.rdata);
+        for name in &self.names() {
+            let sets = self.zone.nodes.sets(name);
+            for set in sets.iter().filter(|set| set.kind != kind::SOA) {
+                push(&mut text, name, set);
             }
             let Some((_, service)) = self.steered.get(name) else { continue };
             let mut alias = None;
@@ -123,7 +124,7 @@ impl<'s> Content<'s> {
                 }
             }
             match alias {
-                Some(target) if self.zone.nodes.contains_key(name) => {
+                Some(target) if !sets.is_empty() => {
                     left_out.push(format!("{name}: a CNAME to {target} may not stand beside its other records"));
                 }
                 Some(target) => text.push_str(&format!("{name} {} IN CNAME {target}\n", service.ttl)),
@@ -137,9 +138,9 @@ impl<'s> Content<'s> {
     }
 }
 
-fn push(text: &mut String, name: &DnsName, ttl: u32, of: u16, rdata: &[Box<[u8]>]) {
-    for data in rdata {
-        text.push_str(&format!("{name} {ttl} IN {} {}\n", word_of(of), present(of, data)));
+fn push(text: &mut String, name: &DnsName, set: Rrset<'_>) {
+    for data in set.rdata() {
+        text.push_str(&format!("{name} {} IN {} {}\n", set.ttl, word_of(set.kind), present(set.kind, data)));
     }
 }
 

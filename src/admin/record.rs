@@ -3,7 +3,7 @@
 use crate::{
     config::present,
     model::{DnsName, kind},
-    steer::{AnswerTable, Lookup, Rrset},
+    steer::{AnswerTable, Lookup},
 };
 
 /// Types that have a name here; any other is `TYPE123` (RFC 3597 section 5).
@@ -48,8 +48,7 @@ pub(super) fn word_of(kind: u16) -> String {
 pub(super) fn fixed(table: &AnswerTable, name: &DnsName, kind: u16) -> (Vec<String>, Option<u32>) {
     let Lookup::Found { sets, steering, .. } = table.lookup(name.wire(), kind) else { return (Vec::new(), None) };
     // ANY gets one small set (RFC 8482 section 4.1), as the doors give it; CNAME stands for every other type.
-    let size = |set: &&Rrset| set.rdata.iter().map(|rdata| rdata.len()).sum::<usize>();
-    let small = sets.iter().min_by_key(size).map(|set| set.kind);
+    let small = sets.iter().min_by_key(|set| set.data_size()).map(|set| set.kind);
     let wanted = |of: u16| of == kind || of == kind::CNAME || (kind == kind::ANY && Some(of) == small);
     if kind == kind::ANY && steering.is_some() {
         return (vec!["HINFO \"RFC8482\" \"\"".to_owned()], None);
@@ -59,7 +58,7 @@ pub(super) fn fixed(table: &AnswerTable, name: &DnsName, kind: u16) -> (Vec<Stri
     let mut shown = Vec::new();
     for set in sets {
         ttl = Some(set.ttl);
-        shown.extend(set.rdata.iter().map(|data| present(set.kind, data)));
+        shown.extend(set.rdata().map(|data| present(set.kind, data)));
     }
     (shown, ttl)
 }

@@ -56,8 +56,8 @@ pub(super) struct Build<'r, 'a> {
     check_urls: HashMap<String, CheckIx>,
     endpoints: Ids<EndpointIx>,
     pools: Ids<PoolIx>,
-    /// Where each steered name was written, with its service.
-    names: HashMap<DnsName, (Place, String)>,
+    /// Where each steered name was written, with its service's place among the services.
+    names: HashMap<DnsName, (Place, usize)>,
     /// Where each service is written, in the order of the fleet.
     pub(super) service_places: Vec<Place>,
     /// Where each pool is written, in the order of the fleet.
@@ -152,6 +152,11 @@ impl<'r, 'a> Build<'r, 'a> {
 
     pub(super) fn report(&mut self) -> &mut Report {
         &mut self.reader.report
+    }
+
+    /// The id of a service as it is written.
+    fn service_key_of(&self, at: usize) -> &'r str {
+        self.root.section("service").entries.get(at).map_or("", |entry| &entry.key)
     }
 
     /// What a service itself writes, in the order of the fleet.

@@ -122,18 +122,16 @@ const BROKEN_MAX: usize = 20;
 /// Texts with a syntax error and more octets than this are not looked at further: each octet of garbage may be an error.
 const RECOVERY_MAX: usize = 4 << 20;
 
+/// Texts with more octets than this are read [`apart`].
+const APART_MIN: usize = 1 << 20;
+
 /// Reads one text as far as it can be read; `false` beside it when its syntax is broken somewhere.
 ///
 /// One slip makes many errors behind it, so only the first of each paragraph is reported, and other problems in such a
 /// paragraph are not believed.
 pub(super) fn read(file: u32, report: &mut Report) -> (Table, bool) {
     let text = std::mem::take(&mut report.sources[file as usize].text);
-    let (root, mut errors) = match DeTable::parse(&text) {
-        Ok(root) => (root, Vec::new()),
-        Err(error) if text.len() > RECOVERY_MAX => (Spanned::new(0..0, DeTable::new()), vec![error]),
-        Err(_) => DeTable::parse_recoverable(&text),
-    };
-    let table = table(root.into_inner(), file);
+    let (table, mut errors) = if APART_MIN < text.len() { apart(|| parse(&text, file)) } else { parse(&text, file) };
     errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
     let (mut sound, mut paragraphs, mut behind) = (true, 0, 0);
     for error in errors {
@@ -160,6 +158,22 @@ pub(super) fn read(file: u32, report: &mut Report) -> (Table, bool) {
     }
     report.sources[file as usize].text = text;
     (table, sound)
+}
+
+fn parse(text: &str, file: u32) -> (Table, Vec<toml::de::Error>) {
+    let (root, errors) = match DeTable::parse(text) {
+        Ok(root) => (root, Vec::new()),
+        Err(error) if text.len() > RECOVERY_MAX => (Spanned::new(0..0, DeTable::new()), vec![error]),
+        Err(_) => DeTable::parse_recoverable(text),
+    };
+    (table(root.into_inner(), file), errors)
+}
+
+/// Works on a thread of its own and waits for it. The common allocator gives each thread a place of its own, so the
+/// million small pieces of a large tree go back to the system together. Otherwise they would lie between what is made
+/// of them and stays, and a node would hold several times the memory it uses.
+fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(work).join()).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Where the key at an offset stood before: in an equal header, or on a line of the same table. The parser tells only

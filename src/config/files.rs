@@ -278,12 +278,24 @@ pub(super) fn read_bounded(path: &Path, limit: u64) -> io::Result<String> {
 
 /// `take` and not the length from the directory: devices and pipes have none, and a file may grow.
 fn take(file: File, limit: u64) -> io::Result<String> {
-    let mut text = String::new();
+    // Its length is where to begin: a text that grows by doubling may end in twice its room.
+    let length = file.metadata().map_or(0, |about| about.len().min(limit));
+    let mut text = String::with_capacity(passing(usize::try_from(length).unwrap_or(0) + 1));
     file.take(limit + 1).read_to_string(&mut text)?;
     if text.len() as u64 > limit {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it is larger than {limit} octets")));
     }
     Ok(text)
+}
+
+/// Room for so many octets that are needed while a configuration is loaded, and not after it.
+///
+/// Why more for many: the common allocator maps what is beyond 32 MiB by itself and gives it back whole, and what is
+/// below it also keeps back for later, as much as the largest it ever saw. Room that is not written to takes no memory.
+pub(super) fn passing(octets: usize) -> usize {
+    const MAPPED_MIN: usize = 33 << 20;
+    const LARGE: usize = 1 << 20;
+    if LARGE < octets { octets.max(MAPPED_MIN) } else { octets }
 }
 
 /// The same file under any of its names.

@@ -75,6 +75,8 @@ pub(super) static PERCENT: Form = form("a percentage", "34%", "E033", parsed::<P
 pub(super) static SHARE: Form = form("a percentage", "60%", "E033", share, "^(100|[1-9][0-9]?)%$", "%");
 pub(super) static TRICKLE: Form =
     form("a percentage", "1%", "E033", parsed::<Trickle>, r"^[0-9]{1,2}(\.[0-9]{1,2})?%$", "%");
+pub(super) static SHADOW: Form =
+    form("a percentage", "0.1%", "E033", parsed::<Hundredths>, r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)%$", "%");
 pub(super) static SIZE: Form = form("a size", "2GiB", "E033", parsed::<Size>, "^[0-9]+(B|KiB|MiB|GiB|TiB)$", "MiB");
 pub(super) static NAME: Form = form("a domain name", "www.example.com", "E016", name, "", "");
 pub(super) static ZONE: Form = form("a domain name", "gslb.example.com", "E016", zone, "", "");

@@ -97,8 +97,14 @@ static DNS: Section = Section {
             "Whether the client's network that a resolver sends is used (RFC 7871).",
         ),
         Key::new("debug_names", Many(&Text(&NET)), "[]", "Who may ask for TXT of _why.<name>: the decision in words."),
+        Key::new(
+            "shadow",
+            Text(&SHADOW),
+            r#""0.1%""#,
+            "Share of the fast door's answers that are compared with the general path's.",
+        ),
     ],
-    later: &["tls", "https", "quic", "cookies", "rrl", "shadow", "proxy", "drop"],
+    later: &["tls", "https", "quic", "cookies", "rrl", "proxy", "drop"],
 };
 
 static TCP: Section = Section {

@@ -23,15 +23,19 @@ pub const RECORDS_MAX: usize = 2_000_000;
 /// TTL of a record where neither it nor `$TTL` nor a record before it says one, in seconds.
 const TTL: u32 = 3600;
 
-/// One record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
-    pub(super) owner: DnsName,
+/// One record, as long as the next is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Record<'s> {
+    /// In lower-case wire form.
+    pub(super) owner: &'s [u8],
     pub(super) kind: u16,
     pub(super) ttl: u32,
-    pub(super) rdata: Box<[u8]>,
+    pub(super) rdata: &'s [u8],
     pub(super) place: Place,
 }
+
+/// What is done with each record.
+pub(super) type Take<'t> = dyn FnMut(Record<'_>, &mut Report) + 't;
 
 /// A type's number, if it may stand in a zone.
 pub(super) fn kind(text: &str) -> Result<u16, String> {
@@ -53,35 +57,48 @@ struct State {
     origin: DnsName,
     ttl: Option<u32>,
     last_ttl: Option<u32>,
-    last_owner: Option<DnsName>,
+    /// Of the last record, in wire form; empty before the first.
+    owner: Vec<u8>,
+    /// Where the next owner is read into: one that is not a name leaves the last.
+    next_owner: Vec<u8>,
+    /// Of the last record.
+    rdata: Vec<u8>,
 }
 
 /// Reads a master file whole; what cannot be read is reported and left out.
-pub(super) fn read(sheet: &Sheet<'_>, origin: &DnsName, report: &mut Report) -> Vec<Record> {
-    let mut state = State { origin: origin.clone(), ttl: None, last_ttl: None, last_owner: None };
-    let mut records = Vec::new();
-    for entry in lex::entries(sheet.text) {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(wrong) => {
-                report.add(Raw::error("E022", wrong.message).at((sheet.at)(wrong.from, wrong.to), ""));
+pub(super) fn read(sheet: &Sheet<'_>, origin: &DnsName, report: &mut Report, take: &mut Take<'_>) {
+    let mut state = State {
+        origin: origin.clone(),
+        ttl: None,
+        last_ttl: None,
+        owner: Vec::new(),
+        next_owner: Vec::new(),
+        rdata: Vec::new(),
+    };
+    let (mut entries, mut entry, mut count) = (lex::Entries::of(sheet.text), Entry::default(), 0);
+    while let Some(found) = entries.next(&mut entry) {
+        let slip = |wrong: lex::Wrong| Raw::error("E022", wrong.message).at((sheet.at)(wrong.from, wrong.to), "");
+        match found.map_err(slip).and_then(|()| state.entry(&entry, sheet)) {
+            Ok(None) => continue,
+            Ok(Some((kind, ttl, place))) => {
+                take(Record { owner: &state.owner, kind, ttl, rdata: &state.rdata, place }, report);
+            }
+            Err(raw) => {
+                report.add(raw);
                 continue;
             }
-        };
-        match state.entry(&entry, sheet) {
-            Ok(record) => records.extend(record),
-            Err(raw) => report.add(raw),
         }
-        if records.len() > RECORDS_MAX {
+        count += 1;
+        if count > RECORDS_MAX {
             report.add(Raw::error("E027", format!("a zone has at most {RECORDS_MAX} records")));
             break;
         }
     }
-    records
 }
 
 impl State {
-    fn entry(&mut self, entry: &Entry<'_>, sheet: &Sheet<'_>) -> Result<Option<Record>, Raw> {
+    /// Type, TTL and place of a record; its owner and data stay in here.
+    fn entry(&mut self, entry: &Entry<'_>, sheet: &Sheet<'_>) -> Result<Option<(u16, u32, Place)>, Raw> {
         let place = |token: &Token<'_>| (sheet.at)(token.at, token.at + token.raw.len());
         let mut tokens = entry.tokens.as_slice();
         if let [first, rest @ ..] = tokens
@@ -93,23 +110,23 @@ impl State {
         if !entry.indented
             && let [owner, rest @ ..] = tokens
         {
-            let name = DnsName::under(owner.raw, &self.origin).map_err(|error| {
+            DnsName::write_under(owner.raw, &self.origin, &mut self.next_owner).map_err(|error| {
                 Raw::error("E022", format!("the owner is not a name: {error}")).at(place(owner), "")
             })?;
-            self.last_owner = Some(name);
+            std::mem::swap(&mut self.owner, &mut self.next_owner);
             tokens = rest;
         }
         let Some(head) = entry.tokens.first() else { return Ok(None) };
-        let owner = self.last_owner.clone().ok_or_else(|| {
-            Raw::error("E022", "the first record has no owner")
-                .at(place(head), "a blank at the line's start repeats the owner before")
-        })?;
+        if self.owner.is_empty() {
+            return Err(Raw::error("E022", "the first record has no owner")
+                .at(place(head), "a blank at the line's start repeats the owner before"));
+        }
         let ttl = self.ttl_and_class(&mut tokens, &place)?;
         let [kind, data @ ..] = tokens else {
             return Err(Raw::error("E022", "the record has no type").at(place(head), "write as in: www 60 A 192.0.2.1"));
         };
         let number = rdata::kind(kind.raw).map_err(|message| Raw::error("E022", message).at(place(kind), ""))?;
-        let rdata = rdata::read(number, data, &self.origin).map_err(|wrong| {
+        rdata::read(number, data, &self.origin, &mut self.rdata).map_err(|wrong| {
             let at = data.get(wrong.token.min(data.len().saturating_sub(1))).unwrap_or(kind);
             let raw = Raw::error("E022", format!("{} data: {}", kind.raw, wrong.message)).at(place(at), "");
             match wrong.hint {
@@ -126,8 +143,7 @@ impl State {
         };
         let last = entry.tokens.last().unwrap_or(head);
         // A record may span lines; its first line is shown.
-        let from = (sheet.at)(head.at, last.at + last.raw.len());
-        Ok(Some(Record { owner, kind: number, ttl, rdata, place: from }))
+        Ok(Some((number, ttl, (sheet.at)(head.at, last.at + last.raw.len()))))
     }
 
     /// TTL and class in either order, both optional (RFC 1035 section 5.1).
@@ -189,10 +205,9 @@ impl State {
 
 /// Seconds, or with units as BIND writes them: `1h30m`.
 fn ttl(token: &Token<'_>, place: &impl Fn(&Token<'_>) -> Place) -> Result<u32, Raw> {
-    let text = token.raw.to_ascii_lowercase();
-    let seconds = match text.parse::<u64>() {
+    let seconds = match token.raw.parse::<u64>() {
         Ok(seconds) => Some(seconds),
-        Err(_) => text.parse::<crate::model::Span>().ok().map(|span| span.0.as_secs()),
+        Err(_) => token.raw.to_ascii_lowercase().parse::<crate::model::Span>().ok().map(|span| span.0.as_secs()),
     };
     match seconds.and_then(|seconds| u32::try_from(seconds).ok()).filter(|ttl| *ttl <= TTL_MAX) {
         Some(ttl) => Ok(ttl),

@@ -1,5 +1,7 @@
 //! Collects the problems of one load, and the texts they point into.
 
+use std::cell::OnceCell;
+
 use super::{
     problem::{PROBLEMS_MAX, Problem, Problems, Severity, Spot},
     text::Lines,
@@ -18,7 +20,14 @@ pub(super) struct Place {
 pub(super) struct Source {
     pub(super) path: std::path::PathBuf,
     pub(super) text: String,
-    pub(super) lines: Lines,
+    /// Counted when first asked for: most texts have no problem to show.
+    lines: OnceCell<Lines>,
+}
+
+impl Source {
+    pub(super) fn lines(&self) -> &Lines {
+        self.lines.get_or_init(|| Lines::of(&self.text))
+    }
 }
 
 /// The problems found so far.
@@ -75,8 +84,7 @@ impl Raw {
 impl Report {
     /// Registers a text and gives its number.
     pub(super) fn source(&mut self, path: std::path::PathBuf, text: String) -> u32 {
-        let lines = Lines::of(&text);
-        self.sources.push(Source { path, text, lines });
+        self.sources.push(Source { path, text, lines: OnceCell::new() });
         u32::try_from(self.sources.len() - 1).expect("files are bounded far below 2^32")
     }
 
@@ -126,7 +134,7 @@ impl Report {
     pub(super) fn line_of(&self, place: Place) -> String {
         let source = &self.sources[place.file as usize];
         let name = source.path.file_name().unwrap_or(source.path.as_os_str());
-        format!("{}:{}", name.to_string_lossy(), source.lines.number(place.from) + 1)
+        format!("{}:{}", name.to_string_lossy(), source.lines().number(place.from) + 1)
     }
 
     fn resolve(&self, raw: Raw) -> Problem {
@@ -143,7 +151,7 @@ impl Report {
 
     fn spot(&self, place: Place, label: String) -> Spot {
         let source = &self.sources[place.file as usize];
-        let line = source.lines.line(&source.text, place.from, place.to);
+        let line = source.lines().line(&source.text, place.from, place.to);
         Spot::new(&source.path.display().to_string(), &line, label)
     }
 }

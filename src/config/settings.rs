@@ -82,6 +82,8 @@ pub struct DnsSettings {
     pub ecs: Ecs,
     /// Who may ask for TXT of `_why.<name>`; nobody by default.
     pub debug_names: Vec<IpNet>,
+    /// Share of the fast door's answers that are compared with the general path's, in hundredths of a percent.
+    pub shadow: u16,
 }
 
 /// What becomes of the client's network that a resolver sends (RFC 7871).
@@ -334,6 +336,7 @@ impl Default for DnsSettings {
             },
             ecs: Ecs::Use,
             debug_names: Vec::new(),
+            shadow: 10,
         }
     }
 }

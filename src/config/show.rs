@@ -15,7 +15,7 @@ use crate::model::{
 use super::{
     Loaded,
     settings::{EtcdSettings, Settings, Threads},
-    values::Size,
+    values::{Hundredths, Size},
 };
 
 /// What stands for a secret.
@@ -86,6 +86,7 @@ fn settings(settings: &Settings) -> Map<String, Value> {
         "dns": {
             "listen": dns.listen, "threads": threads, "udp_size": dns.udp_size, "nsid": dns.nsid,
             "chaos": dns.chaos.word(), "ecs": dns.ecs.word(), "debug_names": dns.debug_names,
+            "shadow": Hundredths(dns.shadow).to_string(),
             "tcp": {
                 "connections": dns.tcp.connections, "per_client": dns.tcp.per_client,
                 "idle": span(dns.tcp.idle), "query": span(dns.tcp.query),
@@ -126,16 +127,14 @@ fn etcd(etcd: &EtcdSettings) -> Value {
 
 /// A zone's records are data, not settings: their number is shown.
 fn zone(zone: &Zone) -> Value {
-    let records: usize = zone.nodes.values().flatten().map(|set| set.rdata.len()).sum();
-    let servers = zone.set(&zone.apex, kind::NS).map(|set| &set.rdata[..]).unwrap_or_default();
-    let servers: Vec<String> =
-        servers.iter().filter_map(|rdata| Some(DnsName::from_wire(rdata).ok()?.to_string())).collect();
-    json!({ "soa": soa(zone), "ns": servers, "records": records })
+    let servers = zone.set(&zone.apex, kind::NS).into_iter().flat_map(|set| set.rdata());
+    let servers: Vec<String> = servers.filter_map(|rdata| Some(DnsName::from_wire(rdata).ok()?.to_string())).collect();
+    json!({ "soa": soa(zone), "ns": servers, "records": zone.nodes.records() })
 }
 
 fn soa(zone: &Zone) -> Option<Value> {
     let set = zone.set(&zone.apex, kind::SOA)?;
-    let rdata: &[u8] = set.rdata.first()?;
+    let rdata = set.rdata().next()?;
     let length = |rest: &[u8]| labels(rest).map(|label| label.len() + 1).sum::<usize>() + 1;
     let (server, rest) = rdata.split_at_checked(length(rdata))?;
     let (contact, numbers) = rest.split_at_checked(length(rest))?;

@@ -21,25 +21,35 @@ impl FromStr for Percent {
     }
 }
 
-/// `0.5%`, in parts of [`TRICKLE_WHOLE`]. More than half would make the next pool the first one.
+/// `0.5%`, in hundredths of a percent, up to all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Trickle(pub(super) u16);
+pub(super) struct Hundredths(pub(super) u16);
 
-impl FromStr for Trickle {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = || {
-            let (whole, rest) = text.strip_suffix('%')?.split_once('.').unwrap_or((text.strip_suffix('%')?, ""));
-            let digits = |part: &str| part.bytes().all(|octet| octet.is_ascii_digit());
-            let fits = (1..=2).contains(&whole.len()) && rest.len() <= 2 && digits(whole) && digits(rest);
-            let parts: u16 = fits.then(|| format!("{whole}{rest:0<2}"))?.parse().ok()?;
-            (parts <= TRICKLE_WHOLE / 2).then_some(Self(parts))
-        };
-        parts().ok_or_else(|| format!("`{text}` is not a share from 0% to 50%, in hundredths of a percent at most"))
+/// 100%.
+const HUNDREDTHS_WHOLE: u16 = 10_000;
+const _: () = assert!(TRICKLE_WHOLE == HUNDREDTHS_WHOLE);
+
+impl Hundredths {
+    fn parse(text: &str) -> Option<Self> {
+        let number = text.strip_suffix('%')?;
+        let (whole, rest) = number.split_once('.').unwrap_or((number, ""));
+        let digits = |part: &str| part.bytes().all(|octet| octet.is_ascii_digit());
+        let fits = (1..=2).contains(&whole.len()) || whole == "100";
+        let fits = fits && rest.len() <= 2 && digits(whole) && digits(rest);
+        let parts: u32 = fits.then(|| format!("{whole}{rest:0<2}"))?.parse().ok()?;
+        u16::try_from(parts).ok().filter(|parts| *parts <= HUNDREDTHS_WHOLE).map(Self)
     }
 }
 
-impl std::fmt::Display for Trickle {
+impl FromStr for Hundredths {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::parse(text)
+            .ok_or_else(|| format!("`{text}` is not a share from 0% to 100%, in hundredths of a percent at most"))
+    }
+}
+
+impl std::fmt::Display for Hundredths {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (whole, rest) = (self.0 / 100, self.0 % 100);
         match rest % 10 {
@@ -47,6 +57,26 @@ impl std::fmt::Display for Trickle {
             0 => write!(f, "{whole}.{}%", rest / 10),
             _ => write!(f, "{whole}.{rest:02}%"),
         }
+    }
+}
+
+/// `0.5%`, in parts of [`TRICKLE_WHOLE`]. More than half would make the next pool the first one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Trickle(pub(super) u16);
+
+impl FromStr for Trickle {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = Hundredths::parse(text).map(|parts| parts.0).filter(|parts| *parts <= TRICKLE_WHOLE / 2);
+        parts
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is not a share from 0% to 50%, in hundredths of a percent at most"))
+    }
+}
+
+impl std::fmt::Display for Trickle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Hundredths(self.0).fmt(f)
     }
 }
 

@@ -3,7 +3,8 @@
 //! A wish to hold belongs to a slot; whether it is granted is settled anew whenever something changed, from nothing
 //! but the wishes and what is measured, in the order of the fleet: so nodes of one opinion settle alike, and the first
 //! failure elsewhere lets go at once. No hold is granted that would leave a service without a healthy endpoint; one
-//! for flapping, besides, only while the pool stays open and to a third of it at most.
+//! for flapping, besides, only while the pool stays open and to a third of it at most. What awaits a person is settled
+//! first: it leaves whatever that does to its pool, and so keeps none open for what flaps.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -36,7 +37,12 @@ pub(super) struct Holds {
 impl Holds {
     pub(super) fn reload(&mut self, slots: &Slots) {
         *self = Self::default();
-        for slot in slots.list.iter().flatten() {
+        for (place, slot) in slots.list.iter().enumerate() {
+            let Some(slot) = slot else { continue };
+            // What is held is settled once more, also if its hold ends in this very step.
+            if matches!(slot.verdict.hold, Some(Hold::Flap { .. } | Hold::Resume)) {
+                self.wishes.insert(place);
+            }
             if let Some(word) = slot.told_hold {
                 *self.told.entry((slot.endpoint, word)).or_default() += 1;
             }
@@ -225,7 +231,8 @@ struct Granting<'s> {
 impl<'s> Granting<'s> {
     fn of(slots: &'s Slots, wishes: &'s BTreeMap<usize, Option<Hold>>) -> Self {
         let mut granting = Self { slots, wishes, granted: HashSet::new(), flapping: HashMap::new() };
-        for (place, wish) in wishes {
+        let (first, then): (Vec<_>, Vec<_>) = wishes.iter().partition(|(_, wish)| **wish == Some(Hold::Resume));
+        for (place, wish) in first.into_iter().chain(then) {
             granting.consider(*place, *wish);
         }
         granting

@@ -13,15 +13,17 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
+use ipnet::IpNet;
+
 use self::chain::Chain;
 use super::{
     desk::Face,
     message::{Ede, Rcode, meta},
-    read::Query,
+    read::{Edns, Query},
 };
 use crate::{
-    model::{DnsName, Mono, kind},
-    steer::{AnswerTable, Client, Draw, Locator, Lookup, Picks, Rrset, Steering, ZoneTable},
+    model::{DnsName, Mono, Rrset, Sets, kind},
+    steer::{AnswerTable, Client, Draw, Locator, Lookup, Picks, Steering, ZoneTable},
 };
 
 /// TTL of the HINFO that stands for "do not ask ANY" (RFC 8482 section 4.2 leaves it to us): one hour.
@@ -50,15 +52,19 @@ impl Asker {
     /// Who a query is answered for: the client whose network it tells, else whoever sent it (RFC 7871 section 7.2.1).
     #[must_use]
     pub fn of(query: &Query<'_>, from: SocketAddr, face: &Face, now: Mono) -> Self {
-        let from = from.ip().to_canonical();
-        let bits = if from.is_ipv4() { 32 } else { 128 };
-        Self {
-            network: match query.edns.and_then(|edns| edns.subnet) {
-                Some(subnet) => subnet.network(),
-                None => Some((from, bits)),
-            },
-            may_ask_why: face.debug_names.iter().any(|net| net.contains(&from)),
-            now,
+        let may_ask = |net: &IpNet| net.contains(&from.ip().to_canonical());
+        Self { network: Self::network_of(query.edns, from), may_ask_why: face.debug_names.iter().any(may_ask), now }
+    }
+
+    /// The network it is answered for.
+    #[inline]
+    pub(super) fn network_of(edns: Option<Edns>, from: SocketAddr) -> Option<(IpAddr, u8)> {
+        match edns.and_then(|edns| edns.subnet) {
+            Some(subnet) => subnet.network(),
+            None => {
+                let from = from.ip().to_canonical();
+                Some((from, if from.is_ipv4() { 32 } else { 128 }))
+            }
         }
     }
 
@@ -84,7 +90,7 @@ pub struct Answer<'t> {
     /// Glue.
     pub additional: Vec<Records<'t>>,
     /// What [`Data::Picked`] stands for.
-    pub picks: Picks,
+    pub picks: Picks<'t>,
     /// The service that answered.
     pub steering: Option<&'t Steering>,
     /// How many bits of the asker's network decided (RFC 7871 section 7.2.1).
@@ -121,7 +127,7 @@ pub enum Owner<'t> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Data<'t> {
     /// As the table has it.
-    Set(&'t [Box<[u8]>]),
+    Set(Rrset<'t>),
     /// Made for this answer.
     One(Cow<'t, [u8]>),
     /// The addresses in [`Answer::picks`].
@@ -155,13 +161,13 @@ impl Answer<'_> {
 }
 
 impl<'t> Records<'t> {
-    fn of(owner: Owner<'t>, set: &'t Rrset) -> Self {
-        Self { owner, kind: set.kind, class: meta::CLASS_IN, ttl: set.ttl, data: Data::Set(&set.rdata) }
+    fn of(owner: Owner<'t>, set: Rrset<'t>) -> Self {
+        Self { owner, kind: set.kind, class: meta::CLASS_IN, ttl: set.ttl, data: Data::Set(set) }
     }
 
     /// The SOA of a negative answer (RFC 2308 section 3).
     fn negative(zone: &'t ZoneTable) -> Self {
-        Self { ttl: zone.negative_ttl, ..Self::of(named(&zone.apex), &zone.soa) }
+        Self::of(named(zone.apex.wire()), zone.negative())
     }
 
     /// One record that no zone has.
@@ -170,8 +176,8 @@ impl<'t> Records<'t> {
     }
 }
 
-fn named(name: &DnsName) -> Owner<'_> {
-    Owner::Name(Cow::Borrowed(name.wire()))
+fn named(name: &[u8]) -> Owner<'_> {
+    Owner::Name(Cow::Borrowed(name))
 }
 
 /// Answers a question of class IN from a table.
@@ -222,15 +228,14 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
                 // The rest of the chain is another server's.
                 Lookup::NotOurs => {}
                 Lookup::Referral { cut, ns, glue, .. } => {
-                    self.answer.authority = Some(Records::of(named(cut), ns));
-                    self.answer.additional =
-                        glue.into_iter().map(|(name, set)| Records::of(named(name), set)).collect();
+                    self.answer.authority = Some(Records::of(named(cut.wire()), ns));
+                    self.answer.additional = glue.map(|(name, set)| Records::of(named(name), set)).collect();
                 }
                 Lookup::Found { zone, sets, steering, .. } => {
                     self.answer.authoritative = true;
                     let alias = self.found_at(&chain, zone, sets, steering);
                     if let Some(set) = alias
-                        && let Some(target) = set.rdata.first()
+                        && let Some(target) = set.rdata().next()
                         && chain.follow(target)
                     {
                         continue;
@@ -258,9 +263,9 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
         &mut self,
         chain: &Chain,
         zone: &'t ZoneTable,
-        sets: &'t [Rrset],
+        sets: Sets<'t>,
         steering: Option<&'t Steering>,
-    ) -> Option<&'t Rrset> {
+    ) -> Option<Rrset<'t>> {
         if let Some(steering) = steering
             && self.steered(chain, zone, sets, steering)
         {
@@ -273,11 +278,11 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
             answer.answer.push(records);
             return None;
         }
-        if let Some(set) = sets.iter().find(|set| set.kind == self.asked) {
+        if let Some(set) = sets.find(self.asked) {
             answer.answer.push(Records::of(chain.owner(), set));
             return None;
         }
-        if let Some(alias) = sets.iter().find(|set| set.kind == kind::CNAME) {
+        if let Some(alias) = sets.find(kind::CNAME) {
             answer.answer.push(Records::of(chain.owner(), alias));
             return Some(alias);
         }
@@ -286,11 +291,11 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
     }
 
     /// Below a DNAME: adds it and the CNAME it makes; tells whether the chain goes on.
-    fn redirected(&mut self, chain: &mut Chain, owner: &'t DnsName, set: &'t Rrset) -> bool {
+    fn redirected(&mut self, chain: &mut Chain, owner: &'t DnsName, set: Rrset<'t>) -> bool {
         let answer = &mut self.answer;
-        answer.answer.push(Records::of(named(owner), set));
+        answer.answer.push(Records::of(named(owner.wire()), set));
         let alias = chain.owner();
-        let Some(target) = set.rdata.first().and_then(|target| chain.redirected(owner, target)) else {
+        let Some(target) = set.rdata().next().and_then(|target| chain.redirected(owner, target)) else {
             answer.rcode = Rcode::YxDomain;
             return false;
         };
@@ -302,10 +307,9 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
 
 /// One record set is enough for ANY (RFC 8482 section 4.1), the smallest; of a steered name none, because health decides
 /// about addresses only for those who ask for them: a made HINFO (section 4.2). Nothing at an empty non-terminal.
-fn any<'t>(owner: Owner<'t>, sets: &'t [Rrset], is_steered: bool) -> Option<Records<'t>> {
+fn any<'t>(owner: Owner<'t>, sets: Sets<'t>, is_steered: bool) -> Option<Records<'t>> {
     if is_steered {
         return Some(Records::made(owner, kind::HINFO, meta::CLASS_IN, ANY_TTL_S, ANY_HINFO));
     }
-    let size = |set: &&Rrset| set.rdata.iter().map(|rdata| rdata.len()).sum::<usize>();
-    sets.iter().min_by_key(size).map(|set| Records::of(owner, set))
+    sets.iter().min_by_key(|set| set.data_size()).map(|set| Records::of(owner, set))
 }

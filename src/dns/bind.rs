@@ -1,7 +1,8 @@
-//! Making the sockets: every address gets a stream listener and one datagram socket for each thread.
+//! Making the sockets: every address gets a stream listener and a datagram socket for each thread.
 //!
-//! The stream listener is bound first and shares its port with nobody: where another program answers DNS it fails, while
-//! datagram sockets of one user would quietly share their packets (`SO_REUSEPORT`).
+//! First of all a stream listener is bound that shares its port with nobody: where another program answers DNS it fails,
+//! while sockets that share a port (`SO_REUSEPORT`) would quietly share their clients with another program of the same
+//! user. One thread keeps that listener; for several it makes place for those that share.
 
 use std::{
     fmt, io,
@@ -116,7 +117,7 @@ impl BindError {
 pub(super) struct Bound {
     /// With its real port.
     pub(super) address: SocketAddr,
-    pub(super) tcp: TcpListener,
+    pub(super) tcp: Vec<TcpListener>,
     pub(super) udp: Vec<Port>,
 }
 
@@ -126,14 +127,16 @@ impl Bound {
         loop {
             tries -= 1;
             let of = |transport| move |source| BindError::new(listen, transport, source);
-            let tcp = stream(listen).map_err(of(Transport::Tcp))?;
-            let address = tcp.local_addr().map_err(of(Transport::Tcp))?;
-            match (0..threads.get()).map(|_| datagram(address)).collect::<io::Result<Vec<_>>>() {
-                Ok(udp) => return Ok(Self { address, tcp, udp }),
-                Err(source) if tries == 0 || source.kind() != io::ErrorKind::AddrInUse => {
-                    return Err(of(Transport::Udp)(source));
-                }
-                Err(_) => {}
+            let alone = stream(listen, false).map_err(of(Transport::Tcp))?;
+            let address = alone.local_addr().map_err(of(Transport::Tcp))?;
+            let udp = (0..threads.get()).map(|_| datagram(address)).collect::<io::Result<Vec<_>>>();
+            let failed = match (udp, streams(alone, address, threads)) {
+                (Ok(udp), Ok(tcp)) => return Ok(Self { address, tcp, udp }),
+                (Err(source), _) => (Transport::Udp, source),
+                (Ok(_), Err(source)) => (Transport::Tcp, source),
+            };
+            if tries == 0 || failed.1.kind() != io::ErrorKind::AddrInUse {
+                return Err(of(failed.0)(failed.1));
             }
         }
     }
@@ -148,11 +151,29 @@ fn socket(address: SocketAddr, of: Type) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn stream(address: SocketAddr) -> io::Result<TcpListener> {
+/// A listener for each thread. Where listeners cannot share a port in turns, all threads hold the same one.
+fn streams(alone: TcpListener, address: SocketAddr, threads: NonZeroUsize) -> io::Result<Vec<TcpListener>> {
+    if threads.get() == 1 {
+        return Ok(vec![alone]);
+    }
+    if cfg!(target_os = "linux") {
+        drop(alone);
+        return (0..threads.get()).map(|_| stream(address, true)).collect();
+    }
+    let more = (1..threads.get()).map(|_| alone.try_clone()).collect::<io::Result<Vec<_>>>()?;
+    Ok([alone].into_iter().chain(more).collect())
+}
+
+fn stream(address: SocketAddr, is_shared: bool) -> io::Result<TcpListener> {
     let socket = socket(address, Type::STREAM)?;
-    // Old connections that linger after a restart do not keep the port.
     #[cfg(unix)]
-    socket.set_reuse_address(true)?;
+    {
+        // Old connections that linger after a restart do not keep the port.
+        socket.set_reuse_address(true)?;
+        socket.set_reuse_port(is_shared)?;
+    }
+    // Replies are small and complete: they wait for nothing. Connections inherit it.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;

@@ -1,6 +1,6 @@
 //! One seat at which packets are answered: read, look up, write, count. Each door thread has its own.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use ipnet::IpNet;
 
@@ -8,13 +8,13 @@ use super::{
     answer::{Answer, Asker, Draws, answer},
     chaos::chaos,
     message::{Ede, meta},
-    read::{Dropped, Ecs, Query, Reading, read},
+    read::{Dropped, Ecs, LowerName, Query, Reading, read},
     write::{self, Own, Room, Written},
 };
 use crate::{
     clock::Clock,
-    model::{Digest, Mono, PoolIx, ServiceIx},
-    steer::{AnswerTable, Draw, Reader},
+    model::{Digest, Mono, PoolIx},
+    steer::{AnswerTable, Draw, Picks, Reader, Steering},
     telemetry::dns::{DnsShard, DropReason, Proto, Share},
 };
 
@@ -66,7 +66,7 @@ pub enum Handled {
     Dropped,
 }
 
-/// Answers packets: the one face that doors see. The fast door will be another maker of the same replies.
+/// Answers packets: the one face that doors see beside [`Desk::fast`], which makes the same replies of what it takes.
 pub trait Answerer {
     /// Appends the reply to `out`, or nothing.
     fn answer(&mut self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Handled;
@@ -75,24 +75,39 @@ pub trait Answerer {
 /// Answers packets from the table in force, without help.
 #[derive(Debug)]
 pub struct Desk {
-    table: Reader,
-    face: Arc<Face>,
-    chance: Chance,
+    pub(super) table: Reader,
+    pub(super) face: Arc<Face>,
+    pub(super) chance: Chance,
     clock: Clock,
-    counts: Arc<DnsShard>,
-    shares: Shares,
+    pub(super) counts: Arc<DnsShard>,
+    pub(super) shares: Shares,
+    /// Room for the name that is asked for.
+    pub(super) name: LowerName,
 }
 
 impl Desk {
     /// `seed` decides all draws, so that a test can repeat them; `clock` is the one that the tables' deadlines are on.
     #[must_use]
     pub fn new(table: Reader, face: Arc<Face>, seed: u64, clock: Clock, counts: Arc<DnsShard>) -> Self {
-        Self { table, face, chance: Chance::new(seed), clock, counts, shares: Shares::default() }
+        Self {
+            table,
+            face,
+            chance: Chance::new(seed),
+            clock,
+            counts,
+            shares: Shares::default(),
+            name: LowerName::default(),
+        }
     }
 
     /// Lets an old table go, while nobody asks.
     pub fn idle(&mut self) {
         self.table.table();
+    }
+
+    /// The instant that this turn's answers are made for: read once for many packets.
+    pub(super) fn now(&self) -> Mono {
+        self.clock.mono()
     }
 
     /// What is read in client networks.
@@ -106,7 +121,30 @@ impl Desk {
         &self.counts
     }
 
-    fn reply(&mut self, query: &Query<'_>, client: &Client, own: Own<'_>, out: &mut Vec<u8>) -> Written {
+    /// Answers as [`Answerer::answer`] does, at a time on the clock that the tables' deadlines are on.
+    pub fn answer_at(&mut self, packet: &[u8], client: &Client, now: Mono, out: &mut Vec<u8>) -> Handled {
+        let face = Arc::clone(&self.face);
+        let own = Own { face: &face, keepalive: client.keepalive };
+        let mut name = LowerName::default();
+        let written = match read(packet, face.ecs, &mut name) {
+            Reading::Drop(why) => {
+                self.counts.dropped(why.into());
+                return Handled::Dropped;
+            }
+            Reading::Refuse(refusal) => {
+                self.counts.asked(client.proto, client.address.is_ipv6(), 0);
+                write::refusal(&refusal, own, out)
+            }
+            Reading::Query(query) => {
+                self.counts.asked(client.proto, client.address.is_ipv6(), query.kind);
+                self.reply(&query, client, now, own, out)
+            }
+        };
+        self.counts.replied(client.proto, written.rcode.number(), written.truncated);
+        Handled::Replied
+    }
+
+    fn reply(&mut self, query: &Query<'_>, client: &Client, now: Mono, own: Own<'_>, out: &mut Vec<u8>) -> Written {
         let room = match client.proto {
             Proto::Udp => Room::Datagram,
             Proto::Tcp => Room::Stream,
@@ -114,9 +152,11 @@ impl Desk {
         match query.class {
             meta::CLASS_IN => {
                 let table = self.table.table();
-                let asker = Asker::of(query, client.address, own.face, self.clock.mono());
+                let asker = Asker::of(query, client.address, own.face, now);
                 let answer = answer(table, query, asker, &mut self.chance);
-                self.shares.count(table, &answer, &self.counts);
+                if let Some(steering) = answer.steering {
+                    self.shares.count(table, steering, &answer.picks, &self.counts);
+                }
                 if query.edns.is_some_and(|edns| edns.subnet.is_some()) {
                     self.counts.told_subnet(0 < answer.scope);
                 }
@@ -131,74 +171,111 @@ impl Desk {
 
 impl Answerer for Desk {
     fn answer(&mut self, packet: &[u8], client: &Client, out: &mut Vec<u8>) -> Handled {
-        let face = Arc::clone(&self.face);
-        let reading = read(packet, face.ecs);
-        let own = Own { face: &face, keepalive: client.keepalive };
-        let written = match reading {
-            Reading::Drop(why) => {
-                self.counts.dropped(match why {
-                    Dropped::Short => DropReason::Short,
-                    Dropped::Response => DropReason::Response,
-                });
-                return Handled::Dropped;
-            }
-            Reading::Refuse(refusal) => {
-                self.counts.asked(client.proto, client.address.is_ipv6(), 0);
-                write::refusal(&refusal, own, out)
-            }
-            Reading::Query(query) => {
-                self.counts.asked(client.proto, client.address.is_ipv6(), query.kind);
-                self.reply(&query, client, own, out)
-            }
-        };
-        self.counts.replied(client.proto, written.rcode.number(), written.truncated);
-        Handled::Replied
+        self.answer_at(packet, client, self.clock.mono(), out)
     }
 }
 
-/// The counts of answers by service and pool, found by position while the fleet stays the same.
+impl From<Dropped> for DropReason {
+    fn from(why: Dropped) -> Self {
+        match why {
+            Dropped::Short => Self::Short,
+            Dropped::Response => Self::Response,
+        }
+    }
+}
+
+/// The counts of answers by service and pool: found by place, without a lock, while the fleet stays the same.
 #[derive(Debug, Default)]
-struct Shares {
+pub(super) struct Shares {
     fleet: Digest,
-    known: HashMap<(ServiceIx, PoolIx), Share>,
+    /// For each service, by place, the first of its entries in `known`, counted from 1; 0 is none yet.
+    first: Vec<u32>,
+    known: Vec<KnownShare>,
+}
+
+/// A service is answered from few pools, so its entries are a list.
+#[derive(Debug)]
+struct KnownShare {
+    pool: PoolIx,
+    share: Share,
+    /// As [`Shares::first`].
+    next: u32,
 }
 
 impl Shares {
-    fn count(&mut self, table: &AnswerTable, answer: &Answer<'_>, counts: &DnsShard) {
-        let (Some(steering), Some(seat)) = (answer.steering, answer.picks.seats().next()) else { return };
+    /// One answer more of a service, from the pool of its first address.
+    #[inline(always)]
+    pub(super) fn count(&mut self, table: &AnswerTable, steering: &Steering, picks: &Picks<'_>, counts: &DnsShard) {
+        let Some(seat) = picks.seats().next() else { return };
         let fleet = &table.snapshot().fleet;
         if self.fleet != fleet.digest {
-            *self = Self { fleet: fleet.digest, known: HashMap::new() };
+            *self = Self { fleet: fleet.digest, ..Self::default() };
         }
-        let share = self.known.entry((steering.service_ix(), seat.pool));
-        share
-            .or_insert_with(|| counts.share(steering.service().as_str(), fleet.pool(seat.pool).id.as_str()))
-            .answered();
+        let service = steering.service_ix().index();
+        let mut at = self.first.get(service).copied().unwrap_or(0);
+        while let Some(known) = (at as usize).checked_sub(1).and_then(|at| self.known.get(at)) {
+            if known.pool == seat.pool {
+                return known.share.answered();
+            }
+            at = known.next;
+        }
+        self.add(table, steering, seat.pool, counts);
+    }
+
+    #[cold]
+    fn add(&mut self, table: &AnswerTable, steering: &Steering, pool: PoolIx, counts: &DnsShard) {
+        let service = steering.service_ix().index();
+        let id = &table.snapshot().fleet.pool(pool).id;
+        let share = counts.share(steering.service().as_str(), id.as_str());
+        share.answered();
+        if self.first.len() <= service {
+            self.first.resize(table.services().max(service + 1), 0);
+        }
+        self.known.push(KnownShare { pool, share, next: self.first[service] });
+        self.first[service] = u32::try_from(self.known.len()).expect("there are far fewer pools and services");
     }
 }
 
 /// The chance and the turns of one desk.
 #[derive(Debug)]
-struct Chance {
+pub(super) struct Chance {
     random: fastrand::Rng,
     turns: Vec<u32>,
+    last: Option<(usize, Draw)>,
 }
 
 impl Chance {
     fn new(seed: u64) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed), turns: Vec::new() }
+        Self { random: fastrand::Rng::with_seed(seed), turns: Vec::new(), last: None }
+    }
+
+    /// What was drawn last, since it was forgotten, and for which slot.
+    pub(super) fn last(&self) -> Option<(usize, Draw)> {
+        self.last
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.last = None;
+    }
+
+    #[cold]
+    fn begin(&mut self, slot: usize) {
+        self.turns.resize_with(slot + 1, || self.random.u32(..));
     }
 }
 
 impl Draws for Chance {
     /// Turns begin at a random place, so that the desks of a node do not all begin with the same endpoint. There are as
     /// many as the largest table had slots, one more for each service, and one.
+    #[inline]
     fn draw(&mut self, slot: usize) -> Draw {
         if self.turns.len() <= slot {
-            self.turns.resize_with(slot + 1, || self.random.u32(..));
+            self.begin(slot);
         }
         let turn = self.turns[slot];
         self.turns[slot] = turn.wrapping_add(1);
-        Draw { word: self.random.u64(..), turn, now: Mono(0) }
+        let draw = Draw { word: self.random.u64(..), turn, now: Mono(0) };
+        self.last = Some((slot, draw));
+        draw
     }
 }

@@ -27,7 +27,7 @@ use hickory_server::{
 
 use super::{
     desk::{Answerer, Client, Desk, Handled},
-    read::{Reading, read},
+    read::{LowerName, Reading, read},
 };
 use crate::telemetry::dns::Proto;
 
@@ -143,6 +143,11 @@ impl General {
     pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
         self.handler.desk()
     }
+
+    /// The same for its owner, who has to lock nothing.
+    pub(super) fn desk_mut(&mut self) -> &mut Desk {
+        self.handler.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Answerer for General {
@@ -152,7 +157,7 @@ impl Answerer for General {
             Proto::Tcp => Protocol::Tcp,
         };
         // Nothing is decoded before our reader has passed it: pointer chains and packet loops end there.
-        let request = match read(packet, self.desk().ecs()) {
+        let request = match read(packet, self.desk().ecs(), &mut LowerName::default()) {
             Reading::Query(_) => Request::from_bytes(packet.to_vec(), client.address, protocol).ok(),
             Reading::Drop(_) | Reading::Refuse(_) => None,
         };

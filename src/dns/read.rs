@@ -9,7 +9,7 @@ mod subnet;
 use self::extra::{Extra, walk};
 pub use self::subnet::{Ecs, Subnet};
 use super::message::{HEADER, Rcode, flag, meta, u16_at};
-use crate::model::{LABEL_LENGTH_MAX, NAME_LENGTH_MAX, kind};
+use crate::model::{LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameHash, kind};
 
 /// Most records in the additional section of a query: an OPT and a TSIG. Beyond it: FORMERR.
 const ADDITIONALS_MAX: u16 = 2;
@@ -18,7 +18,6 @@ const RECORDS_WALKED_MAX: u16 = 16;
 
 /// What a packet is.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it lives on the stack, for one packet")]
 pub enum Reading<'p> {
     /// Nothing is sent back.
     Drop(Dropped),
@@ -58,7 +57,7 @@ pub struct Query<'p> {
     /// Name, type and class as sent, to be echoed octet by octet (draft-vixie-dnsext-dns0x20).
     pub question: &'p [u8],
     /// The name in lower case.
-    pub name: LowerName,
+    pub name: &'p LowerName,
     /// QTYPE.
     pub kind: u16,
     /// QCLASS.
@@ -97,22 +96,36 @@ pub struct Edns {
     pub subnet: Option<Subnet>,
 }
 
-/// An uncompressed name in lower case, in place.
-#[derive(Clone)]
+/// An uncompressed name in lower case; room for one, which is used again for each packet.
+#[derive(Clone, Default)]
 pub struct LowerName {
-    bytes: [u8; NAME_LENGTH_MAX],
+    words: [[u8; 8]; NAME_WORDS],
     length: u8,
+    hash: u64,
 }
 
+/// A name in words of eight octets.
+const NAME_WORDS: usize = NAME_LENGTH_MAX.div_ceil(8);
+
 impl LowerName {
-    /// The wire bytes, root octet included.
+    /// The wire bytes, root octet included; nothing before a name has been read.
+    #[inline]
     #[must_use]
     pub fn wire(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
+        &self.words.as_flattened()[..usize::from(self.length)]
     }
 
-    /// The first name in `bytes`. Pointers are refused: nobody needs them in a question (and RFC 9267 shows their harm).
-    fn first(bytes: &[u8]) -> Option<Self> {
+    /// [`NameHash::of`] its wire bytes.
+    #[inline]
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// Takes the first name in `bytes`; its length. Pointers are refused: nobody needs them in a question (and RFC 9267
+    /// shows their harm).
+    #[inline(always)]
+    fn take(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         loop {
             let length = usize::from(*bytes.get(at)?);
@@ -127,12 +140,51 @@ impl LowerName {
                 break;
             }
         }
-        let mut name = Self { bytes: [0; NAME_LENGTH_MAX], length: u8::try_from(at).ok()? };
-        name.bytes[..at].copy_from_slice(bytes.get(..at)?);
-        // Length octets are at most 63 and so below `A`: lowering every octet changes letters alone.
-        name.bytes[..at].make_ascii_lowercase();
-        Some(name)
+        self.length = u8::try_from(at).ok()?;
+        match bytes.get(..at.next_multiple_of(8)) {
+            Some(padded) => self.lower(padded, at),
+            None => {
+                // The packet ends with the question, and so before the last word is full.
+                let mut padded = [0; 8 * NAME_WORDS];
+                padded[..at].copy_from_slice(&bytes[..at]);
+                self.lower(&padded[..at.next_multiple_of(8)], at);
+            }
+        }
+        Some(at)
     }
+
+    /// `padded` is whole words, of which the last one may go on behind the name's so many octets.
+    #[inline(always)]
+    fn lower(&mut self, padded: &[u8], octets: usize) {
+        let mut hash = NameHash::default();
+        let (words, _) = padded.as_chunks::<8>();
+        let Some((last, full)) = words.split_last() else { return };
+        let mut places = self.words.iter_mut();
+        let mut put = |word: u64| {
+            let lower = lowered(word);
+            hash.word(lower);
+            if let Some(place) = places.next() {
+                *place = lower.to_le_bytes();
+            }
+        };
+        for word in full {
+            put(u64::from_le_bytes(*word));
+        }
+        let behind = padded.len() - octets;
+        put(u64::from_le_bytes(*last) & (u64::MAX >> (8 * behind)));
+        self.hash = hash.finish(octets);
+    }
+}
+
+/// Eight octets with their capital letters lowered. Length octets are at most 63 and so below `A`: lowering every octet of
+/// a name changes letters alone.
+#[inline]
+fn lowered(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let low = word & (EACH * 0x7f);
+    let (from_a, beyond_z) = (low + EACH * (0x80 - 0x41), low + EACH * (0x7f - 0x5a));
+    let capital = (from_a ^ beyond_z) & !word & (EACH * 0x80);
+    word | capital >> 2
 }
 
 impl std::fmt::Debug for LowerName {
@@ -141,9 +193,10 @@ impl std::fmt::Debug for LowerName {
     }
 }
 
-/// Reads one message. Never fails: every packet is one of the three.
+/// Reads one message, its name into `name`. Never fails: every packet is one of the three.
+#[inline(always)]
 #[must_use]
-pub fn read(packet: &[u8], ecs: Ecs) -> Reading<'_> {
+pub fn read<'p>(packet: &'p [u8], ecs: Ecs, name: &'p mut LowerName) -> Reading<'p> {
     let Some((header, rest)) = packet.split_first_chunk::<HEADER>() else { return Reading::Drop(Dropped::Short) };
     if header[2] & flag::QR != 0 {
         return Reading::Drop(Dropped::Response);
@@ -167,8 +220,8 @@ pub fn read(packet: &[u8], ecs: Ecs) -> Reading<'_> {
         let edns = if questions == 0 { late_edns(rest, answers, authorities, additionals, ecs) } else { None };
         return refuse(Rcode::FormErr, None, edns);
     }
-    let Some(name) = LowerName::first(rest) else { return refuse(Rcode::FormErr, None, None) };
-    let end = usize::from(name.length) + 4;
+    let Some(octets) = name.take(rest) else { return refuse(Rcode::FormErr, None, None) };
+    let end = octets + 4;
     let (Some(question), Some(kind), Some(class)) = (rest.get(..end), u16_at(rest, end - 4), u16_at(rest, end - 2))
     else {
         return refuse(Rcode::FormErr, None, None);
@@ -189,6 +242,7 @@ pub fn read(packet: &[u8], ecs: Ecs) -> Reading<'_> {
 }
 
 /// The OPT of a query that is refused anyway: the refusal has one if and only if the query had (RFC 6891 section 7).
+#[cold]
 fn late_edns(sections: &[u8], answers: u16, authorities: u16, additionals: u16, ecs: Ecs) -> Option<Edns> {
     let before = answers.checked_add(authorities)?;
     if before.checked_add(additionals)? > RECORDS_WALKED_MAX {

@@ -25,6 +25,24 @@ pub struct Own<'s> {
     pub keepalive: Option<u16>,
 }
 
+impl<'s> Own<'s> {
+    /// What an OPT takes that echoes the client's network and explains nothing.
+    pub(super) fn opt_length(self, edns: Edns) -> usize {
+        OPT + self.asked_nsid(edns).map_or(0, |nsid| 4 + nsid.len())
+            + self.asked_keepalive(edns).map_or(0, |_| 4 + 2)
+            + edns.subnet.map_or(0, |subnet| 4 + subnet.length())
+    }
+
+    pub(super) fn asked_nsid(self, edns: Edns) -> Option<&'s [u8]> {
+        let nsid = self.face.nsid.as_deref().filter(|_| edns.nsid)?.as_bytes();
+        Some(&nsid[..nsid.len().min(NSID_LENGTH_MAX)])
+    }
+
+    pub(super) fn asked_keepalive(self, edns: Edns) -> Option<u16> {
+        self.keepalive.filter(|_| edns.keepalive)
+    }
+}
+
 /// What one reply may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Room {
@@ -46,14 +64,12 @@ pub struct Written {
 /// Appends the reply to a query.
 pub fn reply(query: &Query<'_>, answer: &Answer<'_>, room: Room, own: Own<'_>, out: &mut Vec<u8>) -> Written {
     let limit = match room {
-        Room::Datagram => {
-            usize::from(query.edns.map_or(UDP_SIZE_MIN, |edns| edns.size.min(own.face.udp_size)).max(UDP_SIZE_MIN))
-        }
+        Room::Datagram => datagram_limit(query.edns, own.face),
         Room::Stream => STREAM_SIZE_MAX,
     };
     let start = out.len();
     let mut told = Told { scope: Some(answer.scope), ede: None };
-    let tail = query.edns.map_or(0, |edns| OPT + options_length(edns, own, &told));
+    let tail = query.edns.map_or(0, |edns| own.opt_length(edns));
     let mut message = Message::begin(query.head, Some(query.question), out);
     let mut written = Written { rcode: answer.rcode, truncated: false };
     let mut counts = [0_u16; 3];
@@ -105,7 +121,23 @@ struct Told {
 }
 
 /// An option with a code alone (RFC 8914 section 2).
-const EDE_LENGTH: usize = 4 + 2;
+pub(super) const EDE_LENGTH: usize = 4 + 2;
+
+/// Most octets of a datagram that both sides take.
+pub(super) fn datagram_limit(edns: Option<Edns>, face: &Face) -> usize {
+    usize::from(edns.map_or(UDP_SIZE_MIN, |edns| edns.size.min(face.udp_size)).max(UDP_SIZE_MIN))
+}
+
+/// Where names stand in the RDATA of a type whose names may be compressed (RFC 3597 section 4 lets those of RFC 1035):
+/// behind how many octets, and how many of them.
+pub(super) fn names_in(kind: u16) -> (usize, usize) {
+    match kind {
+        kind::NS | kind::CNAME | kind::PTR => (0, 1),
+        kind::MX => (2, 1),
+        kind::SOA => (0, 2),
+        _ => (0, 0),
+    }
+}
 
 struct Message<'o> {
     out: &'o mut Vec<u8>,
@@ -129,9 +161,9 @@ impl<'o> Message<'o> {
     }
 
     /// Appends records while the message stays within `limit`; tells whether it did.
-    fn records(&mut self, records: &Records<'_>, picks: &Picks, count: &mut u16, limit: usize) -> bool {
+    fn records(&mut self, records: &Records<'_>, picks: &Picks<'_>, count: &mut u16, limit: usize) -> bool {
         match &records.data {
-            Data::Set(set) => set.iter().all(|rdata| self.record(records, rdata, count, limit)),
+            Data::Set(set) => set.rdata().all(|rdata| self.record(records, rdata, count, limit)),
             Data::One(rdata) => self.record(records, rdata, count, limit),
             Data::Picked => picks.addresses().all(|address| self.address(records, address, count, limit)),
             Data::Resolved(addresses) => addresses.iter().all(|one| self.address(records, *one, count, limit)),
@@ -163,14 +195,9 @@ impl<'o> Message<'o> {
         self.out.len() - self.start <= limit
     }
 
-    /// RDATA, with its names compressed where RFC 3597 section 4 lets us: in the types of RFC 1035.
+    /// RDATA, with its names compressed where they may be.
     fn rdata(&mut self, kind: u16, rdata: &[u8]) {
-        let (plain, names) = match kind {
-            kind::NS | kind::CNAME | kind::PTR => (0, 1),
-            kind::MX => (2, 1),
-            kind::SOA => (0, 2),
-            _ => (rdata.len(), 0),
-        };
+        let (plain, names) = names_in(kind);
         let (head, mut rest) = rdata.split_at(plain.min(rdata.len()));
         self.out.extend_from_slice(head);
         for _ in 0..names {
@@ -193,7 +220,9 @@ impl<'o> Message<'o> {
         let Some(edns) = edns else { return };
         let [size_high, size_low] = own.face.udp_size.to_be_bytes();
         let flags = if edns.dnssec_ok { 0x80 } else { 0 };
-        let length = u16::try_from(options_length(edns, own, told)).expect("options are short");
+        let length = own.opt_length(edns) - OPT + told.ede.map_or(0, |_| EDE_LENGTH)
+            - edns.subnet.filter(|_| told.scope.is_none()).map_or(0, |subnet| 4 + subnet.length());
+        let length = u16::try_from(length).expect("options are short");
         let [length_high, length_low] = length.to_be_bytes();
         self.out.extend_from_slice(&[
             0,
@@ -208,10 +237,10 @@ impl<'o> Message<'o> {
             length_high,
             length_low,
         ]);
-        if let Some(nsid) = asked_nsid(edns, own) {
+        if let Some(nsid) = own.asked_nsid(edns) {
             put_option(self.out, option::NSID, nsid);
         }
-        if let Some(keepalive) = asked_keepalive(edns, own) {
+        if let Some(keepalive) = own.asked_keepalive(edns) {
             put_option(self.out, option::KEEPALIVE, &keepalive.to_be_bytes());
         }
         if let Some((subnet, scope)) = edns.subnet.zip(told.scope) {
@@ -222,22 +251,6 @@ impl<'o> Message<'o> {
             put_option(self.out, option::EXTENDED_ERROR, &ede.number().to_be_bytes());
         }
     }
-}
-
-fn options_length(edns: Edns, own: Own<'_>, told: &Told) -> usize {
-    asked_nsid(edns, own).map_or(0, |nsid| 4 + nsid.len())
-        + asked_keepalive(edns, own).map_or(0, |_| 4 + 2)
-        + edns.subnet.zip(told.scope).map_or(0, |(subnet, _)| 4 + subnet.length())
-        + told.ede.map_or(0, |_| EDE_LENGTH)
-}
-
-fn asked_nsid<'s>(edns: Edns, own: Own<'s>) -> Option<&'s [u8]> {
-    let nsid = own.face.nsid.as_deref().filter(|_| edns.nsid)?.as_bytes();
-    Some(&nsid[..nsid.len().min(NSID_LENGTH_MAX)])
-}
-
-fn asked_keepalive(edns: Edns, own: Own<'_>) -> Option<u16> {
-    own.keepalive.filter(|_| edns.keepalive)
 }
 
 fn put_option(out: &mut Vec<u8>, code: u16, data: &[u8]) {

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::model::{
     Action, Addresses, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx, Fleet, Member, MinUp,
-    Override, OverrideId, Parts, Pool, PoolAnswer, PoolIx, Resume, Serves, Service, Steer, Thresholds, Tuning, Wall,
-    Weight, WhenNone, Zone,
+    Nodes, Override, OverrideId, Parts, Pool, PoolAnswer, PoolIx, Resume, Serves, Service, Steer, Thresholds, Tuning,
+    Wall, Weight, WhenNone, Zone,
 };
 
 /// Endpoints `e0`..; `e<i>` stands at provider `p<i % 2>` in region `r<i % 3>` and is labelled `tier=t<i % 2>`. Pool
@@ -58,7 +58,7 @@ pub(crate) fn parts(endpoints: usize) -> Parts {
         tuning: Tuning::default(),
     };
     Parts {
-        zones: vec![Zone { apex: "example".parse().unwrap(), negative_ttl: 30, nodes: BTreeMap::new() }],
+        zones: vec![Zone { apex: "example".parse().unwrap(), negative_ttl: 30, nodes: Nodes::default() }],
         checks: vec![check(id("web"))],
         endpoints: all,
         pools: vec![pool("a", &|i| i % 2 == 0), pool("b", &|i| i % 2 == 1), pool("c", &|_| true)],

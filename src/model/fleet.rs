@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     Arm, Check, CheckId, CheckIx, Digest, DnsName, Endpoint, EndpointId, EndpointIx, Family, Member, Pool, PoolId,
     PoolIx, Provider, ProviderId, Region, RegionId, Safety, Selector, Service, ServiceId, ServiceIx, SubjectId,
-    SubjectIx, Target, VerdictPolicy, Zone,
+    SubjectIx, Target, VerdictPolicy, Zone, name_parent,
 };
 
 /// What is judged: an endpoint under a check, or without one (always up, shown as unchecked).
@@ -152,7 +152,8 @@ impl Fleet {
                 return Err(FleetError::Empty(owner()));
             }
             for name in &service.names {
-                if !std::iter::successors(Some(name.clone()), DnsName::parent).any(|at| apexes.contains_key(&at)) {
+                if !std::iter::successors(Some(name.wire()), |name| name_parent(name)).any(|at| apexes.contains_key(at))
+                {
                     return Err(FleetError::NoZone(name.clone(), service.id.clone()));
                 }
                 if let Some(other) = names.insert(name.clone(), service.id.clone()) {

@@ -1,6 +1,10 @@
 //! Domain names, as lower-case wire bytes: what the answer table is keyed by.
 
-use std::{fmt, str::FromStr, sync::Arc};
+mod hash;
+
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
+
+pub use self::hash::NameHash;
 
 /// Longest name on the wire, in octets with the root (RFC 1035 section 2.3.4).
 pub const NAME_LENGTH_MAX: usize = 255;
@@ -11,6 +15,13 @@ pub const LABEL_LENGTH_MAX: usize = 63;
 /// (RFC 4343), so that equal names are equal bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DnsName(Arc<[u8]>);
+
+/// Names are looked up by their wire form, so that parts of one need not become names: both hash and compare alike.
+impl Borrow<[u8]> for DnsName {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
 
 /// Why a text or bytes are no name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -94,16 +105,7 @@ impl DnsName {
     /// Whether this name is `apex` or lies below it.
     #[must_use]
     pub fn is_within(&self, apex: &Self) -> bool {
-        let mut rest: &[u8] = &self.0;
-        loop {
-            if rest == &*apex.0 {
-                return true;
-            }
-            match usize::from(rest[0]) {
-                0 => return false,
-                length => rest = &rest[1 + length..],
-            }
-        }
+        name_is_within(&self.0, &apex.0)
     }
 
     /// Whether the first label is `*` (RFC 4592 section 2.1.1).
@@ -147,6 +149,55 @@ impl DnsName {
         let mut bytes = relative.0[..relative.0.len() - 1].to_vec();
         bytes.extend_from_slice(&origin.0);
         if bytes.len() > NAME_LENGTH_MAX { Err(NameError::TooLong) } else { Ok(Self(bytes.into())) }
+    }
+
+    /// The same, with the wire form written over what is in `out`: whoever reads a million names keeps none of them.
+    ///
+    /// # Errors
+    /// [`NameError`] as for parsing.
+    pub fn write_under(text: &str, origin: &Self, out: &mut Vec<u8>) -> Result<(), NameError> {
+        if !plain_under(text.as_bytes(), origin, out) {
+            let name = Self::under(text, origin)?;
+            out.clear();
+            out.extend_from_slice(name.wire());
+        }
+        Ok(())
+    }
+}
+
+/// Writes a name that has neither escapes nor mistakes; `false` for any other.
+fn plain_under(text: &[u8], origin: &DnsName, out: &mut Vec<u8>) -> bool {
+    let (labels, end) = match text.strip_suffix(b".") {
+        Some(absolute) => (absolute, &[0][..]),
+        None => (text, origin.wire()),
+    };
+    if text == b"@" || labels.contains(&b'\\') {
+        return false;
+    }
+    out.clear();
+    for label in labels.split(|byte| *byte == b'.') {
+        match u8::try_from(label.len()) {
+            Ok(length @ 1..) if label.len() <= LABEL_LENGTH_MAX => out.push(length),
+            Ok(_) | Err(_) => return false,
+        }
+        out.extend(label.iter().map(u8::to_ascii_lowercase));
+    }
+    out.extend_from_slice(end);
+    out.len() <= NAME_LENGTH_MAX
+}
+
+/// Whether an uncompressed wire name is `apex` or lies below it; letters of both in one case.
+#[must_use]
+pub fn name_is_within(wire: &[u8], apex: &[u8]) -> bool {
+    std::iter::successors(Some(wire), |name| name_parent(name)).any(|name| name == apex)
+}
+
+/// An uncompressed wire name without its first label; `None` at the root.
+#[must_use]
+pub fn name_parent(wire: &[u8]) -> Option<&[u8]> {
+    match usize::from(*wire.first()?) {
+        0 => None,
+        length => wire.get(1 + length..),
     }
 }
 
@@ -273,6 +324,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn names_are_written_as_they_are_made(text in "[a-cB@.\\\\0-9]{0,12}|[a.]{0,300}") {
+            let origin: DnsName = "Example.com".parse().unwrap();
+            let mut out = b"left over".to_vec();
+            let written = DnsName::write_under(&text, &origin, &mut out).map(|()| out);
+            prop_assert_eq!(written, DnsName::under(&text, &origin).map(|name| name.wire().to_vec()));
+        }
+
         #[test]
         fn any_name_is_read_back_as_shown(labels in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..20), 1..6)) {
             let mut wire = Vec::new();

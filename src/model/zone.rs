@@ -1,8 +1,14 @@
 //! Zones: what is served beside the steered names, as wire bytes.
 
-use std::collections::BTreeMap;
+mod nodes;
+mod rrset;
 
 use super::DnsName;
+
+pub use self::{
+    nodes::{Node, Nodes, Packing},
+    rrset::{OWNER_ASKED, RECORD_HEAD, Rrset, Sets},
+};
 
 /// Record types by number; any other number is served as it stands (RFC 3597).
 pub mod kind {
@@ -35,24 +41,20 @@ pub struct Zone {
     /// TTL of the SOA in negative answers: min(SOA TTL, SOA minimum) (RFC 2308 section 5).
     pub negative_ttl: u32,
     /// Everything fixed in the zone: the apex's SOA and NS, glue, inline records, the master file.
-    pub nodes: BTreeMap<DnsName, Vec<RecordSet>>,
-}
-
-/// The records of one name and type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordSet {
-    /// The type's number.
-    pub kind: u16,
-    /// One TTL for all (RFC 2181 section 5.2).
-    pub ttl: u32,
-    /// RDATA in wire form, names in it uncompressed; never empty, no entry twice.
-    pub rdata: Vec<Box<[u8]>>,
+    pub nodes: Nodes,
 }
 
 impl Zone {
     /// The fixed records of a type at a name.
     #[must_use]
-    pub fn set(&self, name: &DnsName, kind: u16) -> Option<&RecordSet> {
-        self.nodes.get(name)?.iter().find(|set| set.kind == kind)
+    pub fn set(&self, name: &DnsName, kind: u16) -> Option<Rrset<'_>> {
+        self.nodes.sets(name).find(kind)
+    }
+
+    /// The SOA as it stands in negative answers, encoded like the records of an [`Rrset`]; nothing in a zone made by
+    /// hand without one.
+    #[must_use]
+    pub fn negative(&self) -> Box<[u8]> {
+        nodes::negative(self.set(&self.apex, kind::SOA), self.negative_ttl)
     }
 }

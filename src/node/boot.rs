@@ -21,6 +21,8 @@ pub type Env = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 pub struct Boot {
     /// The configuration that serves.
     pub loaded: Arc<Loaded>,
+    /// The texts it was read from, to be kept.
+    pub copies: Vec<SourceFile>,
     /// The file that reloads read.
     pub file: PathBuf,
     /// The file has these problems, and `loaded` is the last accepted one instead.
@@ -59,14 +61,16 @@ pub fn find(told: Option<PathBuf>) -> PathBuf {
 /// When neither serves.
 pub fn boot(file: PathBuf, env: Env, strict: bool) -> Result<Boot, NoConfiguration> {
     let lookup = Arc::new(System::new());
-    match config::load(&file, &*env) {
-        Ok(loaded) => Ok(Boot { loaded: Arc::new(loaded), file, stale: None, env, lookup }),
-        Err(problems) if strict => Err(NoConfiguration { file, problems }),
+    let (mut loaded, stale) = match config::load(&file, &*env) {
+        Ok(loaded) => (loaded, None),
+        Err(problems) if strict => return Err(NoConfiguration { file, problems }),
         Err(problems) => match last_accepted(&file, &*env) {
-            Some(loaded) => Ok(Boot { loaded: Arc::new(loaded), file, stale: Some(Arc::new(problems)), env, lookup }),
-            None => Err(NoConfiguration { file, problems }),
+            Some(loaded) => (loaded, Some(Arc::new(problems))),
+            None => return Err(NoConfiguration { file, problems }),
         },
-    }
+    };
+    let copies = std::mem::take(&mut loaded.copies);
+    Ok(Boot { loaded: Arc::new(loaded), copies, file, stale, env, lookup })
 }
 
 /// The newest accepted configuration that still loads; an older one where the newest does not (a certificate or secret

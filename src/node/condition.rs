@@ -10,6 +10,7 @@ use crate::{
     admin::Condition,
     clock::Clock,
     config::Problems,
+    dns::Doors,
     model::{Event, Happening, Snapshot, Wall},
     store::journal::Journal,
 };
@@ -24,6 +25,7 @@ pub(super) struct Conditions {
     store: Ails,
     snapshot_file: watch::Receiver<Option<String>>,
     journal: Arc<Journal>,
+    fast_door: Option<watch::Receiver<Option<String>>>,
     /// Found at the start; they stay until a restart finds them gone.
     lasting: Vec<(&'static str, String)>,
     doors_bound: bool,
@@ -38,6 +40,7 @@ impl Conditions {
         stale: &watch::Receiver<Option<Arc<Problems>>>,
         places: watch::Receiver<Option<String>>,
         started: Wall,
+        doors: Option<&Doors>,
         doors_bound: bool,
     ) -> Self {
         let mut lasting = disk.notes.clone();
@@ -48,6 +51,7 @@ impl Conditions {
             store: Arc::clone(&disk.ails),
             snapshot_file: disk.keeper.trouble(),
             journal: Arc::clone(&disk.journal),
+            fast_door: doors.map(Doors::fast_door),
             lasting,
             doors_bound,
             config_since: started,
@@ -122,6 +126,9 @@ impl Conditions {
         found.extend((self.store)());
         if let Some(why) = self.snapshot_file.borrow().clone() {
             found.insert("snapshot-unwritten", why);
+        }
+        if let Some(why) = self.fast_door.as_ref().and_then(|door| door.borrow().clone()) {
+            found.insert("fast-door-closed", why);
         }
         let journal = self.journal.health();
         if let Some(why) = journal.trouble {

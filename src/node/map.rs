@@ -37,6 +37,8 @@ pub(super) fn dns(settings: &config::DnsSettings) -> dns::Settings {
             idle: settings.tcp.idle,
             query: settings.tcp.query,
         },
+        // Hundredths of a percent are the doors' parts as well.
+        shadow: settings.shadow,
     }
 }
 

@@ -1,14 +1,17 @@
 //! The reload desk: one reload at a time, all or nothing, and nothing that goes beyond the reload guard unless somebody
 //! has looked at its plan.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    config::{self, Loaded, Problems, SourceFile},
+    config::{self, Loaded, Problems, ReadFile, SourceFile},
     control::Input,
     model::{Event, Fleet, Happening, Snapshot, Wall},
     node::{boot::Env, herald::Herald},
@@ -115,10 +118,11 @@ impl Desk {
         let (file, env) = (self.file.clone(), Arc::clone(&self.env));
         let read = tokio::task::spawn_blocking(move || config::load(&file, &*env)).await;
         match read {
-            Ok(Ok(loaded)) => {
+            Ok(Ok(mut loaded)) => {
+                let copies = std::mem::take(&mut loaded.copies);
                 let loaded = Arc::new(loaded);
                 self.guard(&loaded, accept.as_deref()).await?;
-                Ok(self.adopt(loaded).await)
+                Ok(self.adopt(loaded, copies).await)
             }
             Ok(Err(problems)) => Err(Kept::Problems(self.refuse(problems))),
             Err(panic) => {
@@ -162,13 +166,14 @@ impl Desk {
             accepted.list().ok()?.iter().find_map(|name| {
                 let files = accepted.load(name).ok()?.files.into_iter();
                 let copies: Vec<SourceFile> = files.map(|(path, text)| SourceFile { path, text }).collect();
-                if copies == now.files { None } else { config::load_copies(&copies, &*env).ok() }
+                if is_of(&copies, &now) { None } else { config::load_copies(&copies, &*env).ok() }
             })
         });
         match found.await {
-            Ok(Some(loaded)) => {
+            Ok(Some(mut loaded)) => {
+                let copies = std::mem::take(&mut loaded.copies);
                 tracing::warn!(file = %self.file.display(), "going back to the configuration accepted before; the file still says otherwise");
-                Ok(self.adopt(Arc::new(loaded)).await)
+                Ok(self.adopt(Arc::new(loaded), copies).await)
             }
             Ok(None) | Err(_) => {
                 self.metrics.reload(false);
@@ -187,20 +192,25 @@ impl Desk {
         problems
     }
 
-    async fn adopt(&mut self, loaded: Arc<Loaded>) -> Done {
+    async fn adopt(&mut self, loaded: Arc<Loaded>, copies: Vec<SourceFile>) -> Done {
         let before = self.config.send_replace(Arc::clone(&loaded));
         self.stale.send_replace(None);
         let digest = loaded.fleet.digest;
         let changed = before.fleet.digest != digest;
-        keep(&self.accepted, &loaded, self.clock.now().wall);
         self.fleet.send_replace(Arc::clone(&loaded.fleet));
         let sent = self.inbox.send(Input::Reloaded(Arc::clone(&loaded.fleet))).await;
+        // A disk that is slow holds nobody's answers up, only the word that the reload is done.
+        let (accepted, at) = (self.accepted.clone(), self.clock.now().wall);
+        let kept = tokio::task::spawn_blocking(move || keep(&accepted, &copies, at));
         let shown = self.snapshot.wait_for(|snapshot| snapshot.fleet.digest == digest);
         // Both fail only when the control loop has ended, which ends the node.
         let generation = match (sent, shown.await) {
             (Ok(()), Ok(snapshot)) => snapshot.generation,
             (Err(_), _) | (_, Err(_)) => 0,
         };
+        if let Err(panic) = kept.await {
+            tracing::error!(%panic, "keeping the configuration panicked; it serves and is not kept");
+        }
         self.metrics.reload(true);
         let needs_restart = before.settings.needs_restart(&loaded.settings);
         tracing::info!(file = %self.file.display(), %digest, changed, generation, "configuration reloaded");
@@ -208,7 +218,7 @@ impl Desk {
             tracing::warn!(settings = ?needs_restart, "these take effect at the next start");
         }
         // Reading the same again is in the log and the audit; nothing happened that others must see.
-        let texts = |of: &Loaded| of.files.iter().map(|file| file.text.clone()).collect::<Vec<_>>();
+        let texts = |of: &Loaded| of.files.iter().map(|file| file.digest).collect::<Vec<_>>();
         if changed || texts(&before) != texts(&loaded) {
             self.happened(Happening::Reloaded { digest });
         }
@@ -223,9 +233,14 @@ impl Desk {
 
 /// Keeps the files of a configuration that serves. Without them a later bad file would find nothing to go back to, so
 /// trouble is said, but it stops nothing.
-pub(super) fn keep(accepted: &AcceptedFolder, loaded: &Loaded, at: Wall) {
-    let files: Vec<(PathBuf, String)> = loaded.files.iter().map(|f| (f.path.clone(), f.text.clone())).collect();
+pub(super) fn keep(accepted: &AcceptedFolder, copies: &[SourceFile], at: Wall) {
+    let files: Vec<(&Path, &str)> = copies.iter().map(|file| (file.path.as_path(), file.text.as_str())).collect();
     if let Err(error) = accepted.save(&files, at) {
         tracing::warn!(error = %super::with_source(&error), "the accepted configuration is not kept");
     }
+}
+
+/// Whether a configuration was read from these texts.
+fn is_of(copies: &[SourceFile], loaded: &Loaded) -> bool {
+    copies.iter().map(ReadFile::from).eq(loaded.files.iter().cloned())
 }

@@ -70,18 +70,32 @@ impl Live {
     /// A reader for one thread.
     #[must_use]
     pub fn reader(&self) -> Reader {
-        Reader(Cache::new(Arc::clone(&self.table)))
+        Reader { cache: Cache::new(Arc::clone(&self.table)), read: 0 }
     }
 }
 
 /// Keeps the table it read last: while nothing was swapped, reading costs one load and no shared write.
 #[derive(Debug, Clone)]
-pub struct Reader(Cache<Arc<ArcSwap<AnswerTable>>, Arc<AnswerTable>>);
+pub struct Reader {
+    cache: Cache<Arc<ArcSwap<AnswerTable>>, Arc<AnswerTable>>,
+    /// Where the table lies that was read last.
+    read: usize,
+}
 
 impl Reader {
     /// The table in force. An idle thread calls this at least every second, so that old tables are let go.
+    #[inline]
     pub fn table(&mut self) -> &Arc<AnswerTable> {
-        self.0.load()
+        let table = self.cache.load();
+        self.read = Arc::as_ptr(table).addr();
+        table
+    }
+
+    /// The table in force, if it is the one that was read last.
+    pub fn unchanged(&mut self) -> Option<&Arc<AnswerTable>> {
+        let before = self.read;
+        // The one before is held until another takes its place, so no other can lie where it lies.
+        Some(self.cache.load()).filter(|table| Arc::as_ptr(table).addr() == before)
     }
 }
 

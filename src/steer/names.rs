@@ -6,33 +6,44 @@
 
 mod build;
 mod index;
+mod negative;
 
-use self::index::Index;
+use self::{
+    index::{Index, Slot},
+    negative::Negative,
+};
 use super::{Steering, table::Steerings};
-use crate::model::{DnsName, Fleet, ServiceIx, kind};
-
-/// The records of one name and type, as they go onto the wire.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rrset {
-    /// The type's number.
-    pub kind: u16,
-    /// One TTL for all (RFC 2181 section 5.2).
-    pub ttl: u32,
-    /// RDATA in wire form, names in it uncompressed.
-    pub rdata: Box<[Box<[u8]>]>,
-}
+use crate::model::{DnsName, Fleet, NameHash, Nodes, Rrset, ServiceIx, Sets, kind};
 
 /// What is the same for all answers of one zone.
 #[derive(Debug)]
 pub struct ZoneTable {
     /// The name it begins at.
     pub apex: DnsName,
-    /// For negative answers and for itself.
-    pub soa: Rrset,
     /// TTL of the SOA in negative answers (RFC 2308 section 5).
     pub negative_ttl: u32,
+    /// The SOA of negative answers, encoded.
+    negative: Negative,
     /// The apex as the nearest zone of ours above it sees it: there DS is asked (RFC 4035 section 3.1.4.1).
     above: Option<NodeIx>,
+}
+
+impl ZoneTable {
+    /// The SOA as it stands in negative answers, with their TTL. Its encoded owner is the question's name; the apex is
+    /// the right one.
+    #[inline]
+    #[must_use]
+    pub fn negative(&self) -> Rrset<'_> {
+        Rrset::one(&self.negative.whole)
+    }
+
+    /// The same record with its names ending in pointers to the apex, and at which of its octets these stand. They and its
+    /// owner are for the caller to fill in, who knows where in the message the apex stands, spelled as it is.
+    #[inline]
+    #[must_use]
+    pub fn negative_pointing(&self) -> (&[u8], &[u16]) {
+        self.negative.pointing()
+    }
 }
 
 /// What a table knows about a name.
@@ -47,16 +58,16 @@ pub enum Lookup<'t> {
         /// The cut's name.
         cut: &'t DnsName,
         /// Who serves it.
-        ns: &'t Rrset,
+        ns: Rrset<'t>,
         /// A and AAAA of those servers, as far as the zone has them.
-        glue: Vec<(&'t DnsName, &'t Rrset)>,
+        glue: Glue<'t>,
     },
     /// It exists, or a wildcard stands for it; an empty non-terminal has neither sets nor steering.
     Found {
         /// Its zone.
         zone: &'t ZoneTable,
         /// What is fixed at it.
-        sets: &'t [Rrset],
+        sets: Sets<'t>,
         /// What answers A and AAAA, if the name belongs to a service.
         steering: Option<&'t Steering>,
         /// A wildcard stands for it (RFC 4592).
@@ -69,7 +80,7 @@ pub enum Lookup<'t> {
         /// The name that the DNAME stands at.
         owner: &'t DnsName,
         /// The DNAME.
-        set: &'t Rrset,
+        set: Rrset<'t>,
     },
     /// It does not exist, and nothing below it does (RFC 8020).
     NoName {
@@ -78,14 +89,32 @@ pub enum Lookup<'t> {
     },
 }
 
+/// Names in wire form and their address records.
+#[derive(Debug, Clone)]
+pub struct Glue<'t> {
+    nodes: &'t Nodes,
+    rest: std::slice::Iter<'t, SetAt>,
+}
+
+impl<'t> Iterator for Glue<'t> {
+    type Item = (&'t [u8], Rrset<'t>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let at = self.rest.next()?;
+        Some((self.nodes.at(at.place).name, at.of(self.nodes)))
+    }
+}
+
 /// Zones, names, fixed records. Shared by all tables of one fleet.
 #[derive(Debug)]
 pub(super) struct Names {
     zones: Box<[ZoneTable]>,
+    /// The names of each zone as the fleet has them, and behind them those that no zone has records for.
+    runs: Box<[Nodes]>,
     nodes: Box<[Node]>,
-    sets: Box<[Rrset]>,
     borders: Box<[Border]>,
     index: Index,
+    count: usize,
     steered: usize,
 }
 
@@ -93,12 +122,12 @@ pub(super) struct Names {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct NodeIx(u32);
 
-/// A name in a zone.
+/// A name of which there is more to say than its zone and its records. Most have none.
 #[derive(Debug, Clone, Copy)]
 struct Node {
     zone: u32,
-    sets_from: u32,
-    sets_count: u32,
+    run: u32,
+    at: u32,
     service: Option<ServiceIx>,
     place: Place,
 }
@@ -130,8 +159,21 @@ struct Border {
 
 #[derive(Debug)]
 enum Way {
-    Cut { ns: Rrset, glue: Box<[(DnsName, Rrset)]> },
-    Dname(Rrset),
+    Cut { ns: SetAt, glue: Box<[SetAt]> },
+    Dname(SetAt),
+}
+
+/// A set of a zone: the place of its name in the zone's run, and its type.
+#[derive(Debug, Clone, Copy)]
+struct SetAt {
+    place: u32,
+    kind: u16,
+}
+
+impl SetAt {
+    fn of(self, nodes: &Nodes) -> Rrset<'_> {
+        nodes.at(self.place).sets.find(self.kind).expect("the zone it was taken from never changes")
+    }
 }
 
 impl Names {
@@ -145,7 +187,7 @@ impl Names {
 
     /// How many names there are, empty non-terminals included.
     pub(super) fn count(&self) -> usize {
-        self.nodes.len()
+        self.count
     }
 
     /// How many of them belong to services.
@@ -154,28 +196,39 @@ impl Names {
     }
 
     pub(super) fn zone_of(&self, name: &[u8]) -> Option<&ZoneTable> {
-        let (ix, _) = self.closest(name)?;
-        Some(self.zone(self.node(ix)))
+        let (slot, _) = self.closest(NameHash::of(name), name)?;
+        Some(&self.zones[self.zone_at(slot) as usize])
     }
 
-    pub(super) fn lookup<'t>(&'t self, steerings: &'t Steerings, name: &[u8], asked: u16) -> Lookup<'t> {
-        let Some((ix, exact)) = self.closest(name) else { return Lookup::NotOurs };
-        let node = self.node(ix);
-        if !exact {
-            return self.below(steerings, node);
+    #[inline(always)]
+    pub(super) fn lookup<'t>(&'t self, steerings: &'t Steerings, hash: u64, name: &[u8], asked: u16) -> Lookup<'t> {
+        let Some((slot, exact)) = self.closest(hash, name) else { return Lookup::NotOurs };
+        let zone = &self.zones[self.zone_at(slot) as usize];
+        if exact
+            && let Some(above) = zone.above
+            && asked == kind::DS
+            && name == zone.apex.wire()
+        {
+            return self.at(steerings, self.node(above), asked, name.len());
         }
-        let zone = self.zone(node);
-        match zone.above {
-            Some(above) if asked == kind::DS && name == zone.apex.wire() => self.at(steerings, self.node(above), asked),
-            Some(_) | None => self.at(steerings, node, asked),
+        match (slot.node(), exact) {
+            (None, true) => {
+                let sets = self.runs[slot.run as usize].at_if(slot.at, name).unwrap_or_default();
+                Lookup::Found { zone, sets, steering: None, wildcard: false }
+            }
+            (None, false) => Lookup::NoName { zone },
+            (Some(ix), true) => self.at(steerings, self.node(ix), asked, name.len()),
+            (Some(ix), false) => self.below(steerings, self.node(ix)),
         }
     }
 
     /// The name itself exists.
-    fn at<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, asked: u16) -> Lookup<'t> {
+    #[inline]
+    fn at<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, asked: u16, octets: usize) -> Lookup<'t> {
+        let found = || self.found(steerings, node, self.runs[node.run as usize].sets_behind(node.at, octets), false);
         match node.place {
-            Place::Served { .. } | Place::Redirects(_) => self.found(steerings, node, false),
-            Place::Cut(_) if asked == kind::DS => self.found(steerings, node, false),
+            Place::Served { .. } | Place::Redirects(_) => found(),
+            Place::Cut(_) if asked == kind::DS => found(),
             Place::Cut(border) | Place::Beyond(border) => self.beyond(border),
         }
     }
@@ -184,19 +237,22 @@ impl Names {
     fn below<'t>(&'t self, steerings: &'t Steerings, encloser: &'t Node) -> Lookup<'t> {
         match encloser.place {
             Place::Served { wild: Some(wild) } => match self.node(wild).place {
-                Place::Served { .. } | Place::Redirects(_) => self.found(steerings, self.node(wild), true),
+                Place::Served { .. } | Place::Redirects(_) => {
+                    let node = self.node(wild);
+                    self.found(steerings, node, self.runs[node.run as usize].at(node.at).sets, true)
+                }
                 Place::Cut(border) | Place::Beyond(border) => self.beyond(border),
             },
-            Place::Served { wild: None } => Lookup::NoName { zone: self.zone(encloser) },
+            Place::Served { wild: None } => Lookup::NoName { zone: &self.zones[encloser.zone as usize] },
             Place::Redirects(border) | Place::Cut(border) | Place::Beyond(border) => self.beyond(border),
         }
     }
 
-    fn found<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, wildcard: bool) -> Lookup<'t> {
-        let from = node.sets_from as usize;
+    #[inline]
+    fn found<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, sets: Sets<'t>, wildcard: bool) -> Lookup<'t> {
         Lookup::Found {
-            zone: self.zone(node),
-            sets: &self.sets[from..from + node.sets_count as usize],
+            zone: &self.zones[node.zone as usize],
+            sets,
             steering: node.service.map(|service| steerings.of(service)),
             wildcard,
         }
@@ -204,38 +260,47 @@ impl Names {
 
     fn beyond(&self, border: BorderIx) -> Lookup<'_> {
         let border = &self.borders[border.0 as usize];
-        let zone = &self.zones[border.zone as usize];
+        let (zone, nodes) = (&self.zones[border.zone as usize], &self.runs[border.zone as usize]);
+        let (owner, set) = (&border.owner, |at: SetAt| at.of(nodes));
         match &border.way {
-            Way::Cut { ns, glue } => Lookup::Referral {
-                zone,
-                cut: &border.owner,
-                ns,
-                glue: glue.iter().map(|(name, set)| (name, set)).collect(),
-            },
-            Way::Dname(set) => Lookup::Dname { zone, owner: &border.owner, set },
+            Way::Cut { ns, glue } => {
+                Lookup::Referral { zone, cut: owner, ns: set(*ns), glue: Glue { nodes, rest: glue.iter() } }
+            }
+            Way::Dname(dname) => Lookup::Dname { zone, owner, set: set(*dname) },
         }
     }
 
-    /// The name's node, or else that of its closest ancestor with one; and whether it is the name's own.
-    fn closest(&self, name: &[u8]) -> Option<(NodeIx, bool)> {
+    /// Where the name is, or else its closest ancestor; and whether it is the name itself.
+    #[inline(always)]
+    fn closest(&self, hash: u64, name: &[u8]) -> Option<(Slot, bool)> {
+        let mut found = self.index.find(hash, |slot| self.is_of(slot, name));
         let mut rest = name;
         loop {
-            if let Some(place) = self.index.get(rest) {
-                return Some((NodeIx(place), rest.len() == name.len()));
+            if let Some(slot) = found {
+                return Some((slot, rest.len() == name.len()));
             }
             match usize::from(*rest.first()?) {
                 0 => return None,
                 length => rest = rest.get(1 + length..)?,
             }
+            found = self.index.find(NameHash::of(rest), |slot| self.is_of(slot, rest));
         }
     }
 
-    fn node(&self, ix: NodeIx) -> &Node {
-        &self.nodes[ix.0 as usize]
+    #[inline]
+    fn is_of(&self, slot: Slot, name: &[u8]) -> bool {
+        self.runs[slot.run as usize].at_if(slot.at, name).is_some()
     }
 
-    fn zone(&self, node: &Node) -> &ZoneTable {
-        &self.zones[node.zone as usize]
+    /// The zone that serves what is in a slot. A name without a node is of the zone that its run is of.
+    #[inline]
+    fn zone_at(&self, slot: Slot) -> u32 {
+        slot.node().map_or(slot.run, |ix| self.node(ix).zone)
+    }
+
+    #[inline]
+    fn node(&self, ix: NodeIx) -> &Node {
+        &self.nodes[ix.0 as usize]
     }
 }
 

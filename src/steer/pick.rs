@@ -83,31 +83,33 @@ impl Seat {
     }
 }
 
-/// Room for the addresses of one answer; kept by the caller, so that a pick allocates nothing.
+/// Room for the addresses of one answer; kept by the caller, so that a pick allocates nothing. What is picked stays where
+/// it stands in the table.
 #[derive(Debug, Clone)]
-pub struct Picks {
-    seats: [Option<Seat>; PICKS_MAX],
+pub struct Picks<'t> {
+    seats: [Option<&'t Seat>; PICKS_MAX],
     count: usize,
     ttl: u32,
     stale: bool,
 }
 
-impl Default for Picks {
+impl Default for Picks<'_> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Picks {
+impl<'t> Picks<'t> {
     /// Empty.
     #[must_use]
+    #[inline]
     pub fn new() -> Self {
         Self { seats: [None; PICKS_MAX], count: 0, ttl: 0, stale: false }
     }
 
     /// What was picked, in the order of the answer; no address twice.
-    pub fn seats(&self) -> impl ExactSizeIterator<Item = &Seat> {
-        self.seats[..self.count].iter().map(|seat| seat.as_ref().expect("those before the count are filled"))
+    pub fn seats(&self) -> impl ExactSizeIterator<Item = &'t Seat> {
+        self.seats[..self.count].iter().map(|seat| seat.expect("those before the count are filled"))
     }
 
     /// The addresses alone.
@@ -143,12 +145,12 @@ impl Picks {
         self.count = 0;
     }
 
-    fn push(&mut self, seat: Seat) {
+    fn push(&mut self, seat: &'t Seat) {
         self.seats[self.count] = Some(seat);
         self.count += 1;
     }
 
-    fn replace(&mut self, place: usize, seat: Seat) {
+    fn replace(&mut self, place: usize, seat: &'t Seat) {
         self.seats[place] = Some(seat);
     }
 
@@ -167,7 +169,7 @@ impl Picks {
     }
 
     fn stands_before(&self, at: usize) -> bool {
-        let provider = |seat: &Option<Seat>| seat.map(|seat| seat.provider);
+        let provider = |seat: &Option<&Seat>| seat.map(|seat| seat.provider);
         self.seats[..at].iter().any(|before| provider(before) == provider(&self.seats[at]))
     }
 }
@@ -175,7 +177,8 @@ impl Picks {
 impl Steering {
     /// Draws the answer of a family into `out`, whose content before does not matter. What it looks at of the client
     /// raises the client's scope, and nothing else does.
-    pub fn pick(&self, family: Family, client: &mut Client<'_>, draw: Draw, out: &mut Picks) -> Outcome {
+    #[inline]
+    pub fn pick<'t>(&'t self, family: Family, client: &mut Client<'_>, draw: Draw, out: &mut Picks<'t>) -> Outcome {
         out.clear();
         let rule = self.rule(client);
         out.stale = self.is_stale(rule, family);
@@ -218,6 +221,7 @@ impl Steering {
 impl Tuned {
     /// How long an answer of these seats may be remembered, in seconds: no longer than until one of them may become
     /// down or a timer ends, in whole steps, so that a result more or less changes nothing.
+    #[inline]
     fn ttl_at<'s>(&self, now: Mono, seats: impl Iterator<Item = &'s Seat>) -> u32 {
         let Some(end) = seats.filter_map(|seat| seat.flips_at).chain(self.deadline).min() else { return self.ttl };
         let step = u64::from(self.step_ms);

@@ -23,7 +23,7 @@ fn services(snapshot: &Snapshot) -> impl Iterator<Item = (ServiceIx, Family)> + 
     snapshot.fleet.services().flat_map(|(service, _)| Family::ALL.map(|family| (service, family)))
 }
 
-fn pick(table: &AnswerTable, asked: &Asked) -> (Outcome, Picks) {
+fn pick<'t>(table: &'t AnswerTable, asked: &Asked) -> (Outcome, Picks<'t>) {
     let mut picks = Picks::new();
     let steering = table.steering(asked.service);
     (steering.pick(asked.family, &mut Client::at(asked.place), asked.draw, &mut picks), picks)

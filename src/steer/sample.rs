@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     judge::Orders,
     model::{
-        Action, Addresses, Arm, Availability, Cause, Degraded, DnsName, Ended, Endpoint, EndpointIx, Family, Feeds,
-        Fleet, Health, Member, MinUp, Mono, Now, Override, OverrideId, Parts, Pool, PoolAnswer, PoolIx, RecordSet,
-        Region, Resume, Rule, Serves, Service, ServiceIx, Snapshot, Steer, SubjectIx, Tally, Tuning, Verdict, Wall,
-        Weight, When, WhenNone, Zone, digest,
+        Action, Addresses, Arm, Availability, Cause, Degraded, Ended, Endpoint, EndpointIx, Family, Feeds, Fleet,
+        Health, Member, MinUp, Mono, Now, Override, OverrideId, Parts, Pool, PoolAnswer, PoolIx, Region, Resume, Rule,
+        Serves, Service, ServiceIx, Snapshot, Steer, SubjectIx, Tally, Tuning, Verdict, Wall, Weight, When, WhenNone,
+        Zone, digest,
     },
 };
 
@@ -37,14 +37,7 @@ impl World {
 
     /// A zone with fixed records: name, type, RDATA.
     pub(crate) fn zone(mut self, apex: &str, records: &[(&str, u16, &[u8])]) -> Self {
-        let mut nodes: BTreeMap<DnsName, Vec<RecordSet>> = BTreeMap::new();
-        for (name, kind, rdata) in records {
-            let sets = nodes.entry(name.parse().unwrap()).or_default();
-            match sets.iter_mut().find(|set| set.kind == *kind) {
-                Some(set) => set.rdata.push((*rdata).into()),
-                None => sets.push(RecordSet { kind: *kind, ttl: 3600, rdata: vec![(*rdata).into()] }),
-            }
-        }
+        let nodes = records.iter().map(|(name, kind, data)| (name.parse().unwrap(), *kind, 3600, data)).collect();
         self.parts.zones.push(Zone { apex: apex.parse().unwrap(), negative_ttl: 30, nodes });
         self
     }

@@ -51,6 +51,8 @@ pub(super) struct Tuned {
     pub(super) spread: u8,
     /// One of its endpoints is another name.
     pub(super) has_targets: bool,
+    /// Nothing that is answered depends on who asks.
+    pub(super) is_blind: bool,
 }
 
 /// A rule's answers.
@@ -77,6 +79,8 @@ pub(super) struct Many {
     pub(super) steer: Steer,
     /// At least two, in order of preference.
     pub(super) rows: Box<[PoolRow]>,
+    /// None of them has less than its whole share.
+    pub(super) whole: bool,
     /// If chance in proportion to weight (or share, while a pool comes back) chooses among them.
     pub(super) wheel: Option<Wheel>,
     /// Where from paths are known, for `fastest`.
@@ -125,6 +129,21 @@ pub(super) struct Row {
     pub(super) partial: bool,
 }
 
+impl Side {
+    /// Whether it answers all clients alike, where the same network is not answered the same on purpose.
+    pub(super) fn is_blind(&self) -> bool {
+        let by_chance = |row: &Row| row.answer != PoolAnswer::Hash;
+        match self {
+            Self::NoData | Self::ServFail => true,
+            Self::One(row) => by_chance(row),
+            Self::Many(many) => {
+                !matches!(many.steer, Steer::Nearest | Steer::Fastest)
+                    && many.rows.iter().all(|row| by_chance(&row.row))
+            }
+        }
+    }
+}
+
 impl Hash for Row {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.seats.hash(state);
@@ -152,28 +171,40 @@ impl Steering {
 
     /// Whether it may be answered with another name: then it decides about every type, and not about addresses alone.
     #[must_use]
+    #[inline]
     pub fn has_targets(&self) -> bool {
         self.tuned.has_targets
     }
 
+    /// Whether all clients are answered alike, chance and turns apart: then nobody need be looked at.
+    #[inline]
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        self.tuned.is_blind
+    }
+
     /// Where a door keeps the turn of this service and family: below [`AnswerTable::slots`](super::AnswerTable::slots).
     #[must_use]
+    #[inline]
     pub fn slot(&self, family: Family) -> usize {
         self.ix.index() * 2 + family.index()
     }
 
     /// Which rule answers a client, by its place: the first that is for it; `None` if none is.
+    #[inline]
     pub(super) fn rule(&self, client: &mut Client<'_>) -> Option<usize> {
         self.rules.iter().position(|rule| client.fits(&rule.when))
     }
 
     /// What a rule answers, or the service without one.
+    #[inline]
     pub(super) fn side(&self, rule: Option<usize>, family: Family) -> &Side {
         let sides = rule.map_or(&self.sides, |rule| &self.rules[rule].sides);
         &sides[family.index()]
     }
 
     /// Whether what a rule answers, or the service without one, is the last set answered while healthy.
+    #[inline]
     pub(super) fn is_stale(&self, rule: Option<usize>, family: Family) -> bool {
         let stale = rule.map_or(&self.stale, |rule| &self.rules[rule].stale);
         stale[family.index()]

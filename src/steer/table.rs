@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     judge::Orders,
-    model::{Digest, EndpointId, LastGood, PoolId, ServiceIx, Snapshot, WhenNone},
+    model::{Digest, EndpointId, LastGood, NameHash, PoolId, ServiceIx, Snapshot, WhenNone},
 };
 
 /// Services in one chunk: a flip copies so many pointers for each chunk it touches.
@@ -159,7 +159,14 @@ impl AnswerTable {
     /// only for DS, which belongs to the zone above a cut.
     #[must_use]
     pub fn lookup(&self, name_lower_wire: &[u8], kind: u16) -> Lookup<'_> {
-        self.fixed.names.lookup(&self.steerings, name_lower_wire, kind)
+        self.lookup_hashed(NameHash::of(name_lower_wire), name_lower_wire, kind)
+    }
+
+    /// The same for a name whose hash is known, because it was taken while the name was read.
+    #[inline(always)]
+    #[must_use]
+    pub fn lookup_hashed(&self, hash: u64, name_lower_wire: &[u8], kind: u16) -> Lookup<'_> {
+        self.fixed.names.lookup(&self.steerings, hash, name_lower_wire, kind)
     }
 
     /// The deepest of our zones at or above a name.

@@ -7,7 +7,7 @@
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
@@ -27,6 +27,8 @@ pub const ACCEPTED_FOLDER: &str = "accepted";
 /// How many are kept; the oldest goes.
 pub const ACCEPTED_MAX: usize = 10;
 const MANIFEST_FILE: &str = "manifest.json";
+/// Octets of a file that are compared at a time.
+const PIECE: usize = 64 << 10;
 
 /// Why accepted configurations could not be read or kept.
 #[derive(Debug, thiserror::Error)]
@@ -93,15 +95,16 @@ impl AcceptedFolder {
     ///
     /// # Errors
     /// [`AcceptedError::Disk`]; those kept before are still there.
-    pub fn save(&self, files: &[(PathBuf, String)], at: Wall) -> Result<bool, AcceptedError> {
+    pub fn save<P: AsRef<Path>, T: AsRef<str>>(&self, files: &[(P, T)], at: Wall) -> Result<bool, AcceptedError> {
+        let files: Vec<(&Path, &str)> = files.iter().map(|(path, text)| (path.as_ref(), text.as_ref())).collect();
         folder(&self.path).map_err(|error| self.disk(io::Error::other(error)))?;
         let names = self.list()?;
         if let Some(newest) = names.first()
-            && self.load(newest).is_ok_and(|newest| newest.files == files)
+            && self.holds(newest, &files).unwrap_or(false)
         {
             return Ok(false);
         }
-        self.add(files, at, names.first()).map_err(|source| self.disk(source))?;
+        self.add(&files, at, names.first()).map_err(|source| self.disk(source))?;
         for old in self.list()?.iter().skip(ACCEPTED_MAX) {
             fs::remove_dir_all(self.path.join(old)).map_err(|source| self.disk(source))?;
         }
@@ -172,8 +175,24 @@ impl AcceptedFolder {
         Ok(Accepted { name: name.into(), at: manifest.at, files })
     }
 
+    /// Whether one holds these files and is whole. They are compared piece by piece: zone files are large.
+    fn holds(&self, name: &str, files: &[(&Path, &str)]) -> io::Result<bool> {
+        let folder = self.path.join(name);
+        let manifest: Manifest = read(&fs::read_to_string(folder.join(MANIFEST_FILE))?).map_err(io::Error::other)?;
+        if manifest.files.len() != files.len() {
+            return Ok(false);
+        }
+        for (entry, (path, text)) in manifest.files.iter().zip(files) {
+            let is_same = entry.path == *path && !entry.name.contains('/') && entry.sha256 == sum(text);
+            if !(is_same && has(fs::File::open(folder.join(&entry.name))?, text.as_bytes())?) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Written under another name, fsynced, then renamed.
-    fn add(&self, files: &[(PathBuf, String)], at: Wall, newest: Option<&String>) -> io::Result<()> {
+    fn add(&self, files: &[(&Path, &str)], at: Wall, newest: Option<&String>) -> io::Result<()> {
         // A clock that was set back must not put the newest behind the one before.
         let after = newest.and_then(|name| time_of(name)).map_or(0, |last| last + 1);
         let name = name_of(Wall(at.0.max(after)));
@@ -193,16 +212,29 @@ impl AcceptedFolder {
     }
 }
 
-fn fill(folder: &Path, files: &[(PathBuf, String)], at: Wall) -> io::Result<()> {
+fn fill(folder: &Path, files: &[(&Path, &str)], at: Wall) -> io::Result<()> {
     let mut entries = Vec::with_capacity(files.len());
     for (number, (path, text)) in files.iter().enumerate() {
         let base = path.file_name().map_or_else(|| "file".into(), |name| name.to_string_lossy());
         let name = format!("{number:02}-{base}");
         put(&folder.join(&name), text)?;
-        entries.push(Entry { name, path: path.clone(), sha256: sum(text) });
+        entries.push(Entry { name, path: path.to_path_buf(), sha256: sum(text) });
     }
     put(&folder.join(MANIFEST_FILE), &write(&Manifest { v: RECORD_VERSION, at, files: entries }))?;
     sync_folder(folder)
+}
+
+/// Whether a file has these octets and no others.
+fn has(mut file: fs::File, mut octets: &[u8]) -> io::Result<bool> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        let count = file.read(&mut piece)?;
+        match octets.strip_prefix(&piece[..count]) {
+            Some(_) if count == 0 => return Ok(octets.is_empty()),
+            Some(rest) => octets = rest,
+            None => return Ok(false),
+        }
+    }
 }
 
 fn put(path: &Path, text: &str) -> io::Result<()> {

@@ -9,7 +9,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -57,6 +57,8 @@ const RCODES: [(u16, &str); 9] = [
 /// Whether a client's network decided anything.
 const USED: [&str; 2] = ["no", "yes"];
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
+/// What came of comparing an answer of the fast door with the general path's.
+const COMPARED: [&str; 2] = ["same", "different"];
 
 /// How a query came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +84,8 @@ pub enum DropReason {
     Send,
     /// The door met a fault of its own.
     Fault,
+    /// It came faster than it could be received: the system's queue was full.
+    Queue,
 }
 
 impl Proto {
@@ -89,7 +93,7 @@ impl Proto {
 }
 
 impl DropReason {
-    const WORDS: [&str; 6] = ["short", "response", "oversize", "source", "send", "fault"];
+    const WORDS: [&str; 7] = ["short", "response", "oversize", "source", "send", "fault", "queue"];
 }
 
 /// Counted by the DNS doors.
@@ -98,6 +102,7 @@ pub struct DnsMetrics {
     shards: Mutex<Shards>,
     connections: AtomicI64,
     evictions: AtomicU64,
+    fast_door_closed: AtomicBool,
 }
 
 /// The shards in use, and the sum of those whose door has gone.
@@ -107,7 +112,7 @@ struct Shards {
     gone: DnsShard,
 }
 
-/// What one door thread counts.
+/// What one door thread counts. One thread at a time adds to it, so that adding needs no lock on the bus.
 #[derive(Debug, Default)]
 pub struct DnsShard {
     requests: [[[AtomicU64; TYPES.len() + 1]; FAMILIES.len()]; Proto::WORDS.len()],
@@ -115,29 +120,51 @@ pub struct DnsShard {
     truncated: AtomicU64,
     subnets: [AtomicU64; USED.len()],
     dropped: [AtomicU64; DropReason::WORDS.len()],
+    compared: [AtomicU64; COMPARED.len()],
     answers: Shares,
 }
 
 impl DnsShard {
     /// A query came; type 0 where none could be read.
+    #[inline]
     pub fn asked(&self, proto: Proto, is_ipv6: bool, kind: u16) {
         add(&self.requests[proto as usize][usize::from(is_ipv6)][place(&TYPES, kind)], 1);
     }
 
     /// A reply was made.
+    #[inline]
     pub fn replied(&self, proto: Proto, rcode: u16, is_truncated: bool) {
         add(&self.responses[proto as usize][place(&RCODES, rcode)], 1);
-        add(&self.truncated, u64::from(is_truncated));
+        if is_truncated {
+            add(&self.truncated, 1);
+        }
     }
 
     /// A query told its client's network, which decided something or did not.
+    #[inline]
     pub fn told_subnet(&self, is_used: bool) {
         add(&self.subnets[usize::from(is_used)], 1);
     }
 
     /// A packet went without a reply.
     pub fn dropped(&self, reason: DropReason) {
-        add(&self.dropped[reason as usize], 1);
+        self.dropped_many(reason, 1);
+    }
+
+    /// So many packets went without a reply.
+    pub fn dropped_many(&self, reason: DropReason, count: u64) {
+        add(&self.dropped[reason as usize], count);
+    }
+
+    /// An answer of the fast door was compared with the general path's.
+    pub fn compared(&self, is_same: bool) {
+        add(&self.compared[usize::from(!is_same)], 1);
+    }
+
+    /// How many were the same, and how many were not.
+    #[must_use]
+    pub fn compares(&self) -> [u64; 2] {
+        self.compared.each_ref().map(|cell| cell.load(Relaxed))
     }
 
     /// The count of a service's answers from a pool, to be kept: looking for it takes a lock.
@@ -153,6 +180,7 @@ impl DnsShard {
             .chain([&self.truncated])
             .chain(&self.subnets)
             .chain(&self.dropped)
+            .chain(&self.compared)
     }
 
     fn take_in(&self, other: &Self) {
@@ -163,12 +191,13 @@ impl DnsShard {
     }
 }
 
+/// Adds to a cell that nobody else adds to.
+#[inline]
 fn add(cell: &AtomicU64, count: u64) {
-    if count != 0 {
-        cell.fetch_add(count, Relaxed);
-    }
+    cell.store(cell.load(Relaxed).wrapping_add(count), Relaxed);
 }
 
+#[inline]
 fn place(known: &[(u16, &str)], number: u16) -> usize {
     known.iter().position(|(known, _)| *known == number).unwrap_or(known.len())
 }
@@ -192,6 +221,17 @@ impl DnsMetrics {
         shard
     }
 
+    /// The fast door was opened again, or closed.
+    pub fn fast_door(&self, is_open: bool) {
+        self.fast_door_closed.store(!is_open, Relaxed);
+    }
+
+    /// Whether the fast door answers.
+    #[must_use]
+    pub fn is_fast_door_open(&self) -> bool {
+        !self.fast_door_closed.load(Relaxed)
+    }
+
     /// A stream was opened.
     pub fn connected(&self) {
         self.connections.fetch_add(1, Relaxed);
@@ -200,7 +240,7 @@ impl DnsMetrics {
     /// A stream was closed; `evicted` if it had to make room for another.
     pub fn disconnected(&self, evicted: bool) {
         self.connections.fetch_sub(1, Relaxed);
-        add(&self.evictions, u64::from(evicted));
+        self.evictions.fetch_add(u64::from(evicted), Relaxed);
     }
 
     /// The sum of all shards. Shards that nobody else holds are folded away first.
@@ -257,6 +297,16 @@ impl Collector for DnsMetrics {
                 .encode_family(&[("reason", *reason)])?
                 .encode_counter::<NoLabelSet, u64, u64>(&cell.load(Relaxed), None)?;
         }
+        let help = "Answers of the fast door that were compared with the general path's";
+        let mut family = encoder.encode_descriptor("dns_shadow", help, None, counter)?;
+        for (result, cell) in COMPARED.iter().zip(&sum.compared) {
+            family
+                .encode_family(&[("result", *result)])?
+                .encode_counter::<NoLabelSet, u64, u64>(&cell.load(Relaxed), None)?;
+        }
+        encoder
+            .encode_descriptor("dns_fast_door_open", "Whether the fast door answers", None, MetricType::Gauge)?
+            .encode_gauge(&i64::from(self.is_fast_door_open()))?;
         let help = "Answers of a service, by the pool they came from";
         let mut family = encoder.encode_descriptor("answers", help, None, counter)?;
         for ((service, pool), count) in sum.answers.counts() {
@@ -293,6 +343,8 @@ mod tests {
         two.replied(Proto::Tcp, 5, false);
         one.replied(Proto::Udp, 0, true);
         one.dropped(DropReason::Response);
+        one.dropped_many(DropReason::Queue, 40);
+        two.compared(true);
         two.told_subnet(true);
         one.share("web", "aws").answered();
         two.share("web", "aws").answered();
@@ -308,6 +360,10 @@ mod tests {
                 r#"wayshift_dns_ecs_requests_total{used="yes"} 1"#,
                 r#"wayshift_answers_total{service="web",pool="aws"} 2"#,
                 r#"wayshift_dns_dropped_total{reason="response"} 1"#,
+                r#"wayshift_dns_dropped_total{reason="queue"} 40"#,
+                r#"wayshift_dns_shadow_total{result="same"} 1"#,
+                r#"wayshift_dns_shadow_total{result="different"} 0"#,
+                "wayshift_dns_fast_door_open 1",
                 r#"wayshift_dns_tcp_connections{proto="tcp"} 1"#,
             ] {
                 assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");

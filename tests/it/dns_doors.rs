@@ -1,6 +1,13 @@
 //! The doors over real sockets: both transports, hostile clients, limits, drain.
 
-use std::{collections::BTreeSet, io, net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    net::SocketAddr,
+    num::NonZeroUsize,
+    sync::Arc,
+    time::Duration,
+};
 
 use hickory_proto::{op::Message, rr::RecordType};
 use tokio::{
@@ -125,6 +132,33 @@ async fn replies_leave_from_the_address_asked() {
         let socket = udp(SocketAddr::new(ip.parse().unwrap(), running.addresses[0].port())).await;
         socket.send(&query("www", RecordType::A).to_vec().unwrap()).await.unwrap();
         assert_eq!(reply(&socket).await.answers.len(), 2, "{ip}");
+    }
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_together_is_answered_each_by_itself() {
+    let running = Running::new(doors(limits()));
+    let socket = udp(running.addresses[0]).await;
+    // More than one turn takes, fewer than a queue holds: some of each are answered in place, some are not, some never.
+    let mut expected = BTreeMap::new();
+    for id in 0..100 {
+        let message = match id % 5 {
+            0 => numbered(id, "www", RecordType::A),
+            1 => numbered(id, "www", RecordType::ANY),
+            2 => numbered(id, "nope", RecordType::AAAA),
+            3 => with_edns(numbered(id, "big", RecordType::TXT), 1232),
+            _ => {
+                socket.send(&[0; 3000]).await.unwrap();
+                continue;
+            }
+        };
+        socket.send(&message.to_vec().unwrap()).await.unwrap();
+        expected.insert(id, message.queries);
+    }
+    while !expected.is_empty() {
+        let reply = reply(&socket).await;
+        assert_eq!(expected.remove(&reply.metadata.id), Some(reply.queries));
     }
     running.end().await;
 }
@@ -303,6 +337,9 @@ async fn queries_are_counted() {
         r#"wayshift_dns_responses_total{proto="udp",rcode="NXDOMAIN"} 1"#,
         r#"wayshift_dns_responses_total{proto="tcp",rcode="NOERROR"} 1"#,
         r#"wayshift_dns_tcp_connections{proto="tcp"} 1"#,
+        r#"wayshift_dns_shadow_total{result="same"} 3"#,
+        r#"wayshift_dns_shadow_total{result="different"} 0"#,
+        "wayshift_dns_fast_door_open 1",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
     }

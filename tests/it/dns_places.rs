@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use wayshift::{
     clock::Clock,
     config,
-    dns::{Chaos, Doors, Settings},
+    dns::{Chaos, Doors, SHADOW_WHOLE, Settings},
     model::{Digest, Family, Health, LastGood, Now, Snapshot},
     steer::{Live, Locator, compile},
     telemetry::Metrics,
@@ -142,6 +142,7 @@ impl Door {
             threads: NonZeroUsize::MIN,
             face: face(Chaos::Hide),
             tcp: limits(),
+            shadow: SHADOW_WHOLE,
         };
         let doors = Doors::bind(settings, Live::new(table), Clock::start(), Arc::clone(&metrics.dns)).unwrap();
         let (address, until) = (doors.local_addrs()[0], CancellationToken::new());

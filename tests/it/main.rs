@@ -4,13 +4,17 @@
 
 mod dns_answers;
 mod dns_doors;
+mod dns_equal;
 mod dns_handler;
 mod dns_places;
+mod dns_shares;
 mod dns_steered;
+mod dns_twin;
 mod dns_world;
 mod durable;
 mod failover;
 mod feeds;
+mod flood;
 mod foresight;
 mod guard;
 mod hostile;

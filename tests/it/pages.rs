@@ -11,7 +11,8 @@ use wayshift::{cli::Cli, config};
 
 use crate::support::{Endpoint, Node, wayshift};
 
-const PAGES: [&str; 3] = ["README.md", "deploy/README.md", "docs/steering.md"];
+const PAGES: [&str; 6] =
+    ["README.md", "deploy/README.md", "docs/steering.md", "docs/availability.md", "docs/moving.md", "docs/doors.md"];
 /// Those of which most is commands.
 const MANUALS: [&str; 2] = ["README.md", "deploy/README.md"];
 
@@ -201,7 +202,18 @@ fn client_commands_on_the_pages_do_what_they_say() {
     let mut ran = 0;
     for command in PAGES.iter().flat_map(|page| commands(&read(page))) {
         let verb = command.split(' ').nth(1).unwrap_or("").to_owned();
-        let client = ["status", "explain", "events", "probe", "drain", "restore", "override", "reload"];
+        let client = [
+            "status",
+            "explain",
+            "events",
+            "probe",
+            "drain",
+            "restore",
+            "override",
+            "reload",
+            "availability",
+            "export",
+        ];
         // What names its own node is the demo's.
         if !client.contains(&verb.as_str()) || command.contains("--socket") {
             continue;

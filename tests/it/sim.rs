@@ -40,6 +40,15 @@
 //! without a picture; drains that end without a return, or are not told as ended; a flip foreseen one failure too late;
 //! loads without hysteresis, without an age, and more often than once a second.
 //!
+//! Hand-broken copies of the brakes of large fleets, each caught within eight seeds:
+//!
+//! | brake | broken so | by |
+//! |---|---|---|
+//! | removal budget | no bound; confirmed without a wait | `brakes::removals_are_lawful` |
+//! | outage inference | told while nothing works elsewhere; ended at once below its share; exempts nothing | `brakes::outages`, `brakes::holds_are_lawful` |
+//! | freeze | never begins; begins before one region; ends at once, or never; takes nothing back; lets go what it holds | `brakes::freezes` |
+//! | held up | although a person ordered it | `brakes::holds_are_lawful` |
+//!
 //! `SIM_SEEDS=n` runs n seeds, `SIM_SEED=x` one; a failing seed is printed.
 
 mod answers;

@@ -206,7 +206,8 @@ fn the_deciding_core_is_pure() {
 fn the_clock_unsafe_and_leftovers_have_one_home_or_none() {
     let mut wrong = Vec::new();
     for source in sources().iter().filter(|source| !source.is_test()) {
-        let code = source.code();
+        // A name that ends in it is no keyword.
+        let code = source.code().replace("_unsafe", "_");
         let path = source.path.to_string_lossy().into_owned();
         let mut refuse = |word: &str, home: &[&str]| {
             if code.contains(word) && !home.iter().any(|home| path.starts_with(home)) {
@@ -215,7 +216,9 @@ fn the_clock_unsafe_and_leftovers_have_one_home_or_none() {
         };
         refuse("SystemTime::now", &["clock.rs"]);
         refuse("std::time::Instant::now", &["clock.rs"]);
-        refuse(" unsafe {", &["dns/batch.rs"]);
+        refuse(" unsafe {", &["dns/udp/batch.rs"]);
+        // The lint refuses it in every form; where it is told not to is where it may stand.
+        refuse("(unsafe_code", &["dns/udp.rs"]);
         refuse("todo!(", &[]);
         refuse("unimplemented!(", &[]);
         refuse("unbounded_channel", &[]);

@@ -8,7 +8,7 @@ use super::{Content, Exported};
 use crate::{
     admin::record::word_of,
     config::present,
-    model::{Arm, DnsName, Family, Pool, PoolAnswer, RecordSet, Service, Steer, kind},
+    model::{Arm, DnsName, Family, Pool, PoolAnswer, Rrset, Service, Steer, kind},
 };
 
 /// Types whose data octoDNS takes as one text.
@@ -19,9 +19,9 @@ impl Content<'_> {
     pub(super) fn octodns(&self) -> Exported {
         let mut left_out = Vec::new();
         let mut names: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-        for name in self.names() {
+        for name in &self.names() {
             let records = names.entry(self.relative(name)).or_default();
-            for set in self.zone.nodes.get(name).into_iter().flatten() {
+            for set in self.zone.nodes.sets(name).iter() {
                 match fixed(set) {
                     Some(record) => records.push(record),
                     // octoDNS's targets make the SOA themselves.
@@ -134,14 +134,12 @@ impl Content<'_> {
 }
 
 /// A fixed record set; `None` for a type that is not passed on.
-fn fixed(set: &RecordSet) -> Option<Value> {
-    let texts: Vec<String> = set.rdata.iter().map(|data| present(set.kind, data)).collect();
+fn fixed(set: Rrset<'_>) -> Option<Value> {
+    let texts: Vec<String> = set.rdata().map(|data| present(set.kind, data)).collect();
     let values: Vec<Value> = match set.kind {
         of if PLAIN.contains(&of) => texts.into_iter().map(Value::from).collect(),
         // A semicolon is escaped there.
-        kind::TXT => {
-            set.rdata.iter().map(|data| Some(text(data)?.replace(';', "\\;").into())).collect::<Option<_>>()?
-        }
+        kind::TXT => set.rdata().map(|data| Some(text(data)?.replace(';', "\\;").into())).collect::<Option<_>>()?,
         kind::MX => texts.iter().map(|text| fields(text, &["preference", "exchange"])).collect::<Option<_>>()?,
         kind::SRV => {
             texts.iter().map(|text| fields(text, &["priority", "weight", "port", "target"])).collect::<Option<_>>()?

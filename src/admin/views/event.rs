@@ -146,7 +146,8 @@ pub enum HappeningView {
     Outage {
         /// `provider` or `region`.
         group: String,
-        /// Which.
+        /// Which. Not `id`: that is the event's own.
+        #[serde(rename = "name")]
         id: String,
         /// It holds now, or it ended.
         active: bool,
@@ -318,4 +319,20 @@ fn text(what: &Happening) -> String {
 
 fn listed<T: ToString>(list: &[T]) -> String {
     list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_an_outage_is_read_back() {
+        let (group, id) = ("provider".to_owned(), "aws".to_owned());
+        let what = Happening::Outage { group, id, active: true, down: 3, of: 4 };
+        let (text, what) = (text(&what), HappeningView::from(&what));
+        let view = EventView { id: 7, at: Wall(1_700_000_000_000), generation: 1, text, what };
+        let written = serde_json::to_string(&view).unwrap();
+        // A key that stands twice is refused.
+        assert_eq!(serde_json::from_str::<EventView>(&written).unwrap(), view, "{written}");
+    }
 }

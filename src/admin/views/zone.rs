@@ -42,13 +42,12 @@ pub struct ExportView {
 impl ZoneView {
     pub(in crate::admin) fn of(fleet: &Fleet, zone: &Zone) -> Self {
         let names = fleet.services.iter().flat_map(|service| service.names.iter());
-        let ns = zone
-            .set(&zone.apex, kind::NS)
-            .map(|set| set.rdata.iter().map(|data| crate::config::present(kind::NS, data)));
+        let ns =
+            zone.set(&zone.apex, kind::NS).map(|set| set.rdata().map(|data| crate::config::present(kind::NS, data)));
         Self {
             id: zone.apex.to_string(),
             names: zone.nodes.len(),
-            records: zone.nodes.values().flatten().map(|set| set.rdata.len()).sum(),
+            records: zone.nodes.records(),
             steered: names.filter(|name| zone_of(fleet, name).is_some_and(|of| of.apex == zone.apex)).count(),
             ns: ns.into_iter().flatten().collect(),
             negative_ttl: zone.negative_ttl,

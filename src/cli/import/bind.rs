@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     config::{self, SourceFile, present},
-    model::{DnsName, RecordSet, Zone, kind},
+    model::{DnsName, Sets, Zone, kind},
 };
 
 /// A zone's file; the zone is told, or the file's name without `.zone` or `db.`.
@@ -23,15 +23,15 @@ pub(super) fn read(path: &Path, zone: Option<&str>) -> Result<Draft, Failure> {
 pub(super) fn convert(text: &str, zone: &str) -> Result<Draft, Failure> {
     let parsed = parsed(text, zone)?;
     let mut draft = Draft::default();
-    let mut steered: Vec<&DnsName> = Vec::new();
-    for (name, sets) in &parsed.nodes {
-        let addresses = |of: u16| sets.iter().filter(move |set| set.kind == of).flat_map(|set| &set.rdata);
-        let several = [kind::A, kind::AAAA].into_iter().any(|of| 1 < addresses(of).count());
+    let mut steered: Vec<DnsName> = Vec::new();
+    for node in parsed.nodes.iter() {
+        let (name, sets) = (node.owner(), node.sets);
+        let several = [kind::A, kind::AAAA].into_iter().any(|of| sets.find(of).is_some_and(|set| 1 < set.count));
         // An alias or a delegation there would be hidden, or hide it.
         let plain = sets.iter().all(|set| !matches!(set.kind, kind::CNAME | kind::DNAME));
-        let is_cut = *name != parsed.apex && sets.iter().any(|set| set.kind == kind::NS);
+        let is_cut = name != parsed.apex && sets.iter().any(|set| set.kind == kind::NS);
         if several && plain && !is_cut {
-            service(&mut draft, name, sets);
+            service(&mut draft, &name, sets);
             steered.push(name);
         }
     }
@@ -57,13 +57,13 @@ pub(super) fn parsed(text: &str, zone: &str) -> Result<Zone, Failure> {
 }
 
 /// One pool of all addresses of a name.
-fn service(draft: &mut Draft, name: &DnsName, sets: &[RecordSet]) {
+fn service(draft: &mut Draft, name: &DnsName, sets: Sets<'_>) {
     let service = id(&name.to_string());
     let mut members: Vec<(String, Option<u16>)> = Vec::new();
     let mut ttl = u32::MAX;
     for set in sets.iter().filter(|set| matches!(set.kind, kind::A | kind::AAAA)) {
         ttl = ttl.min(set.ttl);
-        for (nth, data) in set.rdata.iter().enumerate() {
+        for (nth, data) in set.rdata().enumerate() {
             if let Ok(address) = present(set.kind, data).parse() {
                 // The nth of both families are taken to be one machine.
                 let endpoint = draft.endpoint(&format!("{service}-{}", nth + 1), Answered::Address(address));
@@ -85,17 +85,15 @@ fn service(draft: &mut Draft, name: &DnsName, sets: &[RecordSet]) {
 }
 
 /// A master file without the addresses of some names.
-pub(super) fn master(zone: &Zone, without: &[&DnsName]) -> String {
+pub(super) fn master(zone: &Zone, without: &[DnsName]) -> String {
     let mut text = String::new();
-    let soa_first = |set: &&RecordSet| set.kind != kind::SOA;
-    let apex = zone.nodes.get(&zone.apex).into_iter().flatten().map(|set| (&zone.apex, set));
-    let apex = apex.filter(|(_, set)| set.kind == kind::SOA);
-    let rest = zone.nodes.iter().flat_map(|(name, sets)| sets.iter().filter(soa_first).map(move |set| (name, set)));
-    for (name, set) in apex.chain(rest) {
+    let apex = zone.set(&zone.apex, kind::SOA).into_iter().map(|set| (zone.apex.clone(), set));
+    let rest = zone.nodes.iter().flat_map(|node| node.sets.iter().map(move |set| (node.owner(), set)));
+    for (name, set) in apex.chain(rest.filter(|(_, set)| set.kind != kind::SOA)) {
         if matches!(set.kind, kind::A | kind::AAAA) && without.contains(&name) {
             continue;
         }
-        for data in &set.rdata {
+        for data in set.rdata() {
             let word = domain::base::Rtype::from_int(set.kind);
             text.push_str(&format!("{name} {} IN {word} {}\n", set.ttl, present(set.kind, data)));
         }

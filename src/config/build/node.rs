@@ -11,7 +11,7 @@ use crate::config::{
     report::{Place, Raw},
     secret,
     settings::*,
-    values::{Size, TokenHash},
+    values::{Hundredths, Size, TokenHash},
 };
 
 impl Build<'_, '_> {
@@ -241,6 +241,7 @@ fn dns(table: &Table) -> DnsSettings {
         nsid: table.text("nsid").map(Into::into),
         ecs: table.text("ecs").and_then(|word| word_of(Ecs::WORDS, word)).unwrap_or(default.ecs),
         debug_names: debug_names.iter().filter_map(|item| item.text()?.parse().ok()).collect(),
+        shadow: table.parse::<Hundredths>("shadow").map_or(default.shadow, |share| share.0),
         chaos: table.text("chaos").and_then(|word| word_of(Chaos::WORDS, word)).unwrap_or(default.chaos),
         tcp: TcpSettings {
             connections: tcp.number("connections").unwrap_or(default.tcp.connections),

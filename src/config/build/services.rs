@@ -14,9 +14,12 @@ use crate::config::{
 
 impl Build<'_, '_> {
     pub(super) fn services(&mut self) {
-        for entry in &self.root.section("service").entries {
-            let table = entry.node.table().cloned().unwrap_or_default();
-            let service = self.service(entry, &table);
+        let (root, nothing) = (self.root, Table::default());
+        let entries = &root.section("service").entries;
+        self.parts.services.reserve_exact(entries.len());
+        self.service_places.reserve_exact(entries.len());
+        for entry in entries {
+            let service = self.service(entry, entry.node.table().unwrap_or(&nothing));
             self.parts.services.push(service);
             self.service_places.push(entry.place);
         }
@@ -57,15 +60,15 @@ impl Build<'_, '_> {
         for item in items {
             let Some(name) = item.text().and_then(|text| text.parse::<DnsName>().ok()) else { continue };
             if let Some((first, other)) = self.names.get(&name) {
-                let message = match other == service {
-                    true => format!("the name {name} stands twice in service `{service}`"),
-                    false => format!("the name {name} belongs to two services, `{other}` and `{service}`"),
+                let message = match self.service_key_of(*other) {
+                    other if other == service => format!("the name {name} stands twice in service `{service}`"),
+                    other => format!("the name {name} belongs to two services, `{other}` and `{service}`"),
                 };
                 let raw = Raw::error("E020", message).at(item.place, "again here").at(*first, "first here");
                 self.report().add(raw);
                 continue;
             }
-            self.names.insert(name.clone(), (item.place, service.to_owned()));
+            self.names.insert(name.clone(), (item.place, self.parts.services.len()));
             names.push(name);
         }
         names.into()

@@ -45,11 +45,11 @@ impl Build<'_, '_> {
 
     /// The service that answers for a name, itself or by a wildcard above it (RFC 4592).
     fn steered(&self, name: &DnsName) -> Option<&str> {
-        let of = |name: &DnsName| self.names.get(name).map(|(_, service)| service.as_str());
+        let of = |name: &DnsName| self.names.get(name).map(|(_, service)| self.service_key_of(*service));
         if let Some(service) = of(name) {
             return Some(service);
         }
-        if self.parts.zones.iter().any(|zone| zone.nodes.contains_key(name)) {
+        if self.parts.zones.iter().any(|zone| zone.nodes.find(name).is_some()) {
             return None;
         }
         let above = std::iter::successors(name.parent(), DnsName::parent);
@@ -58,6 +58,6 @@ impl Build<'_, '_> {
 
     fn alias(&self, name: &DnsName) -> Option<DnsName> {
         let set = self.parts.zones.iter().find_map(|zone| zone.set(name, kind::CNAME))?;
-        DnsName::from_wire(set.rdata.first()?).ok()
+        DnsName::from_wire(set.rdata().next()?).ok()
     }
 }

@@ -1,7 +1,7 @@
 //! Splits a master file into entries and their tokens: comments, quotes, parentheses, escapes (RFC 1035 section 5.1).
 
 /// One entry: what stands on a line, or on several within parentheses.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Entry<'t> {
     /// Whether it begins with a blank: the owner is the one before.
     pub(super) indented: bool,
@@ -25,29 +25,39 @@ pub(super) struct Wrong {
 }
 
 /// All entries of a text; after a mistake it goes on with the next line.
-pub(super) fn entries(text: &str) -> impl Iterator<Item = Result<Entry<'_>, Wrong>> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        while at < text.len() {
-            match entry(text, &mut at) {
-                Ok(entry) if entry.tokens.is_empty() => {}
+pub(super) struct Entries<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Entries<'t> {
+    pub(super) fn of(text: &'t str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// Reads the next into `entry`, whose room is used again; `None` at the end.
+    pub(super) fn next(&mut self, entry: &mut Entry<'t>) -> Option<Result<(), Wrong>> {
+        while self.at < self.text.len() {
+            match read(self.text, &mut self.at, entry) {
+                Ok(()) if entry.tokens.is_empty() => {}
                 other => return Some(other),
             }
         }
         None
-    })
+    }
 }
 
-fn entry<'t>(text: &'t str, at: &mut usize) -> Result<Entry<'t>, Wrong> {
+fn read<'t>(text: &'t str, at: &mut usize, entry: &mut Entry<'t>) -> Result<(), Wrong> {
     let bytes = text.as_bytes();
-    let mut entry = Entry { indented: matches!(bytes.get(*at), Some(b' ' | b'\t')), tokens: Vec::new() };
+    entry.indented = matches!(bytes.get(*at), Some(b' ' | b'\t'));
+    entry.tokens.clear();
     let mut open: Option<usize> = None;
     while let Some(byte) = bytes.get(*at) {
         match byte {
             b'\n' => {
                 *at += 1;
                 if open.is_none() {
-                    return Ok(entry);
+                    return Ok(());
                 }
             }
             b' ' | b'\t' | b'\r' => *at += 1,
@@ -74,7 +84,7 @@ fn entry<'t>(text: &'t str, at: &mut usize) -> Result<Entry<'t>, Wrong> {
     match open {
         // Go on after the line that opened it, so that one slip does not swallow the rest of the file.
         Some(from) => Err(wrong("a parenthesis is not closed", from, bytes, at)),
-        None => Ok(entry),
+        None => Ok(()),
     }
 }
 
@@ -115,12 +125,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn split(text: &str) -> Vec<Result<Vec<&str>, String>> {
-        entries(text)
-            .map(|entry| match entry {
-                Ok(entry) => Ok(entry.tokens.iter().map(|token| token.raw).collect()),
-                Err(wrong) => Err(wrong.message),
-            })
-            .collect()
+        let (mut entries, mut entry) = (Entries::of(text), Entry::default());
+        let next = || {
+            let read = entries.next(&mut entry)?;
+            Some(read.map(|()| entry.tokens.iter().map(|token| token.raw).collect()).map_err(|wrong| wrong.message))
+        };
+        std::iter::from_fn(next).collect()
     }
 
     #[test]
@@ -151,8 +161,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_split_and_ends(text in "[ -~\n\t\"\\\\();é]{0,200}") {
-            for entry in entries(&text).flatten() {
-                for token in entry.tokens {
+            let (mut entries, mut entry) = (Entries::of(&text), Entry::default());
+            while entries.next(&mut entry).is_some() {
+                for token in &entry.tokens {
                     prop_assert_eq!(&text[token.at..token.at + token.raw.len()], token.raw);
                 }
             }

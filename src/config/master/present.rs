@@ -55,9 +55,11 @@ l     LOC 52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m
         let load = |records: &str| load_text("t.toml", &text(records), &|_| None).unwrap_or_else(|e| panic!("{e}"));
         let first = load(records);
         let mut again = String::new();
-        for (owner, sets) in &first.fleet.zones[0].nodes {
-            for set in sets.iter().filter(|set| !matches!(set.kind, 2 | 6) && !owner.to_string().starts_with("ns1.")) {
-                for rdata in &set.rdata {
+        for node in first.fleet.zones[0].nodes.iter() {
+            let owner = node.owner();
+            let sets = node.sets.iter();
+            for set in sets.filter(|set| !matches!(set.kind, 2 | 6) && !owner.to_string().starts_with("ns1.")) {
+                for rdata in set.rdata() {
                     let word = Rtype::from_int(set.kind);
                     again.push_str(&format!("{owner} {} {word} {}\n", set.ttl, present(set.kind, rdata)));
                 }

@@ -1,5 +1,7 @@
 //! Record data as wire bytes, names in it uncompressed.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use bytes::Bytes;
 use domain::{
     base::{Name, Rtype, rdata::ComposeRecordData},
@@ -27,6 +29,12 @@ const SOA: &str = "TYPE6";
 
 /// A type's number, if it may stand in a zone.
 pub(super) fn kind(text: &str) -> Result<u16, String> {
+    // Most records of large zones are addresses.
+    match text {
+        "A" => return Ok(kind::A),
+        "AAAA" => return Ok(kind::AAAA),
+        _ => {}
+    }
     let number = text.to_ascii_uppercase().parse::<Rtype>().map(|kind| kind.to_int());
     let number = match (number, text.to_ascii_uppercase().as_str()) {
         (Ok(number), _) => number,
@@ -50,10 +58,24 @@ pub(super) fn kind(text: &str) -> Result<u16, String> {
     }
 }
 
-/// Record data of a type.
-pub(super) fn read(kind: u16, tokens: &[Token<'_>], origin: &DnsName) -> Result<Box<[u8]>, Wrong> {
+/// Writes record data of a type over what is in `out`.
+pub(super) fn read(kind: u16, tokens: &[Token<'_>], origin: &DnsName, out: &mut Vec<u8>) -> Result<(), Wrong> {
+    out.clear();
+    // Most records of large zones are addresses, and these forms need no scanner.
+    match (kind, tokens) {
+        (kind::A, [token]) => out.extend(token.raw.parse::<Ipv4Addr>().iter().flat_map(Ipv4Addr::octets)),
+        (kind::AAAA, [token]) => out.extend(token.raw.parse::<Ipv6Addr>().iter().flat_map(Ipv6Addr::octets)),
+        _ => {}
+    }
+    if out.is_empty() {
+        *out = any(kind, tokens, origin)?;
+    }
+    Ok(())
+}
+
+fn any(kind: u16, tokens: &[Token<'_>], origin: &DnsName) -> Result<Vec<u8>, Wrong> {
     let generic = tokens.first().is_some_and(|token| token.raw == r"\#");
-    let octets = match kind {
+    let octets: Vec<u8> = match kind {
         LOC if !generic => loc::read(&tokens.iter().map(|token| token.raw).collect::<Vec<_>>())
             .map_err(|(token, message)| Wrong { message, token, hint: None })?
             .into(),
@@ -66,7 +88,7 @@ pub(super) fn read(kind: u16, tokens: &[Token<'_>], origin: &DnsName) -> Result<
     if octets.len() > usize::from(u16::MAX) {
         return Err(Wrong { message: "it is longer than 65535 octets".into(), token: 0, hint: None });
     }
-    Ok(octets.into())
+    Ok(octets)
 }
 
 fn scan(kind: &str, tokens: &[Token<'_>], origin: &DnsName) -> Result<Vec<u8>, Wrong> {

@@ -96,6 +96,10 @@ fn single_values_are_judged() {
         ("[dns]\nthreads = \"many\"", "4 E009 `many` is not a value of this key"),
         ("[dns]\nthreads = 0", "4 E008 `threads` is out of range"),
         ("[dns]\nchaos = true", "4 E005 `chaos` is true or false here"),
+        (
+            "[dns]\nshadow = \"100.01%\"",
+            "4 E033 `100.01%` is not a share from 0% to 100%, in hundredths of a percent at most",
+        ),
         ("[dns]\nlisten = []", "4 E008 `listen` has 0 items"),
         (
             "[node]\nname = \"EU\"",

@@ -47,10 +47,10 @@ fn included_files_are_one_configuration() {
     assert_eq!((loaded.fleet.services.len(), loaded.fleet.checks.len()), (1, 1));
     assert_eq!(loaded.settings.admin.tokens.len(), 2);
     assert_eq!(loaded.files.len(), 5);
-    let copies = load_copies(&loaded.files, &none).unwrap_or_else(|problems| panic!("{problems}"));
+    let copies = load_copies(&loaded.copies, &none).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(copies.fleet.digest, loaded.fleet.digest);
     drop(folder);
-    let gone = load_copies(&loaded.files, &none).unwrap_or_else(|problems| panic!("{problems}"));
+    let gone = load_copies(&loaded.copies, &none).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(gone.fleet.digest, loaded.fleet.digest);
 }
 

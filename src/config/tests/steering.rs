@@ -119,6 +119,7 @@ reload_guard = { answers = "10%" }
 [dns]
 ecs = "ignore"
 debug_names = "127.0.0.0/8"
+shadow = "2.5%"
 "#,
     ));
     let fleet = &loaded.fleet;
@@ -142,6 +143,7 @@ debug_names = "127.0.0.0/8"
     assert_eq!(fleet.safety.reload_guard, ReloadGuard { answers: 10, ..ReloadGuard::default() });
     assert_eq!(loaded.settings.dns.ecs, Ecs::Ignore);
     assert_eq!(loaded.settings.dns.debug_names, ["127.0.0.0/8".parse().unwrap()]);
+    assert_eq!(loaded.settings.dns.shadow, 250);
     assert_eq!(super::loaded(&with("[verdict]\nflap = false")).fleet.verdict.flap, None);
 }
 
@@ -182,7 +184,7 @@ fn geo_files_stand_beside_the_configuration_and_are_there() {
     assert_eq!((&loaded.settings.geo.asn, loaded.settings.geo.nets.is_some()), (&None, true));
     // A node starts from its accepted copy even when a database is gone: its clients are not located, that is all.
     std::fs::remove_file(folder.path().join("city.mmdb")).unwrap();
-    let again = load_copies(&loaded.files, &none).unwrap_or_else(|problems| panic!("{problems}"));
+    let again = load_copies(&loaded.copies, &none).unwrap_or_else(|problems| panic!("{problems}"));
     assert!(again.warnings.iter().any(|problem| problem.code == "W219"), "{}", again.warnings);
     // A request tells nothing of this machine, not even whether a file is there.
     let sealed = parse_sealed(&with("[geo]\ndatabase = \"/etc/shadow\"\n")).unwrap();

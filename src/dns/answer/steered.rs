@@ -7,8 +7,8 @@
 use super::{Answering, Chain, Data, Draws, Owner, Records};
 use crate::{
     dns::message::{Ede, Rcode, meta},
-    model::{DnsName, EndpointIx, Family, Resolved, kind},
-    steer::{Draw, Outcome, Picks, Rrset, Steering, ZoneTable},
+    model::{DnsName, EndpointIx, Family, Resolved, Sets, kind},
+    steer::{Draw, Outcome, Picks, Steering, ZoneTable},
 };
 
 /// What came of the decision for one family.
@@ -29,7 +29,7 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
         &mut self,
         chain: &Chain,
         zone: &'t ZoneTable,
-        sets: &'t [Rrset],
+        sets: Sets<'t>,
         steering: &'t Steering,
     ) -> bool {
         let family = match self.asked {
@@ -54,7 +54,13 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
     }
 
     /// Draws for one family of a service.
-    pub(super) fn drawn(&mut self, family: Family, steering: &'t Steering, draw: Draw, picks: &mut Picks) -> Drawn<'t> {
+    pub(super) fn drawn(
+        &mut self,
+        family: Family,
+        steering: &'t Steering,
+        draw: Draw,
+        picks: &mut Picks<'t>,
+    ) -> Drawn<'t> {
         match steering.pick(family, &mut self.client, draw, picks) {
             Outcome::Addresses => Drawn::Addresses,
             Outcome::NoData => Drawn::NoData,
@@ -137,7 +143,7 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
         self.answer.answer.push(Records { owner: Owner::Asked, kind, class: meta::CLASS_IN, ttl, data });
     }
 
-    pub(super) fn answered(&mut self, steering: &'t Steering, picks: Picks) {
+    pub(super) fn answered(&mut self, steering: &'t Steering, picks: Picks<'t>) {
         self.answer.ede = picks.is_stale().then_some(Ede::StaleAnswer);
         self.answer.steering = Some(steering);
         self.answer.picks = picks;
@@ -158,7 +164,7 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
     }
 }
 
-fn picked(picks: &Picks) -> Option<EndpointIx> {
+fn picked(picks: &Picks<'_>) -> Option<EndpointIx> {
     picks.seats().next().map(|seat| seat.endpoint)
 }
 

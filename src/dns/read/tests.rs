@@ -10,6 +10,11 @@ use proptest::prelude::*;
 /// One line for each packet: its name, its octets, and `drop`, `query` or the code it is refused with.
 const MALFORMED: &str = include_str!("../../../tests/data/dns/malformed.jsonl");
 
+/// Room for a name. Tests read few packets.
+fn room() -> &'static mut LowerName {
+    Box::leak(Box::default())
+}
+
 /// Header, question `www.example.test A IN`, and what is given behind.
 fn packet(flags: [u8; 2], counts: [u16; 4], behind: &[u8]) -> Vec<u8> {
     let counts = counts.map(u16::to_be_bytes).concat();
@@ -35,7 +40,7 @@ fn malformed_packets_are_dropped_or_refused() {
     for line in MALFORMED.lines() {
         let case: serde_json::Value = serde_json::from_str(line).unwrap();
         let octets = HEXLOWER.decode(case["hex"].as_str().unwrap().as_bytes()).unwrap();
-        assert_eq!(said(&read(&octets, Ecs::Use)), case["expect"], "{}", case["name"]);
+        assert_eq!(said(&read(&octets, Ecs::Use, room())), case["expect"], "{}", case["name"]);
         count += 1;
     }
     assert_eq!(count, 95);
@@ -45,7 +50,9 @@ fn malformed_packets_are_dropped_or_refused() {
 fn a_query_is_read() {
     let options = b"\0\x03\0\0\0\x0b\0\0\xfd\xe9\0\x01x";
     let octets = packet([0x01, 0x10], [1, 0, 0, 1], &opt(4096, [0, 0, 0x80, 0], options));
-    let Reading::Query(query) = read(&octets, Ecs::Use) else { panic!("{:?}", read(&octets, Ecs::Use)) };
+    let Reading::Query(query) = read(&octets, Ecs::Use, room()) else {
+        panic!("{:?}", read(&octets, Ecs::Use, room()))
+    };
     assert_eq!(query.question, b"\x03wWw\x07example\x04test\0\0\x01\0\x01");
     assert_eq!(query.name.wire(), b"\x03www\x07example\x04test\0");
     assert_eq!((query.kind, query.class), (1, 1));
@@ -75,7 +82,7 @@ fn headers_decide_first() {
         ([0x00, 0x00], [1, 0, 0, 3], "formerr"),
     ] {
         let octets = packet(flags, counts, &[]);
-        assert_eq!(said(&read(&octets, Ecs::Use)), expected, "{flags:02x?} {counts:?}");
+        assert_eq!(said(&read(&octets, Ecs::Use, room())), expected, "{flags:02x?} {counts:?}");
     }
 }
 
@@ -98,19 +105,21 @@ fn refusals_carry_the_question_and_an_opt_if_there_was_one() {
         ([1, 0, 0, 3], edns.repeat(3), Rcode::FormErr, true, true),
     ] {
         let octets = packet([0, 0], counts, &behind);
-        let Reading::Refuse(refusal) = read(&octets, Ecs::Use) else { panic!("{counts:?} {behind:?}") };
+        let Reading::Refuse(refusal) = read(&octets, Ecs::Use, room()) else { panic!("{counts:?} {behind:?}") };
         let found = (refusal.rcode, refusal.question.is_some(), refusal.edns.is_some());
         assert_eq!(found, (rcode, question, has_opt), "{counts:?} {behind:?}");
     }
     let octets = [&[0x12, 0x34, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1], edns.as_slice()].concat();
-    let Reading::Refuse(refusal) = read(&octets, Ecs::Use) else { panic!("a query without a question is refused") };
+    let Reading::Refuse(refusal) = read(&octets, Ecs::Use, room()) else {
+        panic!("a query without a question is refused")
+    };
     assert!(refusal.question.is_none() && refusal.edns.is_some());
 }
 
 #[test]
 fn unknown_opcodes_get_back_a_header() {
     let octets = packet([0x7f, 0xff], [1, 0, 0, 0], &[]);
-    let Reading::Refuse(refusal) = read(&octets, Ecs::Use) else { panic!("it is refused") };
+    let Reading::Refuse(refusal) = read(&octets, Ecs::Use, room()) else { panic!("it is refused") };
     let mut out = Vec::new();
     write::refusal(&refusal, Own { face: &FACE, keepalive: None }, &mut out);
     assert_eq!(out, [0x12, 0x34, 0xf8, 0x04, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -145,7 +154,7 @@ proptest! {
 
 /// What is true of every packet.
 fn holds(octets: &[u8]) -> Result<(), TestCaseError> {
-    match read(octets, Ecs::Use) {
+    match read(octets, Ecs::Use, room()) {
         Reading::Drop(_) => prop_assert!(octets.len() < 12 || octets[2] & flag::QR != 0),
         Reading::Refuse(refusal) => {
             prop_assert!(octets[2] & flag::QR == 0);
@@ -164,4 +173,23 @@ fn holds(octets: &[u8]) -> Result<(), TestCaseError> {
         }
     }
     Ok(())
+}
+
+proptest! {
+    #[test]
+    fn names_are_lowered_and_hashed_octet_by_octet(
+        labels in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..=63), 0..4),
+        behind in prop::collection::vec(any::<u8>(), 0..12),
+    ) {
+        let mut wire: Vec<u8> = Vec::new();
+        for label in &labels {
+            wire.push(u8::try_from(label.len()).unwrap());
+            wire.extend_from_slice(label);
+        }
+        wire.push(0);
+        let mut name = LowerName::default();
+        prop_assert_eq!(name.take(&[&wire[..], &behind].concat()), Some(wire.len()));
+        let lower = wire.to_ascii_lowercase();
+        prop_assert_eq!((name.wire(), name.hash()), (&lower[..], NameHash::of(&lower)));
+    }
 }

@@ -1,279 +1,216 @@
 //! One connection: frames in, all replies of one read out in one write, and a time limit on each step.
+//!
+//! It never waits: each turn does one read's worth of work and tells what has to happen before the next. It holds memory
+//! only for what is incomplete - part of a query, replies that were not taken - so one that rests holds none.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
-    io::{self, Read as _},
-    net::SocketAddr,
+    io::{self, Read, Write},
+    mem,
 };
 
-use bytes::{Buf, BytesMut};
-use socket2::SockRef;
-use tokio::{
-    io::AsyncWriteExt,
-    net::TcpStream,
-    task::yield_now,
-    time::{Instant, timeout, timeout_at},
+use super::{
+    Limits,
+    answers::{Answers, Left},
+    guests::Guest,
 };
-use tokio_util::sync::CancellationToken;
+use crate::{dns::desk::Client, model::Mono};
 
-use super::{Desks, Limits, guests::Guest};
-use crate::{
-    dns::desk::{Answerer, Client, Handled},
-    telemetry::dns::Proto,
-};
+/// Most octets read at once: a hundred queries and more.
+const READ: usize = 8192;
+/// Octets still read once the door closes: what had arrived, not what keeps coming.
+const LAST_READS_MAX: usize = 64 << 10;
+/// Whether a read that leaves room has emptied the socket, so that the next octets make themselves heard.
+const SHORT_IS_EMPTY: bool = cfg!(target_os = "linux");
 
-/// Least octets read at once: many small queries.
-const READ: usize = 4096;
-/// Replies are sent when they come to so many octets, before more queries are answered: a client that asks and does not
-/// read holds this much, and one reply more.
-const REPLIES_MAX: usize = 64 << 10;
-/// The length in front of each message (RFC 1035 section 4.2.2).
-const PREFIX: usize = 2;
-
-/// Why a connection ends.
-enum End {
-    /// The client closed it, or it broke.
-    Gone,
-    /// The client sent what is no query, or was too slow, or makes room.
-    Cut,
-    /// The door closes.
-    Stop,
+/// What the connections of one thread use in turns.
+pub(super) struct Tools {
+    pub(super) answers: Answers,
+    received: Box<[u8]>,
 }
+
+impl Tools {
+    pub(super) fn new(answers: Answers) -> Self {
+        Self { answers, received: vec![0; READ].into() }
+    }
+}
+
+/// What has to happen before the next turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The client says something.
+    Readable,
+    /// The client takes replies.
+    Writable,
+    /// The others have had theirs.
+    Turn,
+    /// There is none: the client has gone, sent what is no query, or all was said.
+    Never,
+}
+
+/// The client closed it, it broke, or it sent what is no query.
+struct End;
 
 impl From<io::Error> for End {
     fn from(_: io::Error) -> Self {
-        Self::Gone
+        Self
     }
 }
 
-/// Serves the connection to its end.
-pub(super) async fn serve(
-    mut stream: TcpStream,
-    address: SocketAddr,
-    guest: &Guest,
-    desks: &Desks,
-    limits: Limits,
-    stop: &CancellationToken,
-) {
-    // Replies are small and complete: they wait for nothing.
-    let _ = stream.set_nodelay(true);
-    let keepalive = u16::try_from(limits.idle.as_millis() / 100).unwrap_or(u16::MAX);
-    let client = Client { address, proto: Proto::Tcp, keepalive: Some(keepalive) };
-    let mut queries = BytesMut::new();
-    let end = tokio::select! {
-        end = talk(&mut stream, &mut queries, &client, guest, desks, limits, stop) => end,
-        () = guest.evicted() => End::Cut,
-    };
-    if matches!(end, End::Stop) {
-        // What has arrived is answered; then the client sees the end of the stream.
-        while queries.len() < REPLIES_MAX && matches!(arrived(&stream, &mut queries), Ok(1..)) {}
-        if answer(&mut stream, &mut queries, &client, desks, limits).await.is_ok() {
-            let _ = timeout(limits.query, stream.shutdown()).await;
-        }
-    }
+/// One client over one stream.
+pub(super) struct Connection<S> {
+    pub(super) stream: S,
+    pub(super) guest: Guest,
+    client: Client,
+    /// Part of a query; whole ones as well while `waits`.
+    queries: Vec<u8>,
+    /// Replies that the client did not take yet.
+    unsent: Vec<u8>,
+    /// Whole queries wait for a turn.
+    waits: bool,
+    /// The client will send no more than what the system holds.
+    pub(super) half_closed: bool,
+    /// Octets that are still read, once the door closes.
+    last: Option<usize>,
+    /// It is over when its replies are taken.
+    over: bool,
+    due: Mono,
 }
 
-async fn talk(
-    stream: &mut TcpStream,
-    queries: &mut BytesMut,
-    client: &Client,
-    guest: &Guest,
-    desks: &Desks,
-    limits: Limits,
-    stop: &CancellationToken,
-) -> End {
-    let mut begun: Option<Instant> = None;
-    loop {
-        // A query must be whole in time from its first octet on, however its octets drip.
-        let deadline = match begun {
-            Some(begun) => begun + limits.query,
-            None => Instant::now() + limits.idle,
-        };
-        // The end is only taken between replies: a stream with half a reply is of no use.
-        let readable = tokio::select! {
-            () = stop.cancelled() => return End::Stop,
-            readable = timeout_at(deadline, stream.readable()) => readable,
-        };
-        if !matches!(readable, Ok(Ok(()))) {
-            return End::Cut;
+impl<S: Read + Write> Connection<S> {
+    pub(super) fn new(stream: S, guest: Guest, client: Client, limits: &Limits, now: Mono) -> Self {
+        Self {
+            stream,
+            guest,
+            client,
+            queries: Vec::new(),
+            unsent: Vec::new(),
+            waits: false,
+            half_closed: false,
+            last: None,
+            over: false,
+            due: now.plus(limits.idle),
         }
-        match receive(stream, queries) {
-            Ok(true) => {}
-            Ok(false) => continue,
-            Err(end) => return end,
+    }
+
+    /// When it is cut if nothing happens: a query must be whole in time from its first octet on, however its octets drip,
+    /// and so must replies be taken.
+    pub(super) const fn due(&self) -> Mono {
+        self.due
+    }
+
+    /// The door closes: what has arrived is answered, and then it ends.
+    pub(super) fn finish(&mut self) {
+        self.last.get_or_insert(LAST_READS_MAX);
+    }
+
+    /// Goes on as far as one read's worth of work: clients that always have more to ask must not keep others waiting.
+    pub(super) fn turn(&mut self, tools: &mut Tools, limits: &Limits, now: Mono) -> Next {
+        match self.step(tools, limits, now).unwrap_or(Next::Never) {
+            // The end is only taken between replies: a stream with half a reply is of no use.
+            Next::Readable if self.last.is_some() => Next::Never,
+            next @ (Next::Readable | Next::Writable | Next::Turn | Next::Never) => next,
         }
-        guest.active();
-        let before = queries.len();
-        if let Err(end) = answer(stream, queries, client, desks, limits).await {
-            return end;
-        }
-        // One read's worth each: clients that always have more to ask must not keep the others waiting.
-        yield_now().await;
-        begun = match (queries.is_empty(), begun) {
-            (true, _) => {
-                // Nothing is held for a connection that rests.
-                *queries = BytesMut::new();
-                None
+    }
+
+    fn step(&mut self, tools: &mut Tools, limits: &Limits, now: Mono) -> Result<Next, End> {
+        if !self.unsent.is_empty() {
+            let sent = send(&mut self.stream, &self.unsent)?;
+            if sent < self.unsent.len() {
+                self.unsent.drain(..sent);
+                return Ok(Next::Writable);
             }
-            (false, Some(begun)) if queries.len() == before => Some(begun),
-            (false, _) => Some(Instant::now()),
+            self.unsent = Vec::new();
+            if self.over {
+                return Err(End);
+            }
+            self.due = now.plus(if self.queries.is_empty() { limits.idle } else { limits.query });
+        }
+        if mem::take(&mut self.waits) {
+            let queries = mem::take(&mut self.queries);
+            let taken = self.answer(&queries, &mut tools.answers, now)?;
+            self.keep(queries, taken);
+            self.rest(true, limits, now);
+            return Ok(self.next(Next::Turn));
+        }
+        let room = self.last.map_or(READ, |left| left.min(READ));
+        if room == 0 {
+            return Ok(Next::Readable);
+        }
+        let count = match self.stream.read(&mut tools.received[..room]) {
+            Ok(0) => return Err(End),
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Next::Readable),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(Next::Turn),
+            Err(error) => return Err(error.into()),
         };
+        self.guest.active();
+        if let Some(left) = &mut self.last {
+            *left -= count;
+        }
+        let Tools { answers, received } = tools;
+        let received = &received[..count];
+        let was_empty = self.queries.is_empty();
+        let taken = if was_empty {
+            let taken = self.answer(received, answers, now)?;
+            self.queries.extend_from_slice(&received[taken..]);
+            taken
+        } else {
+            let mut queries = mem::take(&mut self.queries);
+            queries.extend_from_slice(received);
+            let taken = self.answer(&queries, answers, now)?;
+            self.keep(queries, taken);
+            taken
+        };
+        self.rest(was_empty || 0 < taken, limits, now);
+        let is_empty = SHORT_IS_EMPTY && count < room && !self.half_closed && self.last.is_none();
+        Ok(self.next(if is_empty { Next::Readable } else { Next::Turn }))
+    }
+
+    /// Answers whole queries and sends the replies; tells how many octets of queries that took.
+    fn answer(&mut self, queries: &[u8], answers: &mut Answers, now: Mono) -> Result<usize, End> {
+        let (taken, left) = answers.make(queries, &self.client, now);
+        let replies = answers.replies();
+        let sent = if replies.is_empty() { 0 } else { send(&mut self.stream, replies)? };
+        self.unsent.extend_from_slice(&replies[sent..]);
+        self.waits = left == Left::Whole;
+        self.over = left == Left::Rubbish;
+        if self.over && self.unsent.is_empty() { Err(End) } else { Ok(taken) }
+    }
+
+    fn keep(&mut self, mut queries: Vec<u8>, taken: usize) {
+        queries.drain(..taken);
+        if !queries.is_empty() {
+            self.queries = queries;
+        }
+    }
+
+    /// `is_new`: what is there now is not the part of a query that was there before.
+    fn rest(&mut self, is_new: bool, limits: &Limits, now: Mono) {
+        if self.queries.is_empty() && self.unsent.is_empty() {
+            self.due = now.plus(limits.idle);
+        } else if is_new || !self.unsent.is_empty() {
+            self.due = now.plus(limits.query);
+        }
+    }
+
+    fn next(&self, otherwise: Next) -> Next {
+        match (self.unsent.is_empty(), self.waits) {
+            (false, _) => Next::Writable,
+            (true, true) => Next::Turn,
+            (true, false) => otherwise,
+        }
     }
 }
 
-/// Takes what has arrived; tells whether there was something.
-fn receive(stream: &TcpStream, queries: &mut BytesMut) -> Result<bool, End> {
-    queries.reserve(READ);
-    match stream.try_read_buf(queries) {
-        Ok(0) => Err(End::Gone),
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+/// Sends what the system takes.
+fn send(stream: &mut impl Write, octets: &[u8]) -> Result<usize, End> {
+    match stream.write(octets) {
+        Ok(0) => Err(End),
+        Ok(count) => Ok(count),
+        Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
         Err(error) => Err(error.into()),
-    }
-}
-
-/// Takes what the system holds for us, though the run time may not have been told of it yet: at the end it would not be
-/// told any more.
-fn arrived(stream: &TcpStream, queries: &mut BytesMut) -> io::Result<usize> {
-    let mut part = [0; READ];
-    let count = (&*SockRef::from(stream)).read(&mut part)?;
-    queries.extend_from_slice(&part[..count]);
-    Ok(count)
-}
-
-/// Answers every whole query, with as few writes as [`REPLIES_MAX`] lets.
-async fn answer(
-    stream: &mut TcpStream,
-    queries: &mut BytesMut,
-    client: &Client,
-    desks: &Desks,
-    limits: Limits,
-) -> Result<(), End> {
-    let mut replies = Vec::new();
-    loop {
-        let more = some(queries, client, desks, &mut replies);
-        if !replies.is_empty() {
-            timeout(limits.query, stream.write_all(&replies)).await.map_err(|_| End::Cut)??;
-        }
-        if !more? {
-            return Ok(());
-        }
-        replies.clear();
-    }
-}
-
-/// Answers whole queries until there are none (`false`) or enough replies (`true`).
-fn some(queries: &mut BytesMut, client: &Client, desks: &Desks, replies: &mut Vec<u8>) -> Result<bool, End> {
-    let mut desk = None;
-    while let Some(length) = whole(queries) {
-        let desk = desk.get_or_insert_with(|| desks.take());
-        let at = replies.len();
-        replies.extend_from_slice(&[0; PREFIX]);
-        let handled = desk.answer(&queries[PREFIX..PREFIX + length], client, replies);
-        queries.advance(PREFIX + length);
-        match handled {
-            Handled::Replied => {
-                let length = u16::try_from(replies.len() - at - PREFIX).expect("a reply fits into a message");
-                replies[at..at + PREFIX].copy_from_slice(&length.to_be_bytes());
-            }
-            Handled::Dropped => {
-                replies.truncate(at);
-                return Err(End::Cut);
-            }
-        }
-        if REPLIES_MAX <= replies.len() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// The length of the first query, if all of it is there.
-fn whole(queries: &BytesMut) -> Option<usize> {
-    let prefix = queries.first_chunk::<PREFIX>()?;
-    let length = usize::from(u16::from_be_bytes(*prefix));
-    (PREFIX + length <= queries.len()).then_some(length)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dns::{sample, tcp::Guests};
-    use std::{num::NonZeroUsize, sync::Mutex, time::Duration};
-    use tokio::{io::AsyncReadExt, net::TcpListener};
-
-    const FRAME: usize = PREFIX + 17;
-    const LIMITS: Limits = Limits {
-        connections: NonZeroUsize::MAX,
-        per_client: NonZeroUsize::MAX,
-        idle: Duration::from_secs(20),
-        query: Duration::from_secs(20),
-    };
-
-    fn frames(count: usize) -> BytesMut {
-        (0..count).flat_map(|id| [&[0, 17], sample::query(id as u8).as_slice()].concat()).collect()
-    }
-
-    fn desks() -> Desks {
-        Desks { all: vec![Mutex::new(sample::general())], next: 0.into() }
-    }
-
-    fn client() -> Client {
-        Client { address: ([192, 0, 2, 1], 4242).into(), proto: Proto::Tcp, keepalive: None }
-    }
-
-    #[test]
-    fn whole_queries_are_answered_together_and_within_bounds() {
-        let mut queries = frames(21);
-        queries.truncate(21 * FRAME - 1);
-        let mut replies = Vec::new();
-        assert!(matches!(some(&mut queries, &client(), &desks(), &mut replies), Ok(false)));
-        assert_eq!((replies.len(), queries.len()), (20 * FRAME, FRAME - 1));
-        let mut queries = frames(10_000);
-        replies.clear();
-        assert!(matches!(some(&mut queries, &client(), &desks(), &mut replies), Ok(true)));
-        assert!((REPLIES_MAX..REPLIES_MAX + FRAME).contains(&replies.len()));
-        assert_eq!(replies.len() + queries.len(), 10_000 * FRAME);
-    }
-
-    #[tokio::test]
-    async fn a_client_that_always_asks_leaves_turns_to_others() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, address) = listener.accept().await.unwrap();
-        client.write_all(&frames(4000)).await.unwrap();
-        client.shutdown().await.unwrap();
-        let guest = Guests::new(LIMITS, Default::default()).admit(address.ip());
-        let (desks, stop) = (desks(), CancellationToken::new());
-        let served = serve(stream, address, &guest, &desks, LIMITS, &stop);
-        let mut turns = 0;
-        tokio::pin!(served);
-        let others = std::future::poll_fn(|context| {
-            turns += 1;
-            served.as_mut().poll(context)
-        });
-        others.await;
-        assert!(4000 * FRAME / READ / 2 < turns, "{turns} turns");
-        let mut replies = Vec::new();
-        client.read_to_end(&mut replies).await.unwrap();
-        assert_eq!(replies.len(), 4000 * FRAME);
-    }
-
-    #[tokio::test]
-    async fn what_has_arrived_is_answered_before_the_end() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stop = CancellationToken::new();
-        stop.cancel();
-        // Which of two things that are ready comes first is left to chance, so there are many turns.
-        for _ in 0..20 {
-            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            let (stream, address) = listener.accept().await.unwrap();
-            client.write_all(&frames(3)).await.unwrap();
-            stream.readable().await.unwrap();
-            let guest = Guests::new(LIMITS, Default::default()).admit(address.ip());
-            serve(stream, address, &guest, &desks(), LIMITS, &stop).await;
-            let mut replies = Vec::new();
-            client.read_to_end(&mut replies).await.unwrap();
-            assert_eq!(replies.len(), 3 * FRAME);
-        }
     }
 }

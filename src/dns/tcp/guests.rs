@@ -1,15 +1,18 @@
 //! Who is connected. When it is full the one that was idle longest leaves, because refusing the new ones would let a few
 //! silent connections shut the door for everybody.
+//!
+//! A connection that says something only notes it for itself; the book is put in order when somebody has to leave.
 
 use std::{
     collections::{BTreeSet, HashMap},
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
 };
 
-use tokio_util::sync::CancellationToken;
-
-use super::Limits;
+use super::{Bell, Limits};
 use crate::telemetry::dns::DnsMetrics;
 
 /// Network bits of IPv6 that count as one client: what a site is given (RFC 6177).
@@ -20,13 +23,24 @@ pub(super) struct Guests {
     limits: Limits,
     metrics: Arc<DnsMetrics>,
     book: Mutex<Book>,
+    /// Counts activities and connections: an order, not a time.
+    tick: AtomicU64,
+    /// Evicted, and not yet closed.
+    leaving: AtomicUsize,
 }
 
 /// One connection; its place is free when it is dropped.
 pub(super) struct Guest {
     id: u64,
     guests: Arc<Guests>,
-    leave: CancellationToken,
+    signs: Arc<Signs>,
+}
+
+/// What a connection and the book tell each other.
+struct Signs {
+    /// When it last said something.
+    active: AtomicU64,
+    leave: AtomicBool,
 }
 
 /// One IPv4 address or one IPv6 site.
@@ -36,18 +50,19 @@ struct Site(IpAddr);
 #[derive(Default)]
 struct Book {
     entries: HashMap<u64, Entry>,
-    /// By last activity, the oldest first.
+    /// By last activity as far as it is known here, the oldest first.
     all: BTreeSet<(u64, u64)>,
     by_site: BTreeSet<(Site, u64, u64)>,
     counts: HashMap<Site, usize>,
-    /// Counts activities and connections: an order, not a time.
-    tick: u64,
 }
 
 struct Entry {
     site: Site,
-    active: u64,
-    leave: CancellationToken,
+    /// Its last activity as far as it is known here.
+    known: u64,
+    signs: Arc<Signs>,
+    bell: Arc<Bell>,
+    place: usize,
 }
 
 impl Site {
@@ -64,11 +79,12 @@ impl Site {
 
 impl Guests {
     pub(super) fn new(limits: Limits, metrics: Arc<DnsMetrics>) -> Arc<Self> {
-        Arc::new(Self { limits, metrics, book: Mutex::default() })
+        let (book, tick, leaving) = (Mutex::default(), AtomicU64::new(1), AtomicUsize::new(0));
+        Arc::new(Self { limits, metrics, book, tick, leaving })
     }
 
-    /// Makes room if there is none, and lets a client in.
-    pub(super) fn admit(self: &Arc<Self>, ip: IpAddr) -> Guest {
+    /// Makes room if there is none, and lets a client in, who sits at `place` of the thread that hears `bell`.
+    pub(super) fn admit(self: &Arc<Self>, ip: IpAddr, bell: &Arc<Bell>, place: usize) -> Guest {
         let site = Site::of(ip);
         let mut book = self.book();
         if self.limits.per_client.get() <= book.counts.get(&site).copied().unwrap_or(0)
@@ -81,10 +97,11 @@ impl Guests {
         {
             self.evict(&mut book, id);
         }
-        let leave = CancellationToken::new();
-        let id = book.enter(site, leave.clone());
+        let id = self.tick();
+        let signs = Arc::new(Signs { active: AtomicU64::new(id), leave: AtomicBool::new(false) });
+        book.enter(id, Entry { site, known: id, signs: Arc::clone(&signs), bell: Arc::clone(bell), place });
         self.metrics.connected();
-        Guest { id, guests: Arc::clone(self), leave }
+        Guest { id, guests: Arc::clone(self), signs }
     }
 
     /// Makes room for something else than a connection; tells whether there was someone to go.
@@ -97,11 +114,22 @@ impl Guests {
         idlest.is_some()
     }
 
+    /// How many were evicted and are not yet closed.
+    pub(super) fn leaving(&self) -> usize {
+        self.leaving.load(Relaxed)
+    }
+
     fn evict(&self, book: &mut Book, id: u64) {
         if let Some(entry) = book.remove(id) {
-            entry.leave.cancel();
+            self.leaving.fetch_add(1, Relaxed);
+            entry.signs.leave.store(true, Relaxed);
+            entry.bell.leave(entry.place);
             self.metrics.disconnected(true);
         }
+    }
+
+    fn tick(&self) -> u64 {
+        self.tick.fetch_add(1, Relaxed)
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -112,12 +140,12 @@ impl Guests {
 impl Guest {
     /// It said something: it is the idlest no more.
     pub(super) fn active(&self) {
-        self.guests.book().touch(self.id);
+        self.signs.active.store(self.guests.tick(), Relaxed);
     }
 
     /// It has to make room.
-    pub(super) async fn evicted(&self) {
-        self.leave.cancelled().await;
+    pub(super) fn has_to_leave(&self) -> bool {
+        self.signs.leave.load(Relaxed)
     }
 }
 
@@ -125,35 +153,24 @@ impl Drop for Guest {
     fn drop(&mut self) {
         if self.guests.book().remove(self.id).is_some() {
             self.guests.metrics.disconnected(false);
+        } else {
+            self.guests.leaving.fetch_sub(1, Relaxed);
         }
     }
 }
 
 impl Book {
-    fn enter(&mut self, site: Site, leave: CancellationToken) -> u64 {
-        self.tick += 1;
-        let id = self.tick;
-        self.all.insert((id, id));
-        self.by_site.insert((site, id, id));
-        *self.counts.entry(site).or_default() += 1;
-        self.entries.insert(id, Entry { site, active: id, leave });
-        id
-    }
-
-    fn touch(&mut self, id: u64) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
-        self.tick += 1;
-        let before = std::mem::replace(&mut entry.active, self.tick);
-        self.all.remove(&(before, id));
-        self.all.insert((self.tick, id));
-        self.by_site.remove(&(entry.site, before, id));
-        self.by_site.insert((entry.site, self.tick, id));
+    fn enter(&mut self, id: u64, entry: Entry) {
+        self.all.insert((entry.known, id));
+        self.by_site.insert((entry.site, entry.known, id));
+        *self.counts.entry(entry.site).or_default() += 1;
+        self.entries.insert(id, entry);
     }
 
     fn remove(&mut self, id: u64) -> Option<Entry> {
         let entry = self.entries.remove(&id)?;
-        self.all.remove(&(entry.active, id));
-        self.by_site.remove(&(entry.site, entry.active, id));
+        self.all.remove(&(entry.known, id));
+        self.by_site.remove(&(entry.site, entry.known, id));
         if let Some(count) = self.counts.get_mut(&entry.site) {
             *count -= 1;
             if *count == 0 {
@@ -163,14 +180,49 @@ impl Book {
         Some(entry)
     }
 
-    fn idlest(&self) -> Option<u64> {
-        self.all.first().map(|(_, id)| *id)
+    /// Learns when this one was last active; tells whether that is news.
+    fn learn(&mut self, id: u64) -> bool {
+        let Some(entry) = self.entries.get_mut(&id) else { return false };
+        let active = entry.signs.active.load(Relaxed);
+        let before = std::mem::replace(&mut entry.known, active);
+        if before == active {
+            return false;
+        }
+        self.all.remove(&(before, id));
+        self.all.insert((active, id));
+        self.by_site.remove(&(entry.site, before, id));
+        self.by_site.insert((entry.site, active, id));
+        true
     }
 
-    fn idlest_of(&self, site: Site) -> Option<u64> {
-        let (found, _, id) = self.by_site.range((site, 0, 0)..).next()?;
-        (*found == site).then_some(*id)
+    /// Nobody was active before they are known to have been: the first of whom there is no news is the idlest.
+    fn idlest(&mut self) -> Option<u64> {
+        loop {
+            let (_, id) = *self.all.first()?;
+            if !self.learn(id) {
+                return Some(id);
+            }
+        }
     }
+
+    fn idlest_of(&mut self, site: Site) -> Option<u64> {
+        loop {
+            let (found, _, id) = *self.by_site.range((site, 0, 0)..).next()?;
+            if found != site {
+                return None;
+            }
+            if !self.learn(id) {
+                return Some(id);
+            }
+        }
+    }
+}
+
+/// For tests: a bell that nobody hears.
+#[cfg(test)]
+pub(super) fn bell() -> Arc<Bell> {
+    let poll = mio::Poll::new().expect("the system gives another file");
+    Arc::new(Bell::new(mio::Waker::new(poll.registry(), mio::Token(0)).expect("the system gives another file")))
 }
 
 #[cfg(test)]
@@ -188,39 +240,39 @@ mod tests {
         Guests::new(limits, Arc::default())
     }
 
-    fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    fn admit(guests: &Arc<Guests>, from: &str) -> Guest {
+        guests.admit(from.parse().unwrap(), &bell(), 0)
     }
 
     #[test]
     fn the_idlest_makes_room() {
         let guests = guests(3, 3);
-        let all: Vec<Guest> = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|from| guests.admit(ip(from))).into();
+        let all: Vec<Guest> = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map(|from| admit(&guests, from)).into();
         all[0].active();
-        let _new = guests.admit(ip("192.0.2.4"));
-        assert_eq!(all.iter().map(|guest| guest.leave.is_cancelled()).collect::<Vec<_>>(), [false, true, false]);
+        let _new = admit(&guests, "192.0.2.4");
+        assert_eq!(all.iter().map(|guest| guest.has_to_leave()).collect::<Vec<_>>(), [false, true, false]);
     }
 
     #[test]
     fn a_client_makes_room_for_itself() {
         let guests = guests(10, 2);
-        let other = guests.admit(ip("2001:db8:0:200::1"));
-        let one = guests.admit(ip("2001:db8::1"));
-        let two = guests.admit(ip("2001:db8:0:ff::1"));
-        let _three = guests.admit(ip("2001:db8:0:1::1"));
-        assert!(one.leave.is_cancelled() && !two.leave.is_cancelled() && !other.leave.is_cancelled());
+        let other = admit(&guests, "2001:db8:0:200::1");
+        let one = admit(&guests, "2001:db8::1");
+        let two = admit(&guests, "2001:db8:0:ff::1");
+        let _three = admit(&guests, "2001:db8:0:1::1");
+        assert!(one.has_to_leave() && !two.has_to_leave() && !other.has_to_leave());
     }
 
     #[test]
     fn who_leaves_is_forgotten() {
         let guests = guests(2, 2);
         for _ in 0..10 {
-            drop(guests.admit(ip("192.0.2.1")));
+            drop(admit(&guests, "192.0.2.1"));
         }
-        let stays = guests.admit(ip("192.0.2.1"));
-        drop(guests.admit(ip("192.0.2.1")));
-        let _other = guests.admit(ip("192.0.2.1"));
-        assert!(!stays.leave.is_cancelled());
+        let stays = admit(&guests, "192.0.2.1");
+        drop(admit(&guests, "192.0.2.1"));
+        let _other = admit(&guests, "192.0.2.1");
+        assert!(!stays.has_to_leave());
         drop(stays);
         let book = guests.book();
         assert_eq!((book.entries.len(), book.all.len(), book.by_site.len(), book.counts.len()), (1, 1, 1, 1));

@@ -1,21 +1,18 @@
-//! A datagram socket of Linux whose replies leave from the address that was asked.
+//! A datagram socket of Linux that tells which address was asked, and lets single replies leave from there.
 
 use std::{
-    io::{self, IoSlice, IoSliceMut},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket},
-    os::fd::AsRawFd,
+    io::{self, IoSlice},
+    net::{IpAddr, SocketAddr, UdpSocket},
+    os::fd::{AsRawFd, RawFd},
 };
 
 use nix::{
     errno::Errno,
     libc,
-    sys::socket::{
-        ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn, SockaddrIn6, SockaddrStorage, recvmsg, sendmsg,
-        setsockopt, sockopt,
-    },
+    sys::socket::{ControlMessage, MsgFlags, SockaddrIn, SockaddrIn6, getsockopt, sendmsg, setsockopt, sockopt},
 };
 
-use super::{Arrival, To, WAIT_MAX};
+use super::{To, WAIT_MAX};
 
 /// The least MTU of IPv6 (RFC 8200 section 5): larger replies are cut here and not lost on the way.
 const IPV6_MTU_MIN: libc::c_int = 1280;
@@ -47,6 +44,19 @@ nix::setsockopt_impl!(
 struct Ipv6Mtu;
 nix::setsockopt_impl!(Ipv6Mtu, libc::IPPROTO_IPV6, libc::IPV6_MTU, libc::c_int, sockopt::SetStruct<'_, libc::c_int>);
 
+/// `SO_MEMINFO`: what a socket holds and has dropped.
+#[derive(Debug, Clone, Copy)]
+struct MemoryInfo;
+nix::getsockopt_impl!(
+    MemoryInfo,
+    libc::SOL_SOCKET,
+    libc::SO_MEMINFO,
+    [u32; MEMORY_INFO_SIZE],
+    sockopt::GetStruct<[u32; MEMORY_INFO_SIZE]>
+);
+/// Numbers of `SO_MEMINFO`, up to the last one that is looked at.
+const MEMORY_INFO_SIZE: usize = libc::SK_MEMINFO_DROPS as usize + 1;
+
 /// One socket of one thread.
 #[derive(Debug)]
 pub(in crate::dns) struct Port(UdpSocket);
@@ -67,18 +77,13 @@ impl Port {
         Ok(Self(socket))
     }
 
-    /// The next datagram. Without `wait`, or when none comes within [`WAIT_MAX`]: `WouldBlock`.
-    pub(super) fn receive(&self, buffer: &mut [u8], wait: bool) -> io::Result<Arrival> {
-        let mut control = nix::cmsg_space!(libc::in_pktinfo, libc::in6_pktinfo);
-        let mut slices = [IoSliceMut::new(buffer)];
-        let flags = if wait { MsgFlags::empty() } else { MsgFlags::MSG_DONTWAIT };
-        let message = recvmsg::<SockaddrStorage>(self.0.as_raw_fd(), &mut slices, Some(&mut control), flags)?;
-        let from = message.address.as_ref().and_then(socket_addr).ok_or(Errno::EAFNOSUPPORT)?;
-        let to = message.cmsgs().ok().and_then(|mut messages| messages.find_map(to));
-        Ok(Arrival { length: message.bytes, from, to, cut: message.flags.contains(MsgFlags::MSG_TRUNC) })
+    /// How many datagrams the system has dropped before they could be received, most of them because the queue was full.
+    /// Asking is one call now and then; a control message with each datagram would tell the same.
+    pub(super) fn overflows(&self) -> Option<u32> {
+        getsockopt(&self.0, MemoryInfo).ok().map(|info| info[libc::SK_MEMINFO_DROPS as usize])
     }
 
-    /// Sends without waiting: a full socket loses this reply and delays no other.
+    /// Sends one reply that fits into no slot, without waiting: a full socket loses it and delays no other.
     pub(super) fn send(&self, reply: &[u8], client: SocketAddr, from: Option<To>) -> io::Result<()> {
         loop {
             match self.try_send(reply, client, from) {
@@ -116,23 +121,10 @@ impl Port {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the list is the kernel's and grows")]
-fn to(message: ControlMessageOwned) -> Option<To> {
-    match message {
-        // `ipi_addr` is what the header says; a broadcast is dropped by it. It is ours otherwise.
-        ControlMessageOwned::Ipv4PacketInfo(info) => {
-            Some(To { ip: Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes()).into(), interface: 0 })
-        }
-        ControlMessageOwned::Ipv6PacketInfo(info) => {
-            Some(To { ip: Ipv6Addr::from(info.ipi6_addr.s6_addr).into(), interface: info.ipi6_ifindex })
-        }
-        _ => None,
+impl AsRawFd for Port {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
-}
-
-fn socket_addr(address: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = address.as_sockaddr_in().map(|address| SocketAddr::V4(SocketAddrV4::from(*address)));
-    v4.or_else(|| address.as_sockaddr_in6().map(|address| SocketAddr::V6(SocketAddrV6::from(*address))))
 }
 
 #[cfg(test)]
@@ -149,20 +141,18 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_tells_where_it_went() {
-        for (ip, any) in [("127.0.0.3", "0.0.0.0:0"), ("::1", "[::]:0")] {
-            let Ok(socket) = UdpSocket::bind(any) else { continue };
-            let port = Port::new(socket).unwrap();
-            let client = UdpSocket::bind(any).unwrap();
-            client.connect((ip, port.0.local_addr().unwrap().port())).unwrap();
-            client.send(b"a query that is too long").unwrap();
-            let mut buffer = [0; 7];
-            let arrival = port.receive(&mut buffer, true).unwrap();
-            assert_eq!((&buffer, arrival.cut), (b"a query", true));
-            assert_eq!(arrival.to.unwrap().ip, ip.parse::<IpAddr>().unwrap());
-            port.send(b"reply", arrival.from, arrival.to).unwrap();
-            assert_eq!(client.recv(&mut [0; 16]).unwrap(), 5);
-            assert_eq!(port.receive(&mut buffer, false).unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        }
+    fn what_the_queue_does_not_hold_is_known() {
+        const SENT: usize = 500;
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        setsockopt(&socket, sockopt::RcvBuf, &4096).unwrap();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.connect(socket.local_addr().unwrap()).unwrap();
+        let port = Port::new(socket).unwrap();
+        assert_eq!(port.overflows(), Some(0));
+        (0..SENT).for_each(|_| assert!(client.send(&[0; 100]).is_ok()));
+        port.0.set_nonblocking(true).unwrap();
+        let received = std::iter::from_fn(|| port.0.recv(&mut [0; 100]).ok()).count();
+        assert!(received < SENT);
+        assert_eq!(usize::try_from(port.overflows().unwrap()).unwrap(), SENT - received);
     }
 }

@@ -68,7 +68,7 @@ impl Explaining<'_> {
     }
 
     /// What ends the answer's life, if something does before its TTL.
-    fn until(&self, picks: &Picks) -> Until {
+    fn until(&self, picks: &Picks<'_>) -> Until {
         let wavering = picks.seats().filter_map(|seat| Some((seat.flips_at?, seat.endpoint)));
         let wavering = wavering.min_by_key(|(at, _)| *at);
         let timer = self.steering.tuned.deadline;
@@ -87,7 +87,7 @@ impl Explaining<'_> {
 
     /// Who would answer next: the rest of the pools that were drawn from, then the other pools with candidates in the
     /// order for this client, then the last resort.
-    fn next(&self, family: Family, picks: &Picks, ranking: &[(PoolIx, RankTrace)]) -> Vec<NextTrace> {
+    fn next(&self, family: Family, picks: &Picks<'_>, ranking: &[(PoolIx, RankTrace)]) -> Vec<NextTrace> {
         let fleet = &self.snapshot.fleet;
         let drawn = |choice: &&Choice| picks.seats().any(|seat| seat.pool == choice.pool);
         let rank = |choice: &&Choice| ranking.iter().position(|(pool, _)| *pool == choice.pool).unwrap_or(usize::MAX);

@@ -31,6 +31,7 @@ impl<'t> Client<'t> {
     /// A client in a network: of an ECS option, or a resolver's address with all its bits. Bits behind its length do
     /// not count, and of a network without bits nothing is known: its client asked not to be looked at.
     #[must_use]
+    #[inline]
     pub fn new(locator: &'t Locator, address: IpAddr, bits: u8) -> Self {
         if bits == 0 {
             return Client::nobody();
@@ -97,8 +98,10 @@ impl<'t> Client<'t> {
     }
 
     /// Where it is.
+    #[inline]
     pub(in crate::steer) fn point(&mut self) -> Option<Point> {
-        self.place().at
+        self.place();
+        self.known.at
     }
 
     /// Its network as a number, to be answered by; `None` for one that has none.
@@ -114,14 +117,16 @@ impl<'t> Client<'t> {
         Some(mixed(mixed(u64::from(bits), half(64)), half(0)))
     }
 
-    fn place(&mut self) -> Locality {
+    /// Looks the place up, if that has not been done.
+    #[inline]
+    fn place(&mut self) -> &Locality {
         if let (false, Some(locator), Some(address)) = (self.placed, self.locator, self.network) {
             let (found, looked_at) = locator.place(address);
             self.known = Locality { asn: self.known.asn, ..found };
             self.scope = self.scope.max(looked_at);
             self.placed = true;
         }
-        self.known
+        &self.known
     }
 
     fn asn(&mut self) -> Option<u32> {
@@ -157,6 +162,7 @@ fn common(a: IpAddr, b: IpAddr) -> Option<u8> {
 }
 
 /// The first address of the network of so many bits.
+#[inline]
 fn masked(address: IpAddr, bits: u8) -> IpAddr {
     match address {
         IpAddr::V4(v4) => {

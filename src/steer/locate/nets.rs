@@ -1,7 +1,7 @@
 //! An operator's own networks: which prefix is where, longest match first, as a sorted list of ranges.
 //!
 //! Why ranges and no tree: one binary search finds the range, and its neighbours tell the shortest prefix inside it,
-//! which is how many bits of the address were looked at. 24 octets a range, two ranges a row at most.
+//! which is how many bits of the address were looked at. 12 octets a range of IPv4 and 32 one of IPv6, two ranges a row at most.
 
 use std::{
     collections::HashMap,
@@ -20,18 +20,45 @@ const MISTAKES_MAX: usize = 20;
 /// Prefixes and where they are.
 #[derive(Debug, Default, PartialEq)]
 pub struct Nets {
-    /// By family, IPv4 first.
-    ranges: [Box<[Range]>; 2],
+    v4: Box<[Range<u32>]>,
+    v6: Box<[Range<u128>]>,
     places: Box<[Locality]>,
     rows: usize,
 }
 
 /// From an address to the beginning of the next range.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Range {
-    /// The address with its first bit topmost, in both families.
-    from: u128,
+struct Range<A> {
+    from: A,
     place: Option<u32>,
+}
+
+/// An address as a number.
+trait Bits: Copy + Ord {
+    /// The address before it, which there is.
+    fn before(self) -> Self;
+    /// How many bits from the top until two of them differ, the one that differs included.
+    fn differs_at(self, other: Self) -> u8;
+}
+
+impl Bits for u32 {
+    fn before(self) -> Self {
+        self - 1
+    }
+
+    fn differs_at(self, other: Self) -> u8 {
+        bits_of((self ^ other).leading_zeros()) + 1
+    }
+}
+
+impl Bits for u128 {
+    fn before(self) -> Self {
+        self - 1
+    }
+
+    fn differs_at(self, other: Self) -> u8 {
+        bits_of((self ^ other).leading_zeros()) + 1
+    }
 }
 
 /// Rows that are wrong.
@@ -89,7 +116,11 @@ impl Nets {
             let rows = rows.iter().filter(|(net, _)| net.addr().is_ipv4() == v4);
             ranges(rows.map(|(net, (_, place))| (topmost(net.network()), net.prefix_len(), *place)).collect())
         };
-        Ok(Self { ranges: [of(true), of(false)], places: places.into(), rows: count })
+        let short = |range: &Range<u128>| {
+            let from = u32::try_from(range.from >> (128 - Ipv4Addr::BITS)).expect("32 bits are left");
+            Range { from, place: range.place }
+        };
+        Ok(Self { v4: of(true).iter().map(short).collect(), v6: of(false), places: places.into(), rows: count })
     }
 
     /// How many rows there are.
@@ -106,19 +137,31 @@ impl Nets {
 
     /// The place of an address, and how many of its bits decided that: every address that shares them has the same.
     pub(super) fn find(&self, address: IpAddr) -> (Option<&Locality>, u8) {
-        let ranges = &self.ranges[usize::from(address.is_ipv6())];
-        let address = topmost(address);
-        let Some(at) = ranges.partition_point(|range| range.from <= address).checked_sub(1) else { return (None, 0) };
-        let before = (0 < at).then(|| differs_at(address, ranges[at].from - 1));
-        let behind = ranges.get(at + 1).map(|next| differs_at(address, next.from));
-        let place = ranges[at].place.map(|place| &self.places[place as usize]);
-        (place, before.max(behind).unwrap_or(0))
+        let (place, looked_at) = match address {
+            IpAddr::V4(v4) => find(&self.v4, v4.to_bits()),
+            IpAddr::V6(v6) => find(&self.v6, v6.to_bits()),
+        };
+        (place.map(|place| &self.places[place as usize]), looked_at)
     }
 }
 
-/// How many bits from the top until two addresses differ, the one that differs included.
-fn differs_at(a: u128, b: u128) -> u8 {
-    bits_of((a ^ b).leading_zeros()) + 1
+#[inline]
+fn find<A: Bits>(ranges: &[Range<A>], address: A) -> (Option<u32>, u8) {
+    // The last range that begins at the address or before it, by halves; the first one begins at 0.
+    let (mut at, mut left) = (0, ranges.len());
+    if left == 0 {
+        return (None, 0);
+    }
+    while 1 < left {
+        let half = left / 2;
+        if ranges[at + half].from <= address {
+            at += half;
+        }
+        left -= half;
+    }
+    let before = (0 < at).then(|| address.differs_at(ranges[at].from.before()));
+    let behind = ranges.get(at + 1).map(|next| address.differs_at(next.from));
+    (ranges[at].place, before.max(behind).unwrap_or(0))
 }
 
 /// A number of bits of an address.
@@ -163,12 +206,12 @@ fn short(text: &str) -> String {
 }
 
 /// Prefixes that may lie inside each other, as ranges that do not; ranges of one place beside each other are one.
-fn ranges(mut rows: Vec<(u128, u8, u32)>) -> Box<[Range]> {
+fn ranges(mut rows: Vec<(u128, u8, u32)>) -> Box<[Range<u128>]> {
     if rows.is_empty() {
         return Box::default();
     }
     rows.sort_unstable();
-    let mut made: Vec<Range> = vec![Range { from: 0, place: None }];
+    let mut made: Vec<Range<u128>> = vec![Range { from: 0, place: None }];
     let mut change = |from: u128, place: Option<u32>| {
         // Of two that begin together the later is inside the earlier, or follows one that ended.
         made.pop_if(|last| last.from == from);

@@ -16,7 +16,8 @@ pub(super) fn shown(table: &AnswerTable, name: &DnsName, asked: u16) -> String {
     match table.lookup(name.wire(), asked) {
         Lookup::NotOurs => "not ours".into(),
         Lookup::Referral { zone, cut, glue, .. } => {
-            let glue: Vec<String> = glue.iter().map(|(name, set)| format!(" {name}/{}", set.kind)).collect();
+            let glue: Vec<String> =
+                glue.map(|(name, set)| format!(" {}/{}", DnsName::from_wire(name).unwrap(), set.kind)).collect();
             format!("{} refers at {cut}{}", zone.apex, glue.concat())
         }
         Lookup::Found { zone, sets, steering, wildcard } => {

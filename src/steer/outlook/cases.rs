@@ -10,8 +10,10 @@ use super::{
     viewpoint::Viewpoint,
 };
 use crate::{
-    model::{Action, Case, DnsName, Family, Fleet, LastGood, Override, OverrideId, Selector, Snapshot, Wall, kind},
-    steer::{AnswerTable, Client, Draw, Locator, Lookup, Rrset, compile, decide::Basis},
+    model::{
+        Action, Case, DnsName, Family, Fleet, LastGood, Override, OverrideId, Selector, Sets, Snapshot, Wall, kind,
+    },
+    steer::{AnswerTable, Client, Draw, Locator, Lookup, compile, decide::Basis},
 };
 
 /// What became of a case.
@@ -96,8 +98,8 @@ impl Came {
         Self { words, ending: None, answers: drawn.map(known).collect() }
     }
 
-    fn fixed(sets: &[Rrset], asked: u16) -> Self {
-        let rdata = sets.iter().filter(|set| set.kind == asked).flat_map(|set| set.rdata.iter());
+    fn fixed(sets: Sets<'_>, asked: u16) -> Self {
+        let rdata = sets.find(asked).into_iter().flat_map(|set| set.rdata());
         let answers: Vec<Vec<String>> = rdata.map(|rdata| vec![shown(rdata)]).collect();
         if answers.is_empty() {
             return Self::nothing("NODATA");

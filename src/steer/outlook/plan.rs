@@ -9,7 +9,7 @@ use std::{
 
 use super::{Difference, ThingChange, differences, hypothesis::carried, things};
 use crate::{
-    model::{Digest, DnsName, EndpointId, Fleet, LastGood, RecordSet, ReloadGuard, digest, kind},
+    model::{Digest, DnsName, EndpointId, Fleet, LastGood, Nodes, ReloadGuard, Sets, digest, kind},
     steer::{AnswerTable, compile},
 };
 
@@ -158,22 +158,49 @@ fn gone<T: Ord + Clone>(from: &BTreeSet<T>, to: &BTreeSet<T>) -> Vec<T> {
     from.difference(to).cloned().collect()
 }
 
-/// Fixed records by name and type; the SOA goes along with every change and is none itself.
+/// Fixed records that differ; the SOA goes along with every change and is none itself.
 fn records(old: &Fleet, new: &Fleet) -> Vec<RecordChange> {
-    type Sets<'f> = BTreeMap<(&'f DnsName, u16), &'f RecordSet>;
-    fn sets(fleet: &Fleet) -> Sets<'_> {
-        let nodes = fleet.zones.iter().flat_map(|zone| &zone.nodes);
-        let all = nodes.flat_map(|(name, sets)| sets.iter().map(move |set| ((name, set.kind), set)));
-        all.filter(|((_, of), _)| *of != kind::SOA).collect()
+    fn zones(fleet: &Fleet) -> BTreeMap<&DnsName, &Nodes> {
+        fleet.zones.iter().map(|zone| (&zone.apex, &zone.nodes)).collect()
     }
-    let (old, new) = (sets(old), sets(new));
-    let keys: BTreeSet<&(&DnsName, u16)> = old.keys().chain(new.keys()).collect();
-    let differ = keys.into_iter().filter(|key| old.get(key) != new.get(key));
-    let change = |key: &(&DnsName, u16)| RecordChange {
-        name: key.0.clone(),
-        kind: key.1,
-        before: old.contains_key(key),
-        after: new.contains_key(key),
-    };
-    differ.map(change).collect()
+    let (old, new, none) = (zones(old), zones(new), Nodes::default());
+    let apexes: BTreeSet<&DnsName> = old.keys().chain(new.keys()).copied().collect();
+    let pairs = apexes
+        .into_iter()
+        .map(|apex| (old.get(apex).copied().unwrap_or(&none), new.get(apex).copied().unwrap_or(&none)));
+    // Zones that are the same octet by octet are not walked.
+    let mut changes: Vec<RecordChange> =
+        pairs.filter(|(old, new)| old != new).flat_map(|(old, new)| of_zone(old, new)).collect();
+    changes.sort_unstable();
+    changes
+}
+
+/// Walks both in the order of their names.
+fn of_zone(old: &Nodes, new: &Nodes) -> Vec<RecordChange> {
+    let (mut olds, mut news) = (old.iter().peekable(), new.iter().peekable());
+    let mut changes = Vec::new();
+    loop {
+        let (name, before, after) = match (olds.peek().copied(), news.peek().copied()) {
+            (None, None) => return changes,
+            (Some(old), Some(new)) if old == new => {
+                olds.next();
+                news.next();
+                continue;
+            }
+            (Some(old), Some(new)) if old.name == new.name => (old.name, old.sets, new.sets),
+            (Some(old), new) if new.is_none_or(|new| old.name < new.name) => (old.name, old.sets, Sets::default()),
+            (_, Some(new)) => (new.name, Sets::default(), new.sets),
+            (Some(_), None) => unreachable!("an old name without a new one is taken above"),
+        };
+        olds.next_if(|node| node.name == name);
+        news.next_if(|node| node.name == name);
+        let kinds: BTreeSet<u16> = before.iter().chain(after.iter()).map(|set| set.kind).collect();
+        let differ = kinds.into_iter().filter(|of| *of != kind::SOA && before.find(*of) != after.find(*of));
+        changes.extend(differ.map(|of| RecordChange {
+            name: DnsName::from_wire(name).expect("zones hold names"),
+            kind: of,
+            before: before.find(of).is_some(),
+            after: after.find(of).is_some(),
+        }));
+    }
 }

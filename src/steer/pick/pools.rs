@@ -28,6 +28,7 @@ impl Many {
         let at = match self.steer {
             Steer::Failover | Steer::All => self.in_order(asking, |_| (0, 0.0)),
             Steer::Nearest => match asking.client.point() {
+                Some(point) if self.is_settled(asking) => self.nearest(point),
                 Some(point) => self.in_order(asking, |row| (0, -row.nearness(point))),
                 None => self.in_order(asking, |_| (0, 0.0)),
             },
@@ -54,7 +55,44 @@ impl Many {
 
     /// The first one in order that is not passed over because it is still coming back. Some part goes to the one behind
     /// it, so that a failover never meets a cold site.
+    #[inline]
     fn in_order(&self, asking: &mut Asking<'_, '_>, rank: impl Fn(&PoolRow) -> Rank) -> usize {
+        if self.is_settled(asking) { self.first(rank) } else { self.with_chance(asking, rank) }
+    }
+
+    /// Chance passes nobody over, and nothing is left for the second.
+    #[inline]
+    fn is_settled(&self, asking: &Asking<'_, '_>) -> bool {
+        self.whole && asking.tuned.trickle == 0
+    }
+
+    /// The first of those that are nearest.
+    #[inline]
+    fn nearest(&self, point: Point) -> usize {
+        let (mut first, mut best) = (0, -2.0);
+        for (at, row) in self.rows.iter().enumerate() {
+            let here = row.nearness(point);
+            if best < here {
+                (first, best) = (at, here);
+            }
+        }
+        first
+    }
+
+    /// The first in order.
+    #[inline]
+    fn first(&self, rank: impl Fn(&PoolRow) -> Rank) -> usize {
+        let (mut first, mut best) = (0, rank(&self.rows[0]));
+        for (at, row) in self.rows.iter().enumerate().skip(1) {
+            let here = rank(row);
+            if is_before(&here, &best) {
+                (first, best) = (at, here);
+            }
+        }
+        first
+    }
+
+    fn with_chance(&self, asking: &mut Asking<'_, '_>, rank: impl Fn(&PoolRow) -> Rank) -> usize {
         let trickle = u64::from(asking.tuned.trickle);
         let mut luck = None;
         let mut luck = || *luck.get_or_insert_with(|| asking.luck());
@@ -75,14 +113,13 @@ impl Many {
         rank: impl Fn(&PoolRow) -> Rank,
         mut may: impl FnMut(&PoolRow) -> bool,
     ) -> (Option<usize>, Option<usize>) {
-        let before = |a: &Rank, b: &Rank| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).is_lt();
         let mut first: Option<(Rank, usize)> = None;
         let mut second: Option<(Rank, usize)> = None;
         for (at, row) in self.rows.iter().enumerate().filter(|(_, row)| may(row)) {
             let here = (rank(row), at);
-            if first.is_none_or(|first| before(&here.0, &first.0)) {
+            if first.is_none_or(|first| is_before(&here.0, &first.0)) {
                 second = first.replace(here);
-            } else if second.is_none_or(|second| before(&here.0, &second.0)) {
+            } else if second.is_none_or(|second| is_before(&here.0, &second.0)) {
                 second = Some(here);
             }
         }
@@ -154,6 +191,11 @@ impl Many {
     }
 }
 
+#[inline]
+fn is_before(a: &Rank, b: &Rank) -> bool {
+    a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).is_lt()
+}
+
 /// A point of the wheel with the part of one place cut out.
 fn without(wheel: &Wheel, place: usize, chance: u64) -> Option<usize> {
     let (from, length) = wheel.part(place);
@@ -169,7 +211,15 @@ impl PoolRow {
     }
 
     /// How near its nearest member is; less than any distance where none is on the globe.
+    #[inline]
     pub(in crate::steer) fn nearness(&self, point: Point) -> f64 {
-        self.points.iter().map(|one| one.nearness(point)).fold(-2.0, f64::max)
+        let mut best = -2.0;
+        for one in &self.points {
+            let here = one.nearness(point);
+            if best < here {
+                best = here;
+            }
+        }
+        best
     }
 }

@@ -19,14 +19,28 @@ const WHOLE: u8 = 100;
 
 impl Row {
     /// Draws an answer; `turn` is what the choice of the pool left of the draw's.
-    pub(super) fn pick(&self, asking: &mut Asking<'_, '_>, turn: u32, out: &mut Picks) {
+    #[inline(always)]
+    pub(super) fn pick<'t>(&'t self, asking: &mut Asking<'_, '_>, turn: u32, out: &mut Picks<'t>) {
         let all = self.seats.len();
         let count = usize::from(self.count).min(all).min(PICKS_MAX);
         if all == 1 {
-            out.push(self.seats[0]);
+            out.push(&self.seats[0]);
             return;
         }
         let by = self.order(asking, count);
+        if let (By::Chance, 1) = (&by, count) {
+            // With nothing taken before, the wheel is whole.
+            let at = match &self.wheel {
+                Some(wheel) => wheel.at(scaled(asking.draw.word, wheel.sum())),
+                None => below(asking.draw.word, all),
+            };
+            return out.push(&self.seats[at]);
+        }
+        self.several(by, asking, turn, count, out);
+    }
+
+    fn several<'t>(&'t self, by: By, asking: &mut Asking<'_, '_>, turn: u32, count: usize, out: &mut Picks<'t>) {
+        let all = self.seats.len();
         match by {
             By::Order => self.in_order(asking, count, out),
             By::Window => self.window(asking.draw.word, count, out),
@@ -58,6 +72,7 @@ impl Row {
     }
 
     /// What decides. The client is asked for its network only where that decides.
+    #[inline]
     fn order(&self, asking: &mut Asking<'_, '_>, count: usize) -> By {
         let by = match self.answer {
             PoolAnswer::First => return By::Order,
@@ -75,46 +90,46 @@ impl Row {
     }
 
     /// As they stand. One that comes back is passed over with the chance that its share lacks, and follows the others.
-    fn in_order(&self, asking: &mut Asking<'_, '_>, count: usize, out: &mut Picks) {
+    fn in_order<'t>(&'t self, asking: &mut Asking<'_, '_>, count: usize, out: &mut Picks<'t>) {
         if !self.partial || self.answer == PoolAnswer::All {
-            self.seats[..count].iter().for_each(|seat| out.push(*seat));
+            self.seats[..count].iter().for_each(|seat| out.push(seat));
             return;
         }
         let luck = asking.luck();
         let passed = |seat: &&Seat| seat.is_passed_over(luck);
         let (now, later) = (self.seats.iter().filter(|seat| !passed(seat)), self.seats.iter().filter(passed));
-        now.chain(later).take(count).for_each(|seat| out.push(*seat));
+        now.chain(later).take(count).for_each(|seat| out.push(seat));
     }
 
     /// Of more than fit a window whose beginning is drawn, so that each has the same chance.
-    fn window(&self, draw: u64, count: usize, out: &mut Picks) {
+    fn window<'t>(&'t self, draw: u64, count: usize, out: &mut Picks<'t>) {
         let all = self.seats.len();
         let from = below(draw, all);
-        (from..from + count).for_each(|at| out.push(self.seats[at % all]));
+        (from..from + count).for_each(|at| out.push(&self.seats[at % all]));
     }
 
-    fn by_turn(&self, draw: u64, turn: u32, count: usize, out: &mut Picks) {
+    fn by_turn<'t>(&'t self, draw: u64, turn: u32, count: usize, out: &mut Picks<'t>) {
         let all = self.seats.len();
         let from = turn as usize % all;
         if self.partial && self.seats[from].is_passed_over(draw) {
             // Followed by chance, and not by the next one, or that one would bear it all.
             return self.by_chance(draw, count, out);
         }
-        (0..count).for_each(|nth| out.push(self.seats[(from + nth) % all]));
+        (0..count).for_each(|nth| out.push(&self.seats[(from + nth) % all]));
     }
 
     /// Without replacement, by weight where there are any.
-    fn by_chance(&self, draw: u64, count: usize, out: &mut Picks) {
+    fn by_chance<'t>(&'t self, draw: u64, count: usize, out: &mut Picks<'t>) {
         let mut taken = Taken::default();
         for nth in 0..count as u64 {
             let Some(at) = self.draw(word(draw, nth), &taken) else { break };
             taken.insert(at);
-            out.push(self.seats[at]);
+            out.push(&self.seats[at]);
         }
     }
 
     /// Of two drawn by weight the less busy, and the first where nobody knows. Without replacement.
-    fn less_busy(&self, draw: u64, count: usize, out: &mut Picks) {
+    fn less_busy<'t>(&'t self, draw: u64, count: usize, out: &mut Picks<'t>) {
         let mut taken = Taken::default();
         for nth in 0..count as u64 {
             let Some(first) = self.draw(word(draw, nth), &taken) else { break };
@@ -125,12 +140,12 @@ impl Row {
             let less = |second: &usize| busy(*second).zip(busy(first)).is_some_and(|(one, other)| one < other);
             let at = second.filter(less).unwrap_or(first);
             taken.insert(at);
-            out.push(self.seats[at]);
+            out.push(&self.seats[at]);
         }
     }
 
     /// The first so many to arrive in the race for this client.
-    fn by_client(&self, key: u64, count: usize, out: &mut Picks) {
+    fn by_client<'t>(&'t self, key: u64, count: usize, out: &mut Picks<'t>) {
         let mut best = [(f64::INFINITY, 0); PICKS_MAX];
         let mut filled = 0;
         for (at, seat) in self.seats.iter().enumerate() {
@@ -142,7 +157,7 @@ impl Row {
                 filled = count.min(filled + 1);
             }
         }
-        best[..filled].iter().for_each(|(_, at)| out.push(self.seats[*at]));
+        best[..filled].iter().for_each(|(_, at)| out.push(&self.seats[*at]));
     }
 
     /// The weight of a seat, where those without any weight between them are equal.
@@ -168,7 +183,7 @@ impl Row {
 
     /// Replaces seats of providers that are there twice, the last ones first, until there are enough providers or no
     /// others. Who stands first stays, and with it the shares of first answers.
-    fn spread(&self, by: &By, draw: u64, turn: u32, wanted: usize, out: &mut Picks) {
+    fn spread<'t>(&'t self, by: &By, draw: u64, turn: u32, wanted: usize, out: &mut Picks<'t>) {
         for nth in 0..PICKS_MAX as u64 {
             if wanted.min(out.len()) <= out.providers() {
                 return;
@@ -197,7 +212,7 @@ impl Row {
                     })
                 }
             };
-            let Some(chosen) = chosen.copied() else { return };
+            let Some(chosen) = chosen else { return };
             out.replace(place, chosen);
         }
     }

@@ -53,7 +53,9 @@ impl<'s> Making<'s> {
             sides: Family::ALL.map(|family| self.side(family, branch.side(family))),
             stale: Family::ALL.map(|family| branch.side(family).basis == Basis::LastGood),
         });
-        let rules = rules.collect();
+        let rules: Box<[Ruled]> = rules.collect();
+        let sides = Family::ALL.map(|family| self.side(family, decision.base.side(family)));
+        let is_blind = rules.is_empty() && service.tuning.sticky.is_none() && sides.iter().all(Side::is_blind);
         Steering {
             id: service.id.clone(),
             ix: decision.service,
@@ -66,8 +68,9 @@ impl<'s> Making<'s> {
                 trickle: service.tuning.trickle,
                 spread: service.tuning.spread,
                 has_targets: self.facts.has_targets(decision.service),
+                is_blind,
             },
-            sides: Family::ALL.map(|family| self.side(family, decision.base.side(family))),
+            sides,
             stale: Family::ALL.map(|family| decision.base.side(family).basis == Basis::LastGood),
             rules,
             good: good.filter(|good| !good.is_empty()).map(Vec::into),
@@ -113,7 +116,7 @@ impl<'s> Making<'s> {
             | Steer::LeastConnections
             | Steer::All => Arc::default(),
         };
-        Side::Many(Box::new(Many { steer: decided.steer, rows: rows.into(), wheel, vantages }))
+        Side::Many(Box::new(Many { steer: decided.steer, rows: rows.into(), whole: !partial, wheel, vantages }))
     }
 
     fn pool_row(&mut self, family: Family, steer: Steer, choice: &Choice) -> PoolRow {

@@ -21,12 +21,13 @@ pub struct Share(Arc<AtomicU64>);
 
 impl Share {
     /// One answer more.
+    #[inline]
     pub fn answered(&self) {
         self.add(1);
     }
 
     fn add(&self, count: u64) {
-        self.0.fetch_add(count, Relaxed);
+        super::add(&self.0, count);
     }
 }
 

@@ -6,7 +6,7 @@ use wayshift::{
     control::Identity,
     model::{
         Addresses, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx, FlapHold, Fleet, LoadFeed,
-        Member, MinUp, Parts, Pool, PoolAnswer, PoolIx, Quorum, RemovalBudget, Resume, Safety, Serves, Service,
+        Member, MinUp, Nodes, Parts, Pool, PoolAnswer, PoolIx, Quorum, RemovalBudget, Resume, Safety, Serves, Service,
         Startup, Steer, Thresholds, Tuning, VerdictPolicy, Weight, WhenNone, Window, Zone,
     },
 };
@@ -202,7 +202,7 @@ impl Setup {
         let web = Check { revision: version.revision, ..self.check.clone() };
         let other = Check { id: "other".parse().unwrap(), ..self.check.clone() };
         Fleet::assemble(Parts {
-            zones: vec![Zone { apex: "example".parse().unwrap(), negative_ttl: 30, nodes: BTreeMap::new() }],
+            zones: vec![Zone { apex: "example".parse().unwrap(), negative_ttl: 30, nodes: Nodes::default() }],
             checks: vec![web, other],
             endpoints: (0..version.endpoints).map(endpoint).collect(),
             pools: vec![

@@ -21,10 +21,10 @@ impl Map {
         let exact = raw.find(value).filter(|_| !value.is_empty()).map(|at| node.from + at);
         // A line feed right behind the opening quotes belongs to no line of the value.
         let skip = usize::from(raw.get(3..).is_some_and(|rest| rest.starts_with(['\n', '\r'])));
-        let first = source.lines.number(node.from) + skip;
-        let last = source.lines.number(node.to);
-        let end = |number: usize| source.lines.start(number + 1).map_or(source.text.len(), |next| next - 1);
-        let lines = (first..=last.max(first)).filter_map(|n| Some((source.lines.start(n)?, end(n))));
+        let first = source.lines().number(node.from) + skip;
+        let last = source.lines().number(node.to);
+        let end = |number: usize| source.lines().start(number + 1).map_or(source.text.len(), |next| next - 1);
+        let lines = (first..=last.max(first)).filter_map(|n| Some((source.lines().start(n)?, end(n))));
         Self { node, exact, lines: lines.collect(), value: Lines::of(value) }
     }
 

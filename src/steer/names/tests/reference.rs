@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{shown, table};
 use crate::{
-    model::{DnsName, Fleet, PoolAnswer, RecordSet, Steer, Zone, kind},
+    model::{DnsName, Fleet, PoolAnswer, Sets, Steer, Zone, kind},
     steer::sample::World,
 };
 
@@ -18,7 +18,7 @@ fn lookup(fleet: &Fleet, name: &DnsName, asked: u16) -> String {
         _ => deepest,
     };
     let apex = &zone.apex;
-    let sets = |name: &DnsName| -> &[RecordSet] { zone.nodes.get(name).map_or(&[], Vec::as_slice) };
+    let sets = |name: &DnsName| -> Sets<'_> { zone.nodes.sets(name) };
     let has = |name: &DnsName, kind: u16| sets(name).iter().any(|set| set.kind == kind);
     // From the apex down: cuts and DNAMEs on the way.
     let path: Vec<DnsName> =
@@ -38,7 +38,7 @@ fn lookup(fleet: &Fleet, name: &DnsName, asked: u16) -> String {
         })
     };
     let mut owners: Vec<DnsName> = vec![apex.clone()];
-    owners.extend(zone.nodes.keys().filter(|owner| is_deepest(owner)).cloned());
+    owners.extend(zone.nodes.iter().map(|node| node.owner()).filter(is_deepest));
     owners.extend(fleet.zones.iter().map(|other| other.apex.clone()));
     owners.extend(fleet.services.iter().flat_map(|service| service.names.iter().cloned()).filter(is_deepest));
     let exists = |one: &DnsName| owners.iter().any(|owner| owner.is_within(apex) && owner.is_within(one));
@@ -83,13 +83,11 @@ proptest! {
         let mut world = World::default().endpoint("e", "192.0.2.1").pool("p", PoolAnswer::All, &[("e", 1)]);
         for apex in &apexes {
             world = world.zone(&apex.to_string(), &[]);
-            let nodes = &mut world.parts.zones.last_mut().unwrap().nodes;
-            for (name, kind) in records.iter().filter(|(name, _)| name.is_within(apex)) {
-                let sets = nodes.entry(name.clone()).or_default();
-                if sets.iter().all(|set| set.kind != *kind) {
-                    sets.push(RecordSet { kind: *kind, ttl: 1, rdata: vec![b"\x03ns0\x00".as_slice().into()] });
-                }
-            }
+            let mut own: Vec<&(DnsName, u16)> = records.iter().filter(|(name, _)| name.is_within(apex)).collect();
+            own.sort_unstable();
+            own.dedup();
+            let records = own.into_iter().map(|(name, kind)| (name.clone(), *kind, 1, b"\x03ns0\x00"));
+            world.parts.zones.last_mut().unwrap().nodes = records.collect();
         }
         let names: Box<[DnsName]> = (steered.into_iter())
             .filter(|name| apexes.iter().any(|apex| name.is_within(apex)))

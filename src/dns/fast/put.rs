@@ -1,0 +1,152 @@
+//! Writing a reply over its query: header, records behind the question, OPT.
+//!
+//! What is written was measured before, with its names uncompressed, so nothing here can fail or has to be taken back.
+
+use std::net::IpAddr;
+
+use super::{Asked, Data, Found};
+use crate::{
+    dns::{
+        message::{HEADER, OPT, flag, meta, option},
+        read::Edns,
+        write::{EDE_LENGTH, Own},
+    },
+    model::{ANSWER_ENDPOINTS_MAX, OWNER_ASKED, RECORD_HEAD, Rrset, kind},
+    steer::{Picks, ZoneTable},
+};
+
+/// Most octets of picked addresses.
+pub(super) const PICKED_MAX: usize = ANSWER_ENDPOINTS_MAX as usize * (RECORD_HEAD + 16);
+
+/// A reply in the making.
+pub(super) struct Put<'s> {
+    slot: &'s mut [u8],
+    at: usize,
+    asked: &'s Asked,
+}
+
+impl<'s> Put<'s> {
+    /// Behind the question, which stays where it is.
+    pub(super) fn begin(slot: &'s mut [u8], asked: &'s Asked) -> Self {
+        Self { slot, at: asked.end, asked }
+    }
+
+    /// Writes it all; the reply's length.
+    #[inline(always)]
+    pub(super) fn reply(mut self, found: &Found<'_>, picks: &Picks<'_>, own: Own<'_>) -> usize {
+        let asked = self.asked;
+        let mut answers = 0_u16;
+        let mut authorities = 0;
+        match &found.data {
+            Data::Nothing => {}
+            Data::Set(set) => {
+                self.bytes(set.records);
+                answers = set.count;
+            }
+            Data::Negative(zone, soa) => {
+                self.negative(zone, *soa, asked.end);
+                authorities = 1;
+            }
+            Data::Picked(_) => answers = self.addresses(picks),
+        }
+        let [extended, low] = found.rcode.number().to_be_bytes();
+        debug_assert!(extended == 0 && low < 16, "no extended code is answered here");
+        let bit = |is: bool, bit| if is { bit } else { 0 };
+        self.slot[2] = flag::QR | bit(found.authoritative, flag::AA) | bit(asked.head.recursion_desired, flag::RD);
+        self.slot[3] = bit(asked.head.checking_disabled, flag::CD) | low;
+        let [a0, a1] = answers.to_be_bytes();
+        self.slot[6..HEADER].copy_from_slice(&[a0, a1, 0, authorities, 0, u8::from(asked.edns.is_some())]);
+        if let Some(edns) = asked.edns {
+            self.opt(edns, found, own);
+        }
+        self.at
+    }
+
+    #[inline(always)]
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.slot[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
+    }
+
+    #[inline(always)]
+    fn addresses(&mut self, picks: &Picks<'_>) -> u16 {
+        let [t0, t1, t2, t3] = picks.ttl().to_be_bytes();
+        let [o0, o1] = OWNER_ASKED;
+        let [_, class] = meta::CLASS_IN.to_be_bytes();
+        let mut count = 0;
+        for address in picks.addresses() {
+            match address {
+                IpAddr::V4(address) => {
+                    let [a, b, c, d] = address.octets();
+                    self.bytes(&[o0, o1, 0, kind::A as u8, 0, class, t0, t1, t2, t3, 0, 4, a, b, c, d]);
+                }
+                IpAddr::V6(address) => {
+                    self.bytes(&[o0, o1, 0, kind::AAAA as u8, 0, class, t0, t1, t2, t3, 0, 16]);
+                    self.bytes(&address.octets());
+                }
+            }
+            count += 1;
+        }
+        count
+    }
+
+    /// The SOA, its owner a pointer into the question. So are the ends of its names, where the question spells them as
+    /// the zone does.
+    fn negative(&mut self, zone: &ZoneTable, soa: Rrset<'_>, end: usize) {
+        let apex = zone.apex.wire();
+        let apex_at = end - 4 - apex.len();
+        #[expect(clippy::cast_possible_truncation, reason = "a question ends far below 2^14")]
+        let pointer = (0xc000 | apex_at as u16).to_be_bytes();
+        let from = self.at;
+        if self.slot[apex_at..end - 4] == *apex {
+            let (record, places) = zone.negative_pointing();
+            self.bytes(record);
+            for place in places {
+                let at = from + usize::from(*place);
+                self.slot[at..at + 2].copy_from_slice(&pointer);
+            }
+        } else {
+            self.bytes(soa.records);
+        }
+        self.slot[from..from + 2].copy_from_slice(&pointer);
+    }
+
+    #[inline(always)]
+    fn opt(&mut self, edns: Edns, found: &Found<'_>, own: Own<'_>) {
+        // Explaining takes the room that is left.
+        let ede = found.ede.filter(|_| self.at + EDE_LENGTH <= self.asked.limit);
+        let length = self.asked.tail - OPT + ede.map_or(0, |_| EDE_LENGTH);
+        let [s0, s1] = own.face.udp_size.to_be_bytes();
+        #[expect(clippy::cast_possible_truncation, reason = "options are short")]
+        let [l0, l1] = (length as u16).to_be_bytes();
+        self.bytes(&[0, 0, kind::OPT as u8, s0, s1, 0, 0, if edns.dnssec_ok { 0x80 } else { 0 }, 0, l0, l1]);
+        if let Some(nsid) = own.asked_nsid(edns) {
+            self.option(option::NSID, nsid);
+        }
+        if let Some(keepalive) = own.asked_keepalive(edns) {
+            self.option(option::KEEPALIVE, &keepalive.to_be_bytes());
+        }
+        if let Some(subnet) = edns.subnet {
+            let (data, length) = subnet.echo(found.scope);
+            // What is behind the data is written over by what follows, or is no part of the reply.
+            self.bytes(&[0, option::SUBNET as u8, 0, length as u8]);
+            match self.slot.get_mut(self.at..self.at + data.len()) {
+                Some(room) => room.copy_from_slice(&data),
+                None => self.slot[self.at..self.at + length].copy_from_slice(&data[..length]),
+            }
+            self.at += length;
+        }
+        if let Some(ede) = ede {
+            self.option(option::EXTENDED_ERROR, &ede.number().to_be_bytes());
+        }
+    }
+
+    #[inline(always)]
+    fn option(&mut self, code: u16, data: &[u8]) {
+        let [c0, c1] = code.to_be_bytes();
+        #[expect(clippy::cast_possible_truncation, reason = "options are short")]
+        let [l0, l1] = (data.len() as u16).to_be_bytes();
+        self.bytes(&[c0, c1, l0, l1]);
+        self.bytes(data);
+    }
+}
