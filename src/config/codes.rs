@@ -168,4 +168,8 @@ const CODES: &[(&str, &str)] = &[
         "W220",
         "A target is answered as CNAME, and a CNAME stands alone at its name (RFC 1034 section 3.6.2). A pool that answers several endpoints at once leaves the others out, or the target.",
     ),
+    (
+        "W221",
+        "One anchor alone: while it is away, this node's own network looks broken, and the node does not vote. Name three or more, of different providers; one in three answers is enough.",
+    ),
 ];

@@ -10,6 +10,7 @@ use super::{
     kind::{Key, Kind, Section},
 };
 
+use crate::model::ANCHORS_MAX;
 use Kind::{Bool, Either, List, Many, Map, Table, Text, Time, Whole, Word};
 use fleet::{CHECK_KEYS, ENDPOINT, PROVIDER, REGION, ZONE_KEYS};
 use steering::{DEGRADED, POOL, SERVICE, STICKY, TESTS, WHEN_NONE};
@@ -193,8 +194,32 @@ static VERDICT: Section = Section {
             r#"{ changes = 6, within = "10m", hold = "5m", max = "30m" }"#,
             "What changes too often is held down for a while; false: never.",
         ),
+        Key::new(
+            "alone",
+            Word(&["self-test", "hold", "judge"], &[]),
+            r#""self-test""#,
+            "What a node does that hears no peers: judge if its own network proves well, hold what was agreed, or judge.",
+        ),
+        Key::new(
+            "anchors",
+            List(&Text(&ANCHOR), 0, ANCHORS_MAX),
+            "[]",
+            "Unrelated targets; a third of them must answer, or this node's own network is at fault.",
+        ),
+        Key::new(
+            "own_view",
+            Word(&["ignore", "rank-last"], &[]),
+            r#""ignore""#,
+            "What a node makes of an endpoint that it alone sees down; rank-last holds for clients nearest to its region.",
+        ),
+        Key::new(
+            "vantages_per_endpoint",
+            Whole(1, 1000),
+            "7",
+            "So many nodes probe an endpoint at most, spread over regions and providers.",
+        ),
     ],
-    later: &["own_view", "alone", "anchors", "vantages_per_endpoint"],
+    later: &[],
 };
 
 static FLAP: Section = Section {

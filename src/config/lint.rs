@@ -46,6 +46,7 @@ pub(super) fn find(build: &Build<'_, '_>, fleet: &Fleet) -> Vec<Raw> {
     let mut found = Vec::new();
     checks(build, fleet, &mut found);
     pools(build, fleet, &mut found);
+    anchors(build, fleet, &mut found);
     let mut left = rules::COMPARED_MAX;
     for (ix, service) in fleet.services() {
         self::service(build, fleet, ix, service, &mut found);
@@ -68,6 +69,15 @@ fn checks(build: &Build<'_, '_>, fleet: &Fleet, found: &mut Vec<Raw>) {
             found.push(raw.at(*place, label));
         }
     }
+}
+
+/// A third of one is all of it.
+fn anchors(build: &Build<'_, '_>, fleet: &Fleet, found: &mut Vec<Raw>) {
+    let [anchor] = &fleet.verdict.anchors[..] else { return };
+    let Some(node) = build.root.section("verdict").get("anchors") else { return };
+    let raw = Raw::warning("W221", format!("`{anchor}` is the only anchor"));
+    let raw = raw.at(node.place, "while it is away, this node takes its own network for broken");
+    found.push(raw.hint("name three or more, of different providers"));
 }
 
 fn pools(build: &Build<'_, '_>, fleet: &Fleet, found: &mut Vec<Raw>) {

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     judge::{
+        alone::Domains,
         budget::{self, Budget, Wish},
         freeze::{AutoFreeze, Turn},
         incident::{Condition, State},
@@ -38,12 +39,16 @@ pub(super) struct Brakes {
     /// The same by id while the fleet is replaced.
     ids: BTreeMap<EndpointIx, EndpointId>,
     budget: Budget,
+    /// What left while nobody else was heard.
+    pub domains: Domains,
     outages: Outages,
     freeze: AutoFreeze,
     /// Told: the budget holds something.
     slowed: bool,
     /// The self-test as of the last look: a lone vote confirms nothing while it has failed.
     tested: SelfTest,
+    /// Whether nobody else was heard then.
+    alone: bool,
     /// When waiting ends for somebody, as of the last look.
     confirmed_at: Option<Mono>,
 }
@@ -85,6 +90,16 @@ impl Brakes {
         }
         let room = self.budget.next(policy).filter(|_| !self.waiting.is_empty());
         [self.confirmed_at, room].into_iter().flatten().min()
+    }
+
+    /// Whether nearly everything failed at once, and nothing leaves for that.
+    pub(super) fn freezes(&self) -> bool {
+        self.freeze.holds()
+    }
+
+    /// Whether something waits for leave.
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     pub(super) fn kept(&self, now: Mono) -> Braked {
@@ -131,7 +146,10 @@ impl Controller {
         };
         let tested = std::mem::replace(&mut self.brakes.tested, self.self_test);
         let mut fleet_turned = due;
-        let mut awaited = due || work.fleet_changed || tested != self.self_test;
+        // While alone, each result of ours may be what it waits for.
+        let alone = self.voters.company().is_alone();
+        let lonely = alone != std::mem::replace(&mut self.brakes.alone, alone) || (alone && self.brakes.is_awaited());
+        let mut awaited = due || work.fleet_changed || tested != self.self_test || lonely;
         if touched.is_empty() && !awaited {
             return;
         }
@@ -254,6 +272,7 @@ impl Controller {
     /// Of what waits: lets go what may leave, holds the rest, and forgets what stands again or is in a person's hands.
     fn release(&mut self, now: Now, work: &mut Work) {
         let policy = self.slots.fleet.safety.removal_budget;
+        let alone = self.voters.company().is_alone();
         let failed = self.self_test == SelfTest::Failed;
         let hold = if self.brakes.freeze.holds() { Hold::Freeze } else { Hold::Budget };
         let mut wishes = Vec::new();
@@ -277,13 +296,19 @@ impl Controller {
             });
             places.insert(ix, would_leave);
         }
+        let kept = self.keep_alone(&mut wishes, &places, now.mono);
         let granted = if hold == Hold::Budget && !wishes.is_empty() {
             self.brakes.budget.grant(&policy, self.slots.fleet.endpoints.len(), now.mono, wishes)
         } else {
             BTreeSet::new()
         };
         for (ix, places) in places {
-            let leaves = granted.contains(&self.slots.fleet.endpoint(ix).id);
+            let endpoint = self.slots.fleet.endpoint(ix);
+            let leaves = granted.contains(&endpoint.id);
+            if leaves && alone {
+                self.brakes.domains.grant(endpoint, now.mono);
+            }
+            let hold = if kept.contains(&ix) && hold == Hold::Budget { Hold::Alone } else { hold };
             for (place, in_force) in places {
                 let Some(slot) = &self.slots.list[place] else { continue };
                 let (base, hold) = if leaves { (Health::Down, None) } else { (in_force, Some(hold)) };
@@ -301,13 +326,33 @@ impl Controller {
         self.tell_budget(hold, &policy, work);
     }
 
+    /// While alone: who may not leave for that, taken from the wishes.
+    fn keep_alone(
+        &self,
+        wishes: &mut Vec<Wish>,
+        places: &BTreeMap<EndpointIx, Vec<(usize, Health)>>,
+        now: Mono,
+    ) -> BTreeSet<EndpointIx> {
+        if !self.voters.company().is_alone() {
+            return BTreeSet::new();
+        }
+        let reached = |ix: &EndpointIx| self.brakes.waiting.get(ix).map_or(now, |waiting| waiting.reached);
+        let mut waiting: Vec<(Mono, EndpointIx, Vec<usize>)> =
+            places.iter().map(|(ix, of)| (reached(ix), *ix, of.iter().map(|(place, _)| *place).collect())).collect();
+        waiting.sort_unstable();
+        let leaving = self.leave_alone(&waiting, now);
+        let fleet = &self.slots.fleet;
+        wishes.retain(|wish| fleet.find_endpoint(wish.endpoint.as_str()).is_some_and(|ix| leaving.contains(&ix)));
+        places.keys().copied().filter(|ix| !leaving.contains(ix)).collect()
+    }
+
     /// The slots of an endpoint that leave unless they are held, with what is in force while they are. Holds of others
     /// of its slots end.
     fn would_leave(&mut self, ix: EndpointIx, now: Now, work: &mut Work) -> Vec<(usize, Health)> {
         let mut leaving = Vec::new();
         for place in self.slots.of_endpoint(ix).collect::<Vec<_>>() {
             let Some(slot) = self.slots.list[place].as_ref().filter(|slot| slot.probed.is_some()) else { continue };
-            let ours = matches!(slot.verdict.hold, Some(Hold::Budget | Hold::Freeze));
+            let ours = matches!(slot.verdict.hold, Some(Hold::Budget | Hold::Freeze | Hold::Alone));
             if is_down(&slot.verdict) && is_free(&slot.verdict) {
                 let before = work.before.get(&place).map(|(_, base)| *base);
                 let in_force = [Some(slot.base), before].into_iter().flatten().find(|base| *base != Health::Down);
@@ -326,7 +371,13 @@ impl Controller {
     }
 
     fn tell_budget(&mut self, hold: Hold, policy: &RemovalBudget, work: &mut Work) {
-        let waiting = self.brakes.waiting.len();
+        // What waits because nobody else is heard is told endpoint by endpoint, as any hold is.
+        let held = |ix: &&EndpointIx| {
+            let mut holds =
+                self.slots.of_endpoint(**ix).filter_map(|place| self.slots.list[place].as_ref()?.verdict.hold);
+            holds.any(|hold| hold == Hold::Budget)
+        };
+        let waiting = self.brakes.waiting.keys().filter(held).count();
         let slowed = hold == Hold::Budget && waiting > 0;
         if self.brakes.slowed == slowed {
             return;

@@ -10,7 +10,9 @@ use std::time::Duration;
 use super::*;
 use crate::{
     judge::sample::{check, fleet, order, parts},
-    model::{Action, Cause, EndpointIx, Failure, Family, Health, Outcome, Override, Phases, Target, Tempo, Wall},
+    model::{
+        Action, Cause, EndpointIx, Failure, Family, Happening, Health, Outcome, Override, Phases, Target, Tempo, Wall,
+    },
 };
 
 pub(super) struct Node {

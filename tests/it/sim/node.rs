@@ -203,7 +203,10 @@ impl Run {
                     if newer {
                         self.told.heard.insert(ballot.node.clone(), (ballot.clone(), now.mono));
                         let (region, provider) = (ballot.region.clone(), ballot.provider.clone());
-                        self.told.known.insert(ballot.node.clone(), Known { region, provider, heard: now.wall });
+                        self.told.known.insert(
+                            ballot.node.clone(),
+                            Known { region, provider, heard: now.wall, admin: Vec::new() },
+                        );
                     }
                 }
                 Input::Shared { generation, overrides, .. } if self.told.shared.0 <= *generation => {
