@@ -4,7 +4,6 @@
 //! A step costs what changed: results and ballots mark the slots they touch, and only those are counted again. All of
 //! them are looked at when it changes who votes, what is ordered, or the fleet.
 
-mod alone;
 mod brakes;
 mod deciding;
 mod duties;
@@ -311,6 +310,12 @@ impl Controller {
     #[must_use]
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
+    }
+
+    /// Whether this node's own votes count now.
+    #[must_use]
+    pub fn votes(&self) -> bool {
+        self.voters.right(self.slots.fleet.verdict.alone, self.self_test) == voters::Right::Votes
     }
 
     /// What this node knows of its own network.

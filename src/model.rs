@@ -58,7 +58,7 @@ mod zone;
 pub(crate) use self::service::words;
 pub use self::{
     anchor::{ANCHOR_INTERVAL, ANCHORS_MAX, Anchor, AnchorAsk},
-    ballot::{Ballot, SelfTest, Vote},
+    ballot::{Ballot, BrakeState, SelfTest, Vote},
     case::{CASES_MAX, Case, CaseQuestion, Whence, WhenceError},
     check::{
         BODY_READ_MAX, CertLimit, Check, CheckKind, Expect, HttpCheck, INTERVAL_MIN, LatencyLimit, Secret, Thresholds,

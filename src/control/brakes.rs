@@ -9,6 +9,9 @@
 //!
 //! A node that starts holds on to what was held when it ended, and to what had left within the budget's time.
 
+mod alone;
+mod shared;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
@@ -25,8 +28,8 @@ use crate::{
         outage::Outages,
     },
     model::{
-        Braked, EndpointId, EndpointIx, Happening, Health, Hold, Memory, Mono, Now, RemovalBudget, SelfTest, Verdict,
-        ms,
+        Braked, EndpointId, EndpointIx, Happening, Health, Hold, Memory, Mono, Now, RemovalBudget, SelfTest, Target,
+        Verdict, ms,
     },
 };
 
@@ -49,6 +52,8 @@ pub(super) struct Brakes {
     tested: SelfTest,
     /// Whether nobody else was heard then.
     alone: bool,
+    /// What most of the others had let go when this process first counted with them; `None` before.
+    taken_over: Option<BTreeSet<Target>>,
     /// When waiting ends for somebody, as of the last look.
     confirmed_at: Option<Mono>,
 }
@@ -303,8 +308,9 @@ impl Controller {
             BTreeSet::new()
         };
         for (ix, places) in places {
+            let had_left = hold == Hold::Budget && !alone && self.had_left(&places);
             let endpoint = self.slots.fleet.endpoint(ix);
-            let leaves = granted.contains(&endpoint.id);
+            let leaves = had_left || granted.contains(&endpoint.id);
             if leaves && alone {
                 self.brakes.domains.grant(endpoint, now.mono);
             }
@@ -324,26 +330,6 @@ impl Controller {
         let agreed = self.brakes.waiting.values().filter_map(|waiting| waiting.agreed);
         self.brakes.confirmed_at = agreed.map(|since| since.plus(policy.confirm)).min();
         self.tell_budget(hold, &policy, work);
-    }
-
-    /// While alone: who may not leave for that, taken from the wishes.
-    fn keep_alone(
-        &self,
-        wishes: &mut Vec<Wish>,
-        places: &BTreeMap<EndpointIx, Vec<(usize, Health)>>,
-        now: Mono,
-    ) -> BTreeSet<EndpointIx> {
-        if !self.voters.company().is_alone() {
-            return BTreeSet::new();
-        }
-        let reached = |ix: &EndpointIx| self.brakes.waiting.get(ix).map_or(now, |waiting| waiting.reached);
-        let mut waiting: Vec<(Mono, EndpointIx, Vec<usize>)> =
-            places.iter().map(|(ix, of)| (reached(ix), *ix, of.iter().map(|(place, _)| *place).collect())).collect();
-        waiting.sort_unstable();
-        let leaving = self.leave_alone(&waiting, now);
-        let fleet = &self.slots.fleet;
-        wishes.retain(|wish| fleet.find_endpoint(wish.endpoint.as_str()).is_some_and(|ix| leaving.contains(&ix)));
-        places.keys().copied().filter(|ix| !leaving.contains(ix)).collect()
     }
 
     /// The slots of an endpoint that leave unless they are held, with what is in force while they are. Holds of others

@@ -119,6 +119,7 @@ impl Controller {
         work.met |= work.recount.all;
         work.recount.all |= own_test != self.self_test || work.fleet_changed;
         work.recount.all |= self.voters.accompany(&policy, now.mono);
+        self.take_over(now.mono, work);
         work.recount.all |= self.voters.review(own_test);
         self.self_test = own_test;
         self.publisher.test(own_test);
@@ -134,6 +135,7 @@ impl Controller {
         self.hurry(now, work);
         self.settle(now, work);
         self.brake(now, work);
+        self.taken_over();
         let stepped = self.come_back(now, work);
         self.hear_paths(now.mono, work);
         let mut step = Step { tempi: self.new_tempi(now.mono, work), duties, ..Step::default() };
@@ -155,7 +157,8 @@ impl Controller {
         self.compare(now, work);
         step.events = super::tenure::dated(std::mem::take(&mut work.told), now.wall, self.generation);
         step.presence = self.presence(now);
-        step.ballot = self.publisher.due(now.mono, policy.stale_after, &self.me);
+        let (brakes, slots) = (&self.brakes, &self.slots);
+        step.ballot = self.publisher.due(now.mono, policy.stale_after, &self.me, || brakes.state(slots, now.mono));
         step.wake_at = self.wake_at(now);
         step
     }
@@ -345,7 +348,7 @@ impl Controller {
             self.presence_at(now.mono, stale_after),
             self.heartbeat.lost_at().filter(|at| now.mono < *at),
             Some(self.started.plus(stale_after)).filter(|at| now.mono < *at && company == Company::Lonely),
-            self.sharing.roster.wake_at(now.mono),
+            self.sharing.roster.wake_at(),
             self.tenures.wake_at(now),
             self.returns.wake_at(now, self.tenures.active()),
             self.holds.wake_at(),

@@ -12,6 +12,8 @@ use crate::{
 pub(super) struct Sharing {
     pub roster: Roster,
     duties: Arc<Duties>,
+    /// Whether we probed at the last look; `None` before the second one, because the first counts whom memory knows.
+    probes: Option<bool>,
 }
 
 impl Controller {
@@ -24,11 +26,12 @@ impl Controller {
     /// Looks at who is there; the new duties, if they have changed. What is ours no longer has no opinion of ours from
     /// now on, and what is ours again has none before its first result.
     pub(super) fn share_out(&mut self, now: Mono, work: &mut Work) -> Option<Arc<Duties>> {
-        let due = self.sharing.roster.wake_at(now).is_some_and(|at| at <= now);
-        if !(due || work.met || work.first || work.fleet_changed) {
+        let due = self.sharing.roster.wake_at().is_some_and(|at| at <= now);
+        let probes = self.heartbeat.process().is_none_or(|process| process.probes);
+        if !(due || work.met || work.fleet_changed || self.sharing.probes != Some(probes)) {
             return None;
         }
-        let probes = self.heartbeat.process().is_none_or(|process| process.probes);
+        self.sharing.probes = (!work.first).then_some(probes);
         let me =
             Vantage { node: self.me.node.clone(), region: self.me.region.clone(), provider: self.me.provider.clone() };
         let there: BTreeSet<Vantage> = self.voters.vantages(work.first).chain(probes.then_some(me)).collect();

@@ -3,6 +3,7 @@
 mod brakes;
 mod feeds;
 mod holds;
+mod modes;
 mod returns;
 
 use std::time::Duration;

@@ -13,14 +13,14 @@ use super::Identity;
 use crate::{
     judge::{suspect::Course, vantages::Vantage},
     model::{
-        Ballot, EndpointId, Fleet, Known, Mono, NodeId, Now, Presence, ProviderId, RegionId, SelfTest, Snapshot,
-        Target, Vote, Wall,
+        Ballot, BrakeState, EndpointId, Fleet, Known, Mono, NodeId, Now, Presence, ProviderId, RegionId, SelfTest,
+        Snapshot, Target, Vote, Wall,
     },
 };
 
 /// A node unheard for so long is no longer known.
 pub(super) const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// Most endpoints of which one ballot tells paths; of more, the last ones are ignored.
+/// Most endpoints of which one ballot tells paths or removals; of more, the last ones are ignored.
 const PATHS_MAX: usize = 100_000;
 /// Most other nodes; ballots of further ones are ignored.
 pub(super) const PEERS_MAX: usize = 1024;
@@ -57,6 +57,7 @@ pub(super) struct Peer {
     course: Course,
     pub suspect: bool,
     paths: BTreeMap<EndpointId, u32>,
+    brakes: BrakeState,
     probes: bool,
     pub admin: Vec<Box<str>>,
 }
@@ -89,6 +90,7 @@ impl Peer {
             course: Course::default(),
             suspect: false,
             paths: BTreeMap::new(),
+            brakes: BrakeState::default(),
             probes: true,
             admin: Vec::new(),
         }
@@ -148,7 +150,7 @@ impl Voters {
 
     /// Takes in a peer's ballot; an older one than is held changes nothing.
     pub(super) fn hear(&mut self, now: Now, ballot: Ballot, fleet: &Fleet, recount: &mut Recount) {
-        let Ballot { node, region, provider, sequence, self_test, votes, mut paths } = ballot;
+        let Ballot { node, region, provider, sequence, self_test, votes, mut paths, mut brakes } = ballot;
         if self.peers.get(&node).is_some_and(|peer| peer.sequence.is_some_and(|held| sequence <= held)) {
             return;
         }
@@ -166,8 +168,11 @@ impl Voters {
         while paths.len() > PATHS_MAX {
             paths.pop_last();
         }
+        while brakes.left.len() > PATHS_MAX {
+            brakes.left.pop_last();
+        }
         recount.paths |= !peer.fresh || peer.region != region || peer.paths != paths;
-        peer.paths = paths;
+        (peer.paths, peer.brakes) = (paths, brakes);
         recount.all |= !peer.fresh || peer.self_test != self_test || peer.region != region || peer.provider != provider;
         (peer.region, peer.provider, peer.self_test, peer.votes) = (region, provider, self_test, votes);
         (peer.sequence, peer.fresh) = (Some(sequence), true);
@@ -237,6 +242,12 @@ impl Voters {
     /// All of our own votes of a step are said.
     pub(super) fn said(&mut self, fleet: &Fleet, now: Mono) {
         self.own.settle(fleet, now);
+    }
+
+    /// What came of the brakes of those that are heard, if at least half of the others are.
+    pub(super) fn brakes(&self) -> Option<Vec<&BrakeState>> {
+        let fresh: Vec<_> = self.peers.values().filter(|peer| peer.fresh).map(|peer| &peer.brakes).collect();
+        (!fresh.is_empty() && self.peers.len() <= fresh.len() * 2).then_some(fresh)
     }
 
     /// What each fresh node with a region tells of paths.

@@ -7,6 +7,8 @@
 //!   A broken vantage often goes on reaching what stands beside it.
 //! - *Suddenly*: at most a fifth were down within [`SUDDEN`] before, or within two of the longest intervals, because a cut
 //!   shows in all checks within one. What a vantage never reached is no jump.
+//! - *Others* are more than half of those that speak of the same endpoints: in a fleet of two that is the other one, and
+//!   in a larger one a vantage that is late does not silence those that are right.
 //! - *It ends* when fewer than half are down, or when the others come to see the same.
 
 use std::{
@@ -86,9 +88,10 @@ impl Course {
     /// To be called after the changes of a ballot; whether it jumped, or came back, by them.
     pub fn settle(&mut self, fleet: &Fleet, now: Mono) -> bool {
         // What it said until now was so until now.
-        if std::mem::replace(&mut self.is_low, self.few()) {
+        if self.is_low {
             self.low = Some(now);
         }
+        self.is_low = self.few();
         let before = self.jumped;
         let sudden = SUDDEN.max(fleet.checks.iter().map(|check| check.interval).max().unwrap_or_default() * 2);
         self.jumped &= self.half();
@@ -122,25 +125,29 @@ impl Course {
         providers(|said| said.is_up() || said.is_down()).min(2) <= providers(Said::is_down)
     }
 
-    /// Whether another vantage sees most of what is down here up, and more than could be a chance.
-    fn contradicted_by(&self, other: &Self) -> bool {
+    /// What another vantage has to say of what is down here: most of it is up, or not; nothing where it speaks of too
+    /// little of it.
+    fn contradicted_by(&self, other: &Self) -> Option<bool> {
         let both = || self.said.iter().zip(&other.said).filter(|(own, _)| own.is_down());
         let up = both().filter(|(_, other)| other.is_up()).count();
         let down = both().filter(|(_, other)| other.is_down()).count();
-        ENDPOINTS_MIN <= up && down < up
+        (ENDPOINTS_MIN <= up + down).then_some(ENDPOINTS_MIN <= up && down < up)
     }
 }
 
-/// Which of the vantages are suspects. `fails`: its anchors or whatever else proves its network are silent. One that
-/// jumped itself contradicts nobody.
+/// Which of the vantages are suspects. `fails`: its anchors or whatever else proves its network are silent. More than
+/// half of the others that speak of it must contradict, so that one that lags behind does not silence all others; one
+/// that jumped itself contradicts nobody.
 #[must_use]
-pub fn suspects<'c, K: Ord + Copy>(courses: &BTreeMap<K, (&'c Course, bool)>) -> BTreeSet<K> {
-    let jumped = |course: &Course| course.jumped;
-    let suspect = |course: &Course, fails: bool| {
-        let mut others = courses.values().filter(|(other, _)| !jumped(other));
-        jumped(course) && (fails || others.any(|(other, _)| course.words.contradicted_by(&other.words)))
+pub fn suspects<K: Ord + Copy>(courses: &BTreeMap<K, (&Course, bool)>) -> BTreeSet<K> {
+    let contradicted = |key: &K, course: &Course| {
+        let others = courses.iter().filter(|(other, _)| *other != key);
+        let said = others.filter_map(|(_, (other, _))| Some(course.contradicted_by(other)? && !other.jumped));
+        let (against, all) = said.fold((0, 0), |(against, all), says| (against + usize::from(says), all + 1));
+        all < against * 2
     };
-    courses.iter().filter(|(_, (course, fails))| suspect(course, *fails)).map(|(key, _)| *key).collect()
+    let jumped = courses.iter().filter(|(_, (course, _))| course.jumped);
+    jumped.filter(|(key, (course, fails))| *fails || contradicted(key, course)).map(|(key, _)| *key).collect()
 }
 
 #[cfg(test)]
@@ -192,7 +199,8 @@ mod tests {
         check(&[(&broken, false), (&broken, false)], &[]);
         check(&[(&broken, false), (&broken, true)], &[1]);
         check(&[(&broken, false)], &[]);
-        check(&[(&broken, false), (&well, false), (&broken, false)], &[0, 2]);
+        check(&[(&broken, false), (&well, false), (&broken, false)], &[]);
+        check(&[(&broken, false), (&well, false), (&well, false), (&well, false), (&broken, false)], &[0, 4]);
         let half = course(&[(1, 0..0), (5, 0..8)]);
         let sees_most = course(&[(1, 0..5)]);
         check(&[(&half, false), (&sees_most, false)], &[]);

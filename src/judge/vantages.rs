@@ -32,7 +32,8 @@ pub struct Vantage {
 /// Those that share the work.
 #[derive(Debug, Clone, Default)]
 pub struct Roster {
-    members: BTreeMap<Vantage, Mono>,
+    /// With since when they are silent.
+    members: BTreeMap<Vantage, Option<Mono>>,
 }
 
 impl Roster {
@@ -41,15 +42,18 @@ impl Roster {
     pub fn look(&mut self, there: &BTreeSet<Vantage>, now: Mono) -> bool {
         let mut changed = false;
         for vantage in there {
-            changed |= self.members.insert(vantage.clone(), now).is_none();
+            changed |= self.members.insert(vantage.clone(), None).is_none();
         }
-        // A node that moved is there under its new place only.
-        let stays = |vantage: &Vantage, last: &Mono| {
-            there.contains(vantage)
-                || (now < last.plus(LEAVES_AFTER) && !there.iter().any(|other| other.node == vantage.node))
-        };
         let before = self.members.len();
-        self.members.retain(|vantage, last| stays(vantage, last));
+        self.members.retain(|vantage, silent| {
+            if there.contains(vantage) {
+                return true;
+            }
+            // A node that moved is there under its new place only.
+            let moved = there.iter().any(|other| other.node == vantage.node);
+            let since = *silent.get_or_insert(now);
+            !moved && now < since.plus(LEAVES_AFTER)
+        });
         changed | (self.members.len() != before)
     }
 
@@ -60,10 +64,10 @@ impl Roster {
         self.members.len() != before
     }
 
-    /// When somebody may leave.
+    /// When somebody leaves who stays silent.
     #[must_use]
-    pub fn wake_at(&self, now: Mono) -> Option<Mono> {
-        self.members.values().filter(|last| **last < now).map(|last| last.plus(LEAVES_AFTER)).min()
+    pub fn wake_at(&self) -> Option<Mono> {
+        self.members.values().flatten().map(|since| since.plus(LEAVES_AFTER)).min()
     }
 
     /// Those that share the work, in a fixed order.
@@ -160,11 +164,13 @@ mod tests {
         let mut roster = Roster::default();
         assert!(roster.look(&all, Mono(1_000)));
         assert!(!roster.look(&without, Mono(2_000)));
-        assert_eq!(roster.wake_at(Mono(2_000)), Some(Mono(61_000)));
+        assert_eq!(roster.wake_at(), Some(Mono(62_000)));
         assert!(!roster.look(&all, Mono(60_000)), "it was back in time");
-        assert!(!roster.look(&without, Mono(119_999)));
-        assert!(roster.look(&without, Mono(120_000)));
-        assert!(roster.look(&all, Mono(120_001)));
+        assert_eq!(roster.wake_at(), None);
+        assert!(!roster.look(&without, Mono(100_000)));
+        assert!(!roster.look(&without, Mono(159_999)));
+        assert!(roster.look(&without, Mono(160_000)));
+        assert!(roster.look(&all, Mono(160_001)));
         assert!(roster.forget(&"n0".parse().unwrap()) && !roster.forget(&"n0".parse().unwrap()));
     }
 

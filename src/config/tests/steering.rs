@@ -216,6 +216,10 @@ fn what_does_nothing_is_warned_of_where_it_stands() {
         "pools = [\"p\"]\n[verdict]\nanchors = [\"tcp://192.0.2.9:443\"]",
         "3 W221 `tcp://192.0.2.9:443` is the only anchor",
     );
+    check(
+        "pools = [\"p\"]\n[verdict]\nquorum = 3\nvantages_per_endpoint = 2",
+        "3 W222 a quorum of 3 is more than the 2 vantages that probe an endpoint",
+    );
     let cdn = "[endpoint.cdn]\ntarget = \"www.cdn.example.net\"\n[pool.r]\nendpoints = [\"a\", \"cdn\"]";
     check(
         &format!("pools = [\"p\"]\n{cdn}"),

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use wayshift::{
     control::Step,
     model::{
-        Ballot, EndpointId, Happening, Health, Hold, Mono, Now, OUTAGE_AT, SelfTest, Snapshot, Target, Verdict, ms,
+        EndpointId, Happening, Health, Hold, Mono, NodeId, Now, OUTAGE_AT, RegionId, SelfTest, Snapshot, Target,
+        Verdict, ms,
     },
 };
 
@@ -234,7 +235,15 @@ fn freezes(
         let Happening::Held { brake, active, .. } = &event.what else { return None };
         (brake == Hold::Freeze.word()).then_some(*active)
     });
-    let told: Vec<bool> = told.collect();
+    let mut told: Vec<bool> = told.collect();
+    let taken_over = step.events.iter().any(|event| {
+        matches!(&event.what, Happening::Held { active: true, detail, .. } if detail.starts_with("most of the other"))
+    });
+    if taken_over {
+        // What the others hold is not counted here; it may be over at once.
+        assert!(told.remove(0) && model.frozen != Some(true), "freeze: taken over twice");
+        (model.frozen, model.from, model.calm) = (Some(true), None, None);
+    }
     assert!(told.len() <= 1, "freeze: told {told:?} in one step");
     match told.first() {
         Some(true) => {
@@ -276,7 +285,7 @@ fn holds_are_lawful(model: &Braking, snapshot: &Snapshot, here: &BTreeMap<Target
     for (target, verdict) in here {
         let hold = match verdict.hold {
             Some(hold @ (Hold::Budget | Hold::Freeze)) => hold,
-            Some(Hold::Flap { .. } | Hold::Resume) | None => continue,
+            Some(Hold::Flap { .. } | Hold::Resume | Hold::Alone) | None => continue,
         };
         assert!(is_down(verdict) && verdict.health != Health::Down && is_free(verdict), "held: {target} {verdict:?}");
         if hold == Hold::Freeze {
@@ -336,14 +345,13 @@ fn in_outage(model: &Braking, endpoint: &EndpointId) -> bool {
     })
 }
 
+/// Regions whose votes count; who they are is looked at in `modes`.
 fn voting_regions(node: &Node, run: &Run, now: Now) -> usize {
-    let fresh = run.told.heard.values().filter(|(_, arrived)| now.mono.0 < arrived.0 + 10_000);
-    let own = (node.me.node.clone(), node.me.region.clone(), run.controller.self_test());
-    let of = |ballot: &Ballot| (ballot.node.clone(), ballot.region.clone(), ballot.self_test);
-    let all: Vec<_> = fresh.map(|(ballot, _)| of(ballot)).chain([own]).collect();
-    let passed = all.iter().any(|(.., test)| *test == SelfTest::Passed);
-    let votes = all.iter().filter(|(.., test)| !passed || *test != SelfTest::Failed);
-    let regions =
-        votes.map(|(node, region, _)| region.as_ref().map_or_else(|| format!("node {node}"), ToString::to_string));
-    regions.collect::<HashSet<_>>().len()
+    let region = |region: &Option<RegionId>, node: &NodeId| match region {
+        Some(region) => region.to_string(),
+        None => format!("node {node}"),
+    };
+    let peers = run.controller.nodes(now).into_iter().filter(|seen| seen.votes);
+    let own = run.controller.votes().then(|| region(&node.me.region, &node.me.node));
+    peers.map(|seen| region(&seen.region, &seen.node)).chain(own).collect::<HashSet<_>>().len()
 }

@@ -2,17 +2,43 @@
 //! usual, only while another endpoint of each of its services passes our own probes, and one failure domain a minute.
 //! There is no floor for a pool.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Controller, brakes::is_down};
+use super::is_down;
 use crate::{
-    judge::alone::Domains,
+    control::{Controller, voters::Right},
+    judge::{alone::Domains, budget::Wish},
     model::{EndpointIx, Health, Mono, Vote},
 };
 
 impl Controller {
+    /// While alone, or while nobody may judge: who may not leave for that, taken from the wishes.
+    pub(super) fn keep_alone(
+        &self,
+        wishes: &mut Vec<Wish>,
+        places: &BTreeMap<EndpointIx, Vec<(usize, Health)>>,
+        now: Mono,
+    ) -> BTreeSet<EndpointIx> {
+        let holds = self.voters.right(self.slots.fleet.verdict.alone, self.self_test) == Right::Holds;
+        if holds {
+            wishes.clear();
+            return places.keys().copied().collect();
+        }
+        if !self.voters.company().is_alone() {
+            return BTreeSet::new();
+        }
+        let reached = |ix: &EndpointIx| self.brakes.waiting.get(ix).map_or(now, |waiting| waiting.reached);
+        let mut waiting: Vec<(Mono, EndpointIx, Vec<usize>)> =
+            places.iter().map(|(ix, of)| (reached(ix), *ix, of.iter().map(|(place, _)| *place).collect())).collect();
+        waiting.sort_unstable();
+        let leaving = self.leave_alone(&waiting, now);
+        let fleet = &self.slots.fleet;
+        wishes.retain(|wish| fleet.find_endpoint(wish.endpoint.as_str()).is_some_and(|ix| leaving.contains(&ix)));
+        places.keys().copied().filter(|ix| !leaving.contains(ix)).collect()
+    }
+
     /// Of what waits, in the order in which it fell: what may leave though we are alone. The domains are only asked.
-    pub(super) fn leave_alone(&self, waiting: &[(Mono, EndpointIx, Vec<usize>)], now: Mono) -> BTreeSet<EndpointIx> {
+    fn leave_alone(&self, waiting: &[(Mono, EndpointIx, Vec<usize>)], now: Mono) -> BTreeSet<EndpointIx> {
         let mut domains: Domains = self.brakes.domains.clone();
         let mut leaving = BTreeSet::new();
         for (_, endpoint, places) in waiting {
