@@ -327,7 +327,9 @@ impl Controller {
                 self.brakes.forget(ix);
             }
         }
-        let agreed = self.brakes.waiting.values().filter_map(|waiting| waiting.agreed);
+        // Who is kept for another reason does not leave by time, and must not be woken for.
+        let free = self.brakes.waiting.iter().filter(|(ix, _)| !kept.contains(ix));
+        let agreed = free.filter_map(|(_, waiting)| waiting.agreed);
         self.brakes.confirmed_at = agreed.map(|since| since.plus(policy.confirm)).min();
         self.tell_budget(hold, &policy, work);
     }

@@ -53,7 +53,8 @@ impl Controller {
     /// Our own probes have failed once more than it takes.
     fn is_sure(&self, place: usize) -> bool {
         let probed = self.slots.list[place].as_ref().and_then(|slot| slot.probed.as_ref());
-        probed.is_some_and(|probed| {
+        let down = self.own_vote(place) == Some(Vote::Down);
+        probed.filter(|_| down).is_some_and(|probed| {
             let fall = self.slots.fleet.check(probed.check).thresholds.fall;
             probed.standing.failed_in_a_row().is_some_and(|fails| fall < fails)
         })

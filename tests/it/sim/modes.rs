@@ -147,6 +147,14 @@ fn voters(node: &Node, run: &Run, now: Now, setup: &Setup) {
             let down = ballot.votes.values().filter(|vote| **vote == Vote::Down).count();
             let up = ballot.votes.values().filter(|vote| matches!(vote, Vote::Up { .. })).count();
             assert!(3 <= down && up <= down * 2, "voters: {} is no suspect: {down} down, {up} up", seen.node);
+            let is_down = |target: &Target| ballot.votes.get(target) == Some(&Vote::Down);
+            let sees_up = |other: &Ballot| {
+                let up = other.votes.iter().filter(|(_, vote)| matches!(vote, Vote::Up { .. }));
+                up.filter(|(target, _)| is_down(target)).count() >= 3
+            };
+            let others = told.heard.keys().filter_map(fresh).filter(|other| other.node != ballot.node);
+            let against = others.chain(&told.own).any(sees_up) || ballot.self_test == SelfTest::Failed;
+            assert!(against, "voters: {} is a suspect, and nobody says otherwise", seen.node);
         }
     }
     let may = match told.modes.company {
