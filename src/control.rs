@@ -219,7 +219,7 @@ impl Controller {
             generation: memory.generation,
             started: now.mono,
             mode: Mode::default(),
-            heartbeat: Heartbeat::default(),
+            heartbeat: Heartbeat::new(now),
             presences: Presences::default(),
             fleet_told: modes::Told::default(),
             sharing: Sharing::default(),

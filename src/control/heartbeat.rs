@@ -29,6 +29,11 @@ pub(super) struct Heartbeat {
 }
 
 impl Heartbeat {
+    /// Sequences go on from the time of day, so that a restarted node is heard at once.
+    pub(super) fn new(now: Now) -> Self {
+        Self { sequence: now.wall.0, echoed: now.wall.0, ..Self::default() }
+    }
+
     pub(super) fn process(&self) -> Option<&Process> {
         self.process.as_ref()
     }

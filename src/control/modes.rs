@@ -6,7 +6,7 @@ use super::{
     presences::CLOCK_SUSPECT_MS,
     voters::{Company, Right},
 };
-use crate::model::{Action, Happening, Link, Mode, Mono, NodeId, Now, Selector, SelfTest};
+use crate::model::{Action, Happening, Link, Mode, Mono, NodeId, Now, Override, Selector, SelfTest};
 
 /// What was told of the fleet, and holds.
 #[derive(Debug, Default)]
@@ -15,6 +15,7 @@ pub(super) struct Told {
     configurations: bool,
     clock: bool,
     suspect: bool,
+    silenced: bool,
 }
 
 impl Controller {
@@ -40,8 +41,7 @@ impl Controller {
     /// Works out the mode and tells what changed.
     pub(super) fn shift(&mut self, now: Now, work: &mut Work) {
         let link = self.link(now.mono);
-        let everything =
-            |order: &crate::model::Override| order.action == Action::Freeze && order.target == Selector::All;
+        let everything = |order: &Override| order.action == Action::Freeze && order.target == Selector::All;
         let ordered = self.tenures.active().iter().any(everything);
         let right = self.voters.right(self.slots.fleet.verdict.alone, self.self_test);
         let silenced = right == Right::Holds && matches!(link, Link::Alone | Link::Single);
@@ -54,25 +54,20 @@ impl Controller {
                 tell(work, word, link == is, detail);
             }
         }
-        if before.frozen != frozen {
-            let why = match (ordered, silenced) {
-                (true, _) => "a person froze everything",
-                (false, true) if self.self_test == SelfTest::Failed => {
-                    "no peer is heard, and this node's own network does not prove well"
-                }
-                (false, true) => "no peer is heard, and this node may not judge alone",
-                (false, false) => "nearly everything failed at once",
-            };
-            let detail = if frozen { format!("automation takes nothing out here: {why}") } else { "over".into() };
-            tell(work, "frozen", frozen, detail);
-        }
+        // A person's freeze and the automatic one are told as what they are.
+        let why = match self.self_test {
+            SelfTest::Failed => "this node's own network does not prove well",
+            SelfTest::Passed | SelfTest::Unprovable => "it may not judge alone",
+        };
+        turn(&mut self.fleet_told.silenced, silenced, work, "frozen", || {
+            format!("no peer is heard, and {why}: automation takes nothing out here")
+        });
     }
 
     fn of_link(link: Link) -> String {
         match link {
             Link::Detached => {
-                "this node's own heartbeat does not come back through the store; ballots are fetched from \
-                               peers directly"
+                "its own heartbeat does not come back through the store; ballots are fetched from peers directly"
             }
             Link::Alone => "no peer is heard; this node decides by its own probes, with more care",
             Link::Single | Link::Connected => "",

@@ -1,7 +1,7 @@
 //! What the others say of themselves: whether they answer as we do, and what their clocks show.
 //!
-//! A node that lives again has another boot; what a life before it said, and comes late, is not taken for news. Clock
-//! offsets are the largest of the last few, because a presence is only ever late: the fastest tells most (as in NTP's
+//! Sequences go on from life to life; one that lives again with a clock that was set back is heard when what its life
+//! before said is stale. What comes late from a life before is no news. Clock offsets are the largest of the last few, because a presence is only ever late: the fastest tells most (as in NTP's
 //! minimum filter). They are kept against our monotonic clock, so that a jump of our own time of day shows at once.
 
 use std::{
@@ -16,8 +16,6 @@ use crate::model::{Agreement, Digest, Mono, NodeId, NodeSeen, Now, Presence};
 pub(super) const DISAGREES_AFTER: Duration = Duration::from_secs(30);
 /// A clock further off than this is told.
 pub(super) const CLOCK_SUSPECT_MS: u64 = 5_000;
-/// Lives of a node that are remembered; a presence of an older one is not expected any more.
-const BOOTS: usize = 8;
 /// Presences of which the clock is remembered.
 const CLOCKS: usize = 8;
 
@@ -27,8 +25,6 @@ pub(super) struct Presences(BTreeMap<NodeId, Heard>);
 #[derive(Debug)]
 struct Heard {
     last: Presence,
-    /// Those before the last one's.
-    boots: VecDeque<u64>,
     fresh_until: Mono,
     /// Its clock minus our monotonic one.
     clocks: VecDeque<i64>,
@@ -41,23 +37,20 @@ impl Presences {
         let fresh_until = now.mono.plus(stale_after);
         let clock = signed(presence.clock.0).saturating_sub(signed(now.mono.0));
         let Some(heard) = self.0.get_mut(&presence.node) else {
-            let (boots, clocks) = (VecDeque::new(), VecDeque::from([clock]));
-            let node = presence.node.clone();
-            let heard = Heard { last: presence, boots, fresh_until, clocks, agreement: Agreement::Unheard };
+            let (node, clocks) = (presence.node.clone(), VecDeque::from([clock]));
+            let heard = Heard { last: presence, fresh_until, clocks, agreement: Agreement::Unheard };
             self.0.insert(node, heard);
             return true;
         };
-        let (boot, before) = (presence.process.boot, heard.last.process.boot);
-        let known = boot == before && presence.sequence <= heard.last.sequence;
-        if known || heard.boots.contains(&boot) {
+        let another = presence.process.boot != heard.last.process.boot;
+        let newer = heard.last.sequence < presence.sequence;
+        if !newer && !(another && heard.fresh_until <= now.mono) {
             return false;
         }
-        if boot != before {
-            heard.boots.push_back(before);
+        if another {
             heard.clocks.clear();
         }
         heard.clocks.push_back(clock);
-        heard.boots.drain(..heard.boots.len().saturating_sub(BOOTS));
         heard.clocks.drain(..heard.clocks.len().saturating_sub(CLOCKS));
         (heard.last, heard.fresh_until) = (presence, fresh_until);
         true

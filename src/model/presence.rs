@@ -32,7 +32,7 @@ pub struct Presence {
     pub provider: Option<ProviderId>,
     /// Which life, what program, how to reach it.
     pub process: Process,
-    /// Rises with each presence of one life; freshness is the arrival of a higher one.
+    /// Rises with each presence, and from one life of the node to the next; freshness is the arrival of a higher one.
     pub sequence: u64,
     /// How it decides.
     pub mode: Mode,

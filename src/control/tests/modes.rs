@@ -230,15 +230,15 @@ fn a_heartbeat_that_does_not_come_back_detaches() {
         presence
     };
     let first = said(&mut node, 3, 3).expect("it was introduced");
-    assert_eq!((first.mode.link, first.sequence, &first.process), (Link::Connected, 1, &process()));
+    assert_eq!((first.mode.link, &first.process), (Link::Connected, &process()));
     assert_eq!(first.digest, node.controller.snapshot().digest);
-    node.step(at(4), [Input::Echo { sequence: 1 }]);
+    node.step(at(4), [Input::Echo { sequence: first.sequence }]);
     node.events.clear();
     assert!(said(&mut node, 9, 9).is_some());
     assert_eq!(link(&node), Link::Connected);
     let last = said(&mut node, 12, 12).expect("a change of mode is said");
     assert_eq!((last.mode.link, told(&mut node)), (Link::Detached, vec!["detached true".to_owned()]));
-    node.step(at(13), [Input::Echo { sequence: 1 }]);
+    node.step(at(13), [Input::Echo { sequence: first.sequence }]);
     assert_eq!(link(&node), Link::Detached, "an old one proves nothing");
     node.step(at(14), [Input::Echo { sequence: last.sequence }]);
     assert_eq!((link(&node), told(&mut node)), (Link::Connected, vec!["detached false".to_owned()]));
@@ -317,13 +317,18 @@ fn nodes_that_do_not_agree_are_told_after_half_a_minute() {
     node.step(at(50), []);
     assert_eq!(seen(&node).agreement, Agreement::Unheard);
     // Another life of it; what the one before it said is no news.
-    let mut again = presence(&node, "r1", 1, own);
+    let mut again = presence(&node, "r1", 60, own);
     again.process.boot = 8;
     node.step(at(51), [Input::Present(again)]);
     assert_eq!(seen(&node).agreement, Agreement::Agrees);
     hear(&mut node, 52, 52, Digest::default(), 0);
     assert_eq!(seen(&node).agreement, Agreement::Agrees);
-    node.step(at(53), [Input::Forget("r1".parse().unwrap())]);
+    hear(&mut node, 61, 53, Digest::default(), 0);
+    assert!(
+        matches!(seen(&node).agreement, Agreement::Differs { .. }),
+        "that life is silent: this one has an older clock"
+    );
+    node.step(at(62), [Input::Forget("r1".parse().unwrap())]);
     assert_eq!((node.controller.nodes(node.now).len(), link(&node)), (0, Link::Single));
 }
 

@@ -1,7 +1,7 @@
 //! What must hold of the brakes of the fleet: the removal budget, outages, the automatic freeze. Counted in another way
 //! from what the snapshots and events said before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use wayshift::{
     control::Step,
@@ -87,7 +87,7 @@ pub(super) fn after(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, s
     freezes(model, &here, now, setup, step, turned && before.is_some(), voting);
     holds_are_lawful(model, snapshot, &here, setup);
     if before.is_some() {
-        removals_are_lawful(model, snapshot, &was, &here, now, setup);
+        removals_are_lawful(model, snapshot, &was, &here, now, setup, &run.told.modes.gone);
     }
 }
 
@@ -308,21 +308,28 @@ fn removals_are_lawful(
     here: &BTreeMap<Target, &Verdict>,
     now: Now,
     setup: &Setup,
+    gone: &HashSet<Target>,
 ) {
     let falls = here.iter().filter(|(target, verdict)| {
         let before = was.get(*target).filter(|before| before.order.is_none() && before.health != Health::Down);
         before.is_some() && verdict.health == Health::Down && is_down(verdict) && is_free(verdict)
     });
-    let leaving: BTreeSet<EndpointId> = falls.map(|(target, _)| target.subject.endpoint.clone()).collect();
+    let mut leaving: BTreeMap<EndpointId, bool> = BTreeMap::new();
+    for (target, _) in falls {
+        *leaving.entry(target.subject.endpoint.clone()).or_insert(true) &= gone.contains(target);
+    }
     model.left.retain(|(at, ..)| now.mono.0 < at.0 + ms(setup.budget.per));
-    for endpoint in leaving {
+    let mut paying = false;
+    for (endpoint, had_left) in leaving {
         assert!(model.frozen != Some(true), "removals: {endpoint} left in a freeze");
         if model.left.iter().any(|(_, other, _)| *other == endpoint) {
             continue;
         }
         let confirmed = model.agreed.get(&endpoint).is_some_and(|at| at.0 + ms(setup.budget.confirm) <= now.mono.0);
         let outage = in_outage(model, &endpoint);
-        model.left.push((now.mono, endpoint, !confirmed && !outage));
+        let pays = !confirmed && !outage && !had_left;
+        paying |= pays;
+        model.left.push((now.mono, endpoint, pays));
     }
     // What turns out to belong to an outage is paid back.
     let refunded: Vec<usize> = (0..model.left.len()).filter(|at| in_outage(model, &model.left[*at].1)).collect();
@@ -330,7 +337,8 @@ fn removals_are_lawful(
     let endpoints = snapshot.fleet.endpoints.len();
     let allowed = (endpoints * usize::from(setup.budget.share) / 100).max(setup.budget.at_least as usize);
     let paid = model.left.iter().filter(|(.., paid)| *paid).count();
-    assert!(paid <= allowed, "removals: {paid} within the time, {allowed} allowed: {:?}", model.left);
+    // A smaller fleet takes nothing back.
+    assert!(!paying || paid <= allowed, "removals: {paid} within the time, {allowed} allowed: {:?}", model.left);
 }
 
 /// Whether it is down and belongs to an outage that goes on, so far as this life was told of it.

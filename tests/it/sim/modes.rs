@@ -34,6 +34,9 @@ pub(super) struct Modes {
     said: u64,
     /// As told.
     suspects_itself: bool,
+    /// What most of the others had let go when this life first counted with at least half of them; only in that step.
+    pub(super) gone: HashSet<Target>,
+    took_over: bool,
     leaving: Option<Leaving>,
 }
 
@@ -72,6 +75,10 @@ pub(super) fn after(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, s
     if let Some(presence) = &step.presence {
         let modes = &mut run.told.modes;
         assert!(modes.said < presence.sequence, "presences: {} after {}", presence.sequence, modes.said);
+        if modes.said == 0 {
+            // What a life before said proves nothing.
+            modes.echo.0 = presence.sequence - 1;
+        }
         modes.said = presence.sequence;
         modes.echo.1.get_or_insert(now.mono);
         assert_eq!(presence.mode, run.controller.mode(), "presences: the mode");
@@ -124,7 +131,16 @@ fn links(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, setup: &Setu
     };
     assert_eq!(run.controller.mode().link, expected, "modes: {company:?} {:?}", told.modes);
     assert_eq!(snapshot.here.mode, run.controller.mode(), "modes: the snapshot says so");
-    run.told.modes.company = company;
+    let gone = if company == Company::Heard && !told.modes.took_over && told.known.len() <= fresh.len() * 2 {
+        let mut out: HashMap<&Target, usize> = HashMap::new();
+        fresh.iter().flat_map(|ballot| &ballot.brakes.out).for_each(|target| *out.entry(target).or_default() += 1);
+        Some(out.into_iter().filter(|(_, count)| fresh.len() < count * 2).map(|(target, _)| target.clone()).collect())
+    } else {
+        None
+    };
+    let modes = &mut run.told.modes;
+    modes.took_over |= gone.is_some();
+    (modes.company, modes.gone) = (company, gone.unwrap_or_default());
 }
 
 fn voters(node: &Node, run: &Run, now: Now, setup: &Setup) {

@@ -362,6 +362,7 @@ fn only_shaded(before: &Snapshot, after: &Snapshot) -> bool {
     before.digest == after.digest
         && before.planned == after.planned
         && before.ended == after.ended
+        && before.here == after.here
         && shades(before) == shades(after)
         && decided(before) == decided(after)
 }

@@ -40,8 +40,8 @@ pub(super) fn after(node: &mut Node, t: u64, now: Now, setup: &Setup, step: &Ste
     overrides_hold_while_they_should(node, &run, &snapshot, t, now);
     orders_and_freezes_are_applied(&run, &snapshot);
     recovery::after(&mut run, &snapshot, now, setup, step);
-    brakes::after(node, &mut run, &snapshot, now, setup, step);
     modes::after(node, &mut run, &snapshot, now, setup, step);
+    brakes::after(node, &mut run, &snapshot, now, setup, step);
     if step.snapshot.is_some() || step.ballot.is_some() || t.is_multiple_of(1_000) {
         votes_are_counted(&run, &snapshot, now, setup, first);
     }
