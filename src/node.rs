@@ -207,9 +207,9 @@ impl Node {
             desk.run(reload_asks, until).await;
             "reload"
         });
-        let until = stop.child_token();
+        let hangups = service::hangups(reload_in, stop.child_token());
         tasks.spawn(async move {
-            service::hangups(reload_in, until).await;
+            hangups.await;
             "signals"
         });
         let (beat, until) = (handle.beat.clone(), stop.child_token());

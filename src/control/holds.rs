@@ -36,7 +36,12 @@ pub(super) struct Holds {
 impl Holds {
     pub(super) fn reload(&mut self, slots: &Slots) {
         *self = Self::default();
-        for slot in slots.list.iter().flatten() {
+        for (place, slot) in slots.list.iter().enumerate() {
+            let Some(slot) = slot else { continue };
+            // What is held is settled once more, also if its hold ends in this very step.
+            if matches!(slot.verdict.hold, Some(Hold::Flap { .. } | Hold::Resume)) {
+                self.wishes.insert(place);
+            }
             if let Some(word) = slot.told_hold {
                 *self.told.entry((slot.endpoint, word)).or_default() += 1;
             }

@@ -73,8 +73,10 @@ fn raise_files(loaded: &config::Loaded) {
 }
 
 async fn run(boot: boot::Boot) -> Result<Exit, StartError> {
+    // Before anything else: a stop that is asked for while it starts is a stop, with its drain, and no sudden end.
+    let until = service::asked_to_stop();
     let node = Node::start(boot, Arc::new(InProcessBus::default())).await?;
-    Ok(node.run(service::asked_to_stop()).await)
+    Ok(node.run(until).await)
 }
 
 fn start_log(args: &ServeArgs, loaded: &config::Loaded) {

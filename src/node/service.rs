@@ -48,37 +48,44 @@ pub(super) async fn watchdog(beat: watch::Receiver<Mono>, until: CancellationTok
     }
 }
 
-/// SIGHUP asks for a reload. Asked again while one waits, it is one reload.
-pub(super) async fn hangups(reload: mpsc::Sender<super::reload::Ask>, until: CancellationToken) {
-    let mut hangup = match signal(SignalKind::hangup()) {
-        Ok(stream) => stream,
-        Err(error) => {
-            tracing::warn!(%error, "SIGHUP is not heard; reload with `wayshift reload`");
-            return until.cancelled().await;
-        }
-    };
-    loop {
-        tokio::select! {
-            () = until.cancelled() => return,
-            _ = hangup.recv() => {
-                let _ = reload.try_send(super::reload::Ask::from_signal());
+/// SIGHUP asks for a reload. Asked again while one waits, it is one reload. It is heard from this call on, not from
+/// when the task first runs: whoever reads `serving` in the log may send it at once, and unheard it ends the process.
+pub(super) fn hangups(reload: mpsc::Sender<super::reload::Ask>, until: CancellationToken) -> impl Future<Output = ()> {
+    let hangup = signal(SignalKind::hangup());
+    async move {
+        let mut hangup = match hangup {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "SIGHUP is not heard; reload with `wayshift reload`");
+                return until.cancelled().await;
+            }
+        };
+        loop {
+            tokio::select! {
+                () = until.cancelled() => return,
+                _ = hangup.recv() => {
+                    let _ = reload.try_send(super::reload::Ask::from_signal());
+                }
             }
         }
     }
 }
 
-/// Resolves at SIGTERM or SIGINT. The drain that follows has an end of its own (`DRAIN_MAX`).
-pub async fn asked_to_stop() {
+/// Resolves at a SIGTERM or SIGINT that comes after this call. The drain that follows has an end of its own
+/// (`DRAIN_MAX`).
+pub fn asked_to_stop() -> impl Future<Output = ()> {
     let terminate = signal(SignalKind::terminate());
     let interrupt = signal(SignalKind::interrupt());
-    match (terminate, interrupt) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    async move {
+        match (terminate, interrupt) {
+            (Ok(mut terminate), Ok(mut interrupt)) => {
+                tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            }
+            (Ok(mut one), Err(_)) | (Err(_), Ok(mut one)) => {
+                one.recv().await;
+            }
+            (Err(_), Err(_)) => std::future::pending().await,
         }
-        (Ok(mut one), Err(_)) | (Err(_), Ok(mut one)) => {
-            one.recv().await;
-        }
-        (Err(_), Err(_)) => std::future::pending().await,
     }
 }
 

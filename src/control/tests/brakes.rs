@@ -38,7 +38,6 @@ fn of(node: &Node, fits: impl Fn(&crate::model::Verdict) -> bool) -> Vec<usize> 
     (0..node.controller.slots.fleet.endpoints.len()).filter(|endpoint| fits(&node.verdict(*endpoint))).collect()
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "a test looks at a few kinds of many")]
 fn told(node: &mut Node) -> Vec<String> {
     let told = node.events.drain(..).filter_map(|event| match event {
         Happening::Held { brake, endpoint: None, active, .. } => Some(format!("{brake} {active}")),

@@ -69,6 +69,25 @@ fn what_flaps_is_held_down_longer_each_time() {
 }
 
 #[test]
+fn a_hold_whose_time_is_over_when_the_fleet_changes_ends_in_that_step() {
+    let cases: [(u64, &dyn Fn() -> Arc<Fleet>); 3] = [
+        (113, &|| nervous(6, |_| ())),
+        (200, &|| nervous(6, |parts| parts.endpoints[1].labels = [("tier".into(), "new".into())].into())),
+        // Nobody wants such holds any more.
+        (20, &|| nervous(6, |parts| parts.verdict.flap = None)),
+    ];
+    for (when, fleet) in cases {
+        let mut node = Node::start(nervous(6, |_| ()), &Memory::default(), at(0));
+        up(&mut node, 6);
+        flap(&mut node, 0, 10, 2);
+        assert_eq!(held(&node), [0]);
+        node.step(at(when), [Input::Reloaded(fleet())]);
+        assert_eq!((held(&node), node.verdict(0).hold), (vec![], None), "reloaded at {when} s");
+        assert_eq!(told(&mut node), [("flap e0".into(), true), ("flap e0".into(), false)]);
+    }
+}
+
+#[test]
 fn a_third_of_a_pool_is_held_at_most_and_nothing_that_is_needed() {
     let mut node = Node::start(nervous(12, |_| ()), &Memory::default(), at(0));
     up(&mut node, 12);

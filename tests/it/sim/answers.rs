@@ -73,13 +73,15 @@ fn members(snapshot: &Snapshot, orders: &Orders<'_>, ix: ServiceIx, family: Fami
         for (member, subject) in fleet.pool(arm.pool).members.iter().zip(&arm.subjects) {
             let Some(verdict) = snapshot.verdict(*subject, family) else { continue };
             let order = orders.in_membership(ix, arm.pool, member.endpoint);
-            // A slow drain still leaves it a share.
-            let order = order.filter(|order| returning::over_share(order, snapshot.at.wall) == 0);
-            let order = order.map(|order| order.action.word());
-            let (order, health) = match order {
+            // A slow drain still leaves it a share. What it leaves is judged: a wider order is hidden behind it.
+            let (slow, order): (Vec<_>, Vec<_>) =
+                order.into_iter().partition(|order| 0 < returning::over_share(order, snapshot.at.wall));
+            let hidden = matches!(verdict.order, Some((Availability::Up | Availability::Down, _)));
+            let (order, health) = match order.first().map(|order| order.action.word()) {
                 Some("up") => (None, Health::Up),
                 Some("drain") => (Some(Availability::Drain), verdict.measured),
                 Some(_) => (Some(Availability::Down), verdict.measured),
+                None if hidden && !slow.is_empty() => (None, verdict.measured),
                 None => (None, verdict.health),
             };
             members.push((member.endpoint, order, health));

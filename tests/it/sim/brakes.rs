@@ -334,6 +334,10 @@ fn removals_are_lawful(
     // What turns out to belong to an outage is paid back.
     let refunded: Vec<usize> = (0..model.left.len()).filter(|at| in_outage(model, &model.left[*at].1)).collect();
     refunded.into_iter().for_each(|at| model.left[at].2 = false);
+    // What left lawfully may be more than a smaller fleet would have allowed: a reload takes nobody out.
+    if !model.left.iter().any(|(at, _, paid)| *paid && *at == now.mono) {
+        return;
+    }
     let endpoints = snapshot.fleet.endpoints.len();
     let allowed = (endpoints * usize::from(setup.budget.share) / 100).max(setup.budget.at_least as usize);
     let paid = model.left.iter().filter(|(.., paid)| *paid).count();

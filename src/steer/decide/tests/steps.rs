@@ -131,6 +131,21 @@ fn a_slow_drain_shrinks_and_counts_until_it_is_through() {
 }
 
 #[test]
+fn what_a_slow_drain_leaves_is_judged_whatever_a_wider_order_says() {
+    let mut world = world();
+    world.pass(10_000);
+    world.order(Action::Up, "all");
+    world.order(Action::Drain, "pool:eu");
+    (world.overrides[1].from, world.overrides[1].over) = (world.at.wall, Some(Duration::from_secs(90)));
+    world.order(Action::Drain, "pool:us");
+    assert_eq!(pools(&world), "eu(aws-eu 90%,gcp-eu 90%)");
+    world.measure("aws-eu", Down);
+    assert_eq!(pools(&world), "eu(gcp-eu 90%)");
+    world.measure("gcp-eu", Down);
+    assert_eq!(pools(&world), "us(aws-us,gcp-us)", "drained, and better than what fails");
+}
+
+#[test]
 fn what_works_with_a_complaint_stands_last_where_the_pool_says_so() {
     let mut last = world();
     last.parts.pools[0].degraded = crate::model::Degraded::Last;
