@@ -43,8 +43,9 @@ impl Presences {
             return true;
         };
         let another = presence.process.boot != heard.last.process.boot;
-        let newer = heard.last.sequence < presence.sequence;
-        if !newer && !(another && heard.fresh_until <= now.mono) {
+        let silent = heard.fresh_until <= now.mono;
+        let news = heard.last.sequence < presence.sequence || (another && silent);
+        if !news {
             return false;
         }
         if another {
