@@ -335,7 +335,7 @@ impl World {
         Self::of(seed, rng, setup)
     }
 
-    /// A region dies with its node, and comes back; then a node loses its network.
+    /// A region dies with its node; the other one is alone for a while; all comes back; then a node loses its network.
     pub(super) fn lose_a_region(mut self) {
         self.pass(20_000);
         self.expect("pair: all are up", |_| Some(true));
@@ -347,6 +347,14 @@ impl World {
         let interval = self.setup.check.interval.as_millis() as u64;
         self.pass(STALE + self.setup.detection_ms() + 2 * interval);
         self.in_force("pair: the other's region is out", 1 - dead, |endpoint| endpoint % 2 != dead);
+        // More fails and returns while it is alone; the rules of being alone are looked at in each step.
+        for _ in 0..12 {
+            let share = self.rng.f64();
+            for endpoint in 0..self.setup.endpoints {
+                self.dead[endpoint] = self.rng.f64() < share;
+            }
+            self.pass(15_000);
+        }
         self.nodes[dead].back_at = self.t;
         self.dead.fill(false);
         self.pass(40_000 + self.setup.recovery_ms());
