@@ -102,11 +102,6 @@ impl Brakes {
         self.freeze.holds()
     }
 
-    /// Whether something waits for leave.
-    pub(super) fn is_awaited(&self) -> bool {
-        !self.waiting.is_empty()
-    }
-
     pub(super) fn kept(&self, now: Mono) -> Braked {
         let left = self.budget.left().map(|(endpoint, at)| (endpoint.clone(), now.since(at)));
         Braked { frozen: self.freeze.holds(), left: left.collect() }
@@ -153,7 +148,7 @@ impl Controller {
         let mut fleet_turned = due;
         // While alone, each result of ours may be what it waits for.
         let alone = self.voters.company().is_alone();
-        let lonely = alone != std::mem::replace(&mut self.brakes.alone, alone) || (alone && self.brakes.is_awaited());
+        let lonely = alone != std::mem::replace(&mut self.brakes.alone, alone) || (alone && !self.brakes.waiting.is_empty());
         let mut awaited = due || work.fleet_changed || tested != self.self_test || lonely;
         if touched.is_empty() && !awaited {
             return;
@@ -327,7 +322,7 @@ impl Controller {
                 self.brakes.forget(ix);
             }
         }
-        // Who is kept for another reason does not leave by time, and must not be woken for.
+        // Who is kept for another reason does not leave by time.
         let free = self.brakes.waiting.iter().filter(|(ix, _)| !kept.contains(ix));
         let agreed = free.filter_map(|(_, waiting)| waiting.agreed);
         self.brakes.confirmed_at = agreed.map(|since| since.plus(policy.confirm)).min();

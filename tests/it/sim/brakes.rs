@@ -319,7 +319,6 @@ fn removals_are_lawful(
         *leaving.entry(target.subject.endpoint.clone()).or_insert(true) &= gone.contains(target);
     }
     model.left.retain(|(at, ..)| now.mono.0 < at.0 + ms(setup.budget.per));
-    let mut paying = false;
     for (endpoint, had_left) in leaving {
         assert!(model.frozen != Some(true), "removals: {endpoint} left in a freeze");
         if model.left.iter().any(|(_, other, _)| *other == endpoint) {
@@ -327,9 +326,7 @@ fn removals_are_lawful(
         }
         let confirmed = model.agreed.get(&endpoint).is_some_and(|at| at.0 + ms(setup.budget.confirm) <= now.mono.0);
         let outage = in_outage(model, &endpoint);
-        let pays = !confirmed && !outage && !had_left;
-        paying |= pays;
-        model.left.push((now.mono, endpoint, pays));
+        model.left.push((now.mono, endpoint, !confirmed && !outage && !had_left));
     }
     // What turns out to belong to an outage is paid back.
     let refunded: Vec<usize> = (0..model.left.len()).filter(|at| in_outage(model, &model.left[*at].1)).collect();
@@ -341,8 +338,7 @@ fn removals_are_lawful(
     let endpoints = snapshot.fleet.endpoints.len();
     let allowed = (endpoints * usize::from(setup.budget.share) / 100).max(setup.budget.at_least as usize);
     let paid = model.left.iter().filter(|(.., paid)| *paid).count();
-    // A smaller fleet takes nothing back.
-    assert!(!paying || paid <= allowed, "removals: {paid} within the time, {allowed} allowed: {:?}", model.left);
+    assert!(paid <= allowed, "removals: {paid} within the time, {allowed} allowed: {:?}", model.left);
 }
 
 /// Whether it is down and belongs to an outage that goes on, so far as this life was told of it.
