@@ -172,4 +172,12 @@ const CODES: &[(&str, &str)] = &[
         "W220",
         "A target is answered as CNAME, and a CNAME stands alone at its name (RFC 1034 section 3.6.2). A pool that answers several endpoints at once leaves the others out, or the target.",
     ),
+    (
+        "W221",
+        "One anchor alone: while it is away, this node's own network looks broken, and the node does not vote. Name three or more, of different providers; one in three answers is enough.",
+    ),
+    (
+        "W222",
+        "A quorum that is a number above `vantages_per_endpoint`: so many votes are never cast on an endpoint once more nodes are known than probe it, and nothing goes down any more.",
+    ),
 ];

@@ -86,6 +86,8 @@ pub(super) static CHECK_AT: Form = form("an address with or without port", "10.1
 pub(super) static ADMIN_LISTEN: Form =
     form("an address with port or unix:/path", "127.0.0.1:8653", "E017", parsed::<AdminListen>, "", "");
 pub(super) static CHECK_URL: Form = form("a URL", "https://www.example.com/healthz", "E025", url, "", "");
+pub(super) static ANCHOR: Form =
+    form("a URL", "https://status.example.net/", "E025", |text| anchor_of(text).map(drop), "", "");
 pub(super) static CHECK: Form = form("a check's id or a URL", "web", "E025", check, "", "");
 pub(super) static MEMBER: Form = form("an endpoint's id or an IP address", "203.0.113.10", "E010", member, "", "");
 pub(super) static STATUS: Form =

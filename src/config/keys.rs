@@ -4,6 +4,7 @@
 
 mod fleet;
 mod steering;
+mod verdict;
 
 use super::{
     forms::*,
@@ -13,6 +14,7 @@ use super::{
 use Kind::{Bool, Either, List, Many, Map, Table, Text, Time, Whole, Word};
 use fleet::{CHECK_KEYS, ENDPOINT, PROVIDER, REGION, ZONE_KEYS};
 use steering::{DEGRADED, POOL, SERVICE, STICKY, TESTS, WHEN_NONE};
+use verdict::VERDICT;
 
 /// Most items of a list that has no narrower limit.
 const MANY: usize = 100_000;
@@ -168,47 +170,6 @@ static GEO_KEYS: Section = Section {
         Key::new("database", Text(&PATH), "", "A City or Country database in MaxMind's format (mmdb)."),
         Key::new("asn", Text(&PATH), "", "An ASN database in MaxMind's format (mmdb)."),
         Key::new("nets", Text(&PATH), "", "Your own rows of network,region (CSV); they win over the databases."),
-    ],
-    later: &[],
-};
-
-static VERDICT: Section = Section {
-    keys: &[
-        Key::new(
-            "quorum",
-            Either(&[Word(&["any", "majority", "all"], &[]), Whole(1, 1000)]),
-            r#""majority""#,
-            "What `down` needs of the votes cast.",
-        ),
-        Key::new(
-            "min_vantages",
-            Whole(1, 1000),
-            "2",
-            "`down` needs so many voting regions, once more than one is known.",
-        ),
-        Key::new("stale_after", Text(&POSITIVE), r#""10s""#, "Votes that were not renewed for this long do not count."),
-        Key::new(
-            "startup",
-            Word(&["last-known", "unknown"], &[]),
-            r#""last-known""#,
-            "What holds before the first results.",
-        ),
-        Key::new(
-            "flap",
-            Either(&[Bool, Table(&FLAP)]),
-            r#"{ changes = 6, within = "10m", hold = "5m", max = "30m" }"#,
-            "What changes too often is held down for a while; false: never.",
-        ),
-    ],
-    later: &["own_view", "alone", "anchors", "vantages_per_endpoint"],
-};
-
-static FLAP: Section = Section {
-    keys: &[
-        Key::new("changes", Whole(2, 1000), "6", "So many changes of the measured value ..."),
-        Key::new("within", Text(&POSITIVE), r#""10m""#, "... within this time ..."),
-        Key::new("hold", Text(&POSITIVE), r#""5m""#, "... hold it down for this long, doubled each time ..."),
-        Key::new("max", Text(&POSITIVE), r#""30m""#, "... up to this."),
     ],
     later: &[],
 };

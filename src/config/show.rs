@@ -205,7 +205,9 @@ fn verdict(fleet: &Fleet) -> Value {
     };
     json!({
         "quorum": quorum, "min_vantages": policy.min_vantages, "stale_after": span(policy.stale_after),
-        "startup": startup, "flap": flap,
+        "startup": startup, "flap": flap, "alone": policy.alone.word(), "own_view": policy.own_view.word(),
+        "anchors": policy.anchors.iter().map(|anchor| &anchor.url).collect::<Vec<_>>(),
+        "vantages_per_endpoint": policy.vantages_per_endpoint,
     })
 }
 

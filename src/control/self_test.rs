@@ -1,20 +1,40 @@
-//! Whether this node's own network has proven itself (DECIDING section 3, self-test): a probe of an endpoint outside
-//! its own provider and region passed within two intervals; of any endpoint, if none is outside.
+//! Whether this node's own network has proven itself (DECIDING section 3, self-test).
+//!
+//! With anchors, one in three answers. Without, a probe of an endpoint outside its own provider and region passed within
+//! two intervals; of any endpoint, if none is outside.
 
 use super::Identity;
-use crate::model::{Check, EndpointIx, Fleet, Mono, Observation, Outcome, SelfTest};
+use crate::model::{ANCHOR_INTERVAL, Anchor, Check, EndpointIx, Fleet, Mono, Observation, Outcome, SelfTest};
+
+/// What an anchor said counts for so many of its intervals.
+const ANCHOR_COUNTS_FOR: u32 = 3;
+/// So many of these ...
+const ANCHORS_ASKED: usize = 3;
+/// ... one must answer.
+const ANCHORS_ANSWERING: usize = 1;
 
 #[derive(Debug, Default)]
 pub(super) struct Proof {
     outside_exists: bool,
     any_until: Mono,
     outside_until: Mono,
+    anchors: Vec<(Anchor, Option<Told>)>,
+}
+
+/// What an anchor said last.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    answered: bool,
+    until: Mono,
 }
 
 impl Proof {
     pub(super) fn reload(&mut self, fleet: &Fleet, me: &Identity) {
         let checked = fleet.subjects.iter().filter(|subject| subject.check.is_some());
         self.outside_exists = checked.into_iter().any(|subject| outside(fleet, me, subject.endpoint));
+        let before = std::mem::take(&mut self.anchors);
+        let told = |anchor: &Anchor| before.iter().find(|(known, _)| known == anchor).and_then(|(_, told)| *told);
+        self.anchors = fleet.verdict.anchors.iter().map(|anchor| (anchor.clone(), told(anchor))).collect();
     }
 
     /// Takes in a result. An inverted check that "fails" has been answered, and that is what proves a network.
@@ -29,17 +49,48 @@ impl Proof {
         }
     }
 
-    /// A node that knows no other cannot prove anything.
-    pub(super) fn state(&self, alone: bool, now: Mono) -> SelfTest {
-        match (alone, now < self.until()) {
+    /// An anchor answered, or did not. One that is not configured proves nothing.
+    pub(super) fn anchor(&mut self, anchor: &Anchor, answered: bool, at: Mono) {
+        if let Some((_, told)) = self.anchors.iter_mut().find(|(known, _)| known == anchor) {
+            *told = Some(Told { answered, until: at.plus(ANCHOR_INTERVAL * ANCHOR_COUNTS_FOR) });
+        }
+    }
+
+    /// Without anchors a node that knows no other cannot prove anything.
+    pub(super) fn state(&self, single: bool, now: Mono) -> SelfTest {
+        if !self.anchors.is_empty() {
+            return self.by_anchors(now);
+        }
+        match (single, now < self.until()) {
             (true, _) => SelfTest::Unprovable,
             (false, true) => SelfTest::Passed,
             (false, false) => SelfTest::Failed,
         }
     }
 
+    /// What is not known yet may be either.
+    fn by_anchors(&self, now: Mono) -> SelfTest {
+        let said = |answered: bool| {
+            let told = self.anchors.iter().filter_map(|(_, told)| *told);
+            told.filter(|told| now < told.until && told.answered == answered).count()
+        };
+        let enough = |count: usize| count * ANCHORS_ASKED >= self.anchors.len() * ANCHORS_ANSWERING;
+        match () {
+            () if enough(said(true)) => SelfTest::Passed,
+            () if enough(self.anchors.len() - said(false)) => SelfTest::Unprovable,
+            () => SelfTest::Failed,
+        }
+    }
+
     /// When what was proven runs out.
-    pub(super) fn until(&self) -> Mono {
+    pub(super) fn wake_at(&self, single: bool, now: Mono) -> Option<Mono> {
+        if !self.anchors.is_empty() {
+            return self.anchors.iter().filter_map(|(_, told)| Some((*told)?.until)).filter(|at| now < *at).min();
+        }
+        Some(self.until()).filter(|until| now < *until && !single)
+    }
+
+    fn until(&self) -> Mono {
         if self.outside_exists { self.outside_until } else { self.any_until }
     }
 }
@@ -47,4 +98,38 @@ impl Proof {
 fn outside(fleet: &Fleet, me: &Identity, endpoint: EndpointIx) -> bool {
     let endpoint = fleet.endpoint(endpoint);
     me.region.as_ref() != Some(&endpoint.region) && me.provider.as_ref() != Some(&endpoint.provider)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{judge::sample, model::AnchorAsk};
+
+    #[test]
+    fn one_anchor_in_three_proves_a_network() {
+        let anchor = |n: usize| Anchor {
+            url: format!("tcp://192.0.2.{n}:443").into(),
+            ask: AnchorAsk::Tcp,
+            host: format!("192.0.2.{n}").into(),
+            port: 443,
+        };
+        let check = |anchors: usize, said: &[bool], at: u64, expected: SelfTest| {
+            let mut parts = sample::parts(3);
+            parts.verdict.anchors = (0..anchors).map(anchor).collect();
+            let mut proof = Proof::default();
+            let me = Identity { node: "n1".parse().unwrap(), region: None, provider: None };
+            proof.reload(&Fleet::assemble(parts).unwrap(), &me);
+            said.iter().enumerate().for_each(|(n, answered)| proof.anchor(&anchor(n), *answered, Mono(1_000)));
+            assert_eq!(proof.state(true, Mono(at)), expected, "{anchors} {said:?}");
+        };
+        check(3, &[], 2_000, SelfTest::Unprovable);
+        check(3, &[true], 2_000, SelfTest::Passed);
+        check(3, &[false, false], 2_000, SelfTest::Unprovable);
+        check(3, &[false, false, false], 2_000, SelfTest::Failed);
+        check(4, &[true, false, false, false], 2_000, SelfTest::Failed);
+        check(4, &[true, false, false, true], 2_000, SelfTest::Passed);
+        check(1, &[false], 2_000, SelfTest::Failed);
+        check(3, &[true, true, true], 16_000, SelfTest::Unprovable);
+        check(3, &[true, true, true], 15_999, SelfTest::Passed);
+    }
 }

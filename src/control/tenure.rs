@@ -76,10 +76,9 @@ impl Tenures {
         Self { held: held.collect(), ended: ended.clone(), ..Self::default() }
     }
 
-    /// Another whole list; `keep` those that it lacks (of another epoch). Ends that a person made are told.
-    pub(super) fn replace(&mut self, now: Now, list: &[Override], keep: bool, told: &mut Vec<Happening>) {
-        let before = std::mem::take(&mut self.held);
-        let mut before = before;
+    /// Another whole list. Ends that a person made are told.
+    pub(super) fn replace(&mut self, now: Now, list: &[Override], told: &mut Vec<Happening>) {
+        let mut before = std::mem::take(&mut self.held);
         for order in list {
             if self.ended.get(&order.id).is_some_and(|end| *end == order.expires) {
                 continue;
@@ -92,10 +91,6 @@ impl Tenures {
                 None => Tenure::new(order.clone(), now, false),
             };
             self.held.insert(order.id.clone(), tenure);
-        }
-        if keep {
-            self.held.append(&mut before);
-            return;
         }
         for tenure in before.into_values().filter(|tenure| tenure.begun) {
             told.push(ended(&tenure.order, tenure.order.expires <= now.wall));

@@ -3,6 +3,7 @@
 mod brakes;
 mod feeds;
 mod holds;
+mod modes;
 mod returns;
 
 use std::time::Duration;
@@ -10,7 +11,9 @@ use std::time::Duration;
 use super::*;
 use crate::{
     judge::sample::{check, fleet, order, parts},
-    model::{Action, Cause, EndpointIx, Failure, Family, Health, Outcome, Override, Phases, Target, Tempo, Wall},
+    model::{
+        Action, Cause, EndpointIx, Failure, Family, Happening, Health, Outcome, Override, Phases, Target, Tempo, Wall,
+    },
 };
 
 pub(super) struct Node {

@@ -242,7 +242,8 @@ impl Core {
     }
 
     fn apply(&mut self, step: Step) {
-        let Step { snapshot, ballot, tempi, mut events, wake_at } = step;
+        // One node on its own says nothing of itself, and has no one to share its probes with.
+        let Step { snapshot, ballot, tempi, mut events, wake_at, presence: _, duties: _ } = step;
         self.wake_at = wake_at;
         if let Some(tempi) = tempi {
             self.tempi.send_replace(tempi);

@@ -49,6 +49,7 @@ mod tests {
             self_test: SelfTest::Passed,
             votes: BTreeMap::new(),
             paths: BTreeMap::new(),
+            brakes: crate::model::BrakeState::default(),
         };
         for (node, sequence) in [("eu-1", 1), ("us-1", 1), ("eu-1", 2)] {
             bus.publish(ballot(node, sequence));

@@ -29,6 +29,12 @@
 //! | an outage is told once, when reached, and ended; what belongs to it never waits | DECIDING 6 | `brakes::outages`, `brakes::holds_are_lawful` |
 //! | the automatic freeze begins exactly when nearly everything fell at once before three regions, takes the removals back, lets nothing leave, and ends after a calm minute | DECIDING 3, 6 | `brakes::freezes` |
 //! | what is held up is measured down, and in no person's hands | DECIDING 5, 6 | `brakes::holds_are_lawful` |
+//! | the mode is what was heard: single, alone, detached, connected; back from alone all count at once | DECIDING 4 | `modes::links` |
+//! | who votes: fresh, not alone, not a suspect; a suspect sees nearly all down and is contradicted | DECIDING 3 | `modes::voters` |
+//! | alone, what leaves is down by own probes, dispensable by own probes, one failure domain a minute, and only where the node may judge | DECIDING 4 | `modes::alone` |
+//! | a rewound or replaced store changes no override until a person adopts it | STATE 1, 8 | `overrides_hold_while_they_should` |
+//! | every endpoint has as many vantages as are asked for, each with a place of its own | DECIDING 2 | `modes::all_is_well_again` |
+//! | of two nodes one fails over when a region dies with the other; cut off it removes nothing | DECIDING 4 | `modes` |
 //! | answers are never empty while anything may be served; nothing ordered down; nothing down or drained while something works | DESIGN promise 1, DECIDING 5, 6 | `answers::check` |
 //! | a dead endpoint is out within the bound, a returned one in | DESIGN 7, DECIDING 2 | `calm` |
 //! | a broken vantage takes nothing out while others disagree | DESIGN promise 2, 7 | `calm` |
@@ -53,6 +59,7 @@
 
 mod answers;
 mod brakes;
+mod modes;
 mod node;
 mod recovery;
 mod rules;
@@ -92,6 +99,23 @@ fn the_brakes_hold_in_large_fleets() {
     for seed in seeds {
         let named = Named(seed);
         World::large(seed).run();
+        drop(named);
+    }
+}
+
+/// Seeds of pairs in an ordinary run.
+const PAIR_SEEDS: u64 = 6;
+
+#[test]
+fn of_two_nodes_one_fails_over() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    let seeds = match number("SIM_SEED") {
+        Some(seed) => seed..=seed,
+        None => 1..=number("SIM_SEEDS").unwrap_or(PAIR_SEEDS),
+    };
+    for seed in seeds {
+        let named = Named(seed);
+        World::pair(seed).lose_a_region();
         drop(named);
     }
 }

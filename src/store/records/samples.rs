@@ -222,11 +222,9 @@ pub(in crate::store) fn a_memory() -> impl Strategy<Value = Memory> {
     let verdicts = proptest::collection::btree_map(a_target(), remembered, 0..6);
     let last_good = proptest::collection::btree_map(an_id(), vec((an_id(), an_id()), 0..4), 0..4);
     let head = (a_wall(), any::<u64>(), "[0-9A-Z]{0,26}", any::<u64>());
-    let peer = (option::of(an_id()), option::of(an_id()), a_wall()).prop_map(|(region, provider, heard)| Known {
-        region,
-        provider,
-        heard,
-    });
+    let admin = vec("https://[a-z]{1,9}:8653".prop_map(String::into_boxed_str), 0..3);
+    let peer = (option::of(an_id()), option::of(an_id()), a_wall(), admin)
+        .prop_map(|(region, provider, heard, admin)| Known { region, provider, heard, admin });
     let known = proptest::collection::btree_map(an_id(), peer, 0..4);
     let ended = proptest::collection::btree_map(an_override_id(), a_wall(), 0..4);
     let delays = proptest::collection::btree_map(a_target(), delays(), 0..4);

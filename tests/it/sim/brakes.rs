@@ -1,12 +1,13 @@
 //! What must hold of the brakes of the fleet: the removal budget, outages, the automatic freeze. Counted in another way
 //! from what the snapshots and events said before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use wayshift::{
     control::Step,
     model::{
-        Ballot, EndpointId, Happening, Health, Hold, Mono, Now, OUTAGE_AT, SelfTest, Snapshot, Target, Verdict, ms,
+        EndpointId, Happening, Health, Hold, Mono, NodeId, Now, OUTAGE_AT, RegionId, SelfTest, Snapshot, Target,
+        Verdict, ms,
     },
 };
 
@@ -86,7 +87,7 @@ pub(super) fn after(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, s
     freezes(model, &here, now, setup, step, turned && before.is_some(), voting);
     holds_are_lawful(model, snapshot, &here, setup);
     if before.is_some() {
-        removals_are_lawful(model, snapshot, &was, &here, now, setup);
+        removals_are_lawful(model, snapshot, &was, &here, now, setup, &run.told.modes.gone);
     }
 }
 
@@ -234,7 +235,15 @@ fn freezes(
         let Happening::Held { brake, active, .. } = &event.what else { return None };
         (brake == Hold::Freeze.word()).then_some(*active)
     });
-    let told: Vec<bool> = told.collect();
+    let mut told: Vec<bool> = told.collect();
+    let taken_over = step.events.iter().any(|event| {
+        matches!(&event.what, Happening::Held { active: true, detail, .. } if detail.starts_with("most of the other"))
+    });
+    if taken_over {
+        // What the others hold is not counted here; it may be over at once.
+        assert!(told.remove(0) && model.frozen != Some(true), "freeze: taken over twice");
+        (model.frozen, model.from, model.calm) = (Some(true), None, None);
+    }
     assert!(told.len() <= 1, "freeze: told {told:?} in one step");
     match told.first() {
         Some(true) => {
@@ -276,7 +285,7 @@ fn holds_are_lawful(model: &Braking, snapshot: &Snapshot, here: &BTreeMap<Target
     for (target, verdict) in here {
         let hold = match verdict.hold {
             Some(hold @ (Hold::Budget | Hold::Freeze)) => hold,
-            Some(Hold::Flap { .. } | Hold::Resume) | None => continue,
+            Some(Hold::Flap { .. } | Hold::Resume | Hold::Alone) | None => continue,
         };
         assert!(is_down(verdict) && verdict.health != Health::Down && is_free(verdict), "held: {target} {verdict:?}");
         if hold == Hold::Freeze {
@@ -299,21 +308,25 @@ fn removals_are_lawful(
     here: &BTreeMap<Target, &Verdict>,
     now: Now,
     setup: &Setup,
+    gone: &HashSet<Target>,
 ) {
     let falls = here.iter().filter(|(target, verdict)| {
         let before = was.get(*target).filter(|before| before.order.is_none() && before.health != Health::Down);
         before.is_some() && verdict.health == Health::Down && is_down(verdict) && is_free(verdict)
     });
-    let leaving: BTreeSet<EndpointId> = falls.map(|(target, _)| target.subject.endpoint.clone()).collect();
+    let mut leaving: BTreeMap<EndpointId, bool> = BTreeMap::new();
+    for (target, _) in falls {
+        *leaving.entry(target.subject.endpoint.clone()).or_insert(true) &= gone.contains(target);
+    }
     model.left.retain(|(at, ..)| now.mono.0 < at.0 + ms(setup.budget.per));
-    for endpoint in leaving {
+    for (endpoint, had_left) in leaving {
         assert!(model.frozen != Some(true), "removals: {endpoint} left in a freeze");
         if model.left.iter().any(|(_, other, _)| *other == endpoint) {
             continue;
         }
         let confirmed = model.agreed.get(&endpoint).is_some_and(|at| at.0 + ms(setup.budget.confirm) <= now.mono.0);
         let outage = in_outage(model, &endpoint);
-        model.left.push((now.mono, endpoint, !confirmed && !outage));
+        model.left.push((now.mono, endpoint, !confirmed && !outage && !had_left));
     }
     // What turns out to belong to an outage is paid back.
     let refunded: Vec<usize> = (0..model.left.len()).filter(|at| in_outage(model, &model.left[*at].1)).collect();
@@ -340,14 +353,13 @@ fn in_outage(model: &Braking, endpoint: &EndpointId) -> bool {
     })
 }
 
+/// Regions whose votes count; who they are is looked at in `modes`.
 fn voting_regions(node: &Node, run: &Run, now: Now) -> usize {
-    let fresh = run.told.heard.values().filter(|(_, arrived)| now.mono.0 < arrived.0 + 10_000);
-    let own = (node.me.node.clone(), node.me.region.clone(), run.controller.self_test());
-    let of = |ballot: &Ballot| (ballot.node.clone(), ballot.region.clone(), ballot.self_test);
-    let all: Vec<_> = fresh.map(|(ballot, _)| of(ballot)).chain([own]).collect();
-    let passed = all.iter().any(|(.., test)| *test == SelfTest::Passed);
-    let votes = all.iter().filter(|(.., test)| !passed || *test != SelfTest::Failed);
-    let regions =
-        votes.map(|(node, region, _)| region.as_ref().map_or_else(|| format!("node {node}"), ToString::to_string));
-    regions.collect::<HashSet<_>>().len()
+    let region = |region: &Option<RegionId>, node: &NodeId| match region {
+        Some(region) => region.to_string(),
+        None => format!("node {node}"),
+    };
+    let peers = run.controller.nodes(now).into_iter().filter(|seen| seen.votes);
+    let own = run.controller.votes().then(|| region(&node.me.region, &node.me.node));
+    peers.map(|seen| region(&seen.region, &seen.node)).chain(own).collect::<HashSet<_>>().len()
 }

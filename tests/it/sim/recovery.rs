@@ -152,7 +152,7 @@ pub(super) fn is_as_held(verdict: &Verdict) -> bool {
         None => health == measured,
         Some(Hold::Flap { .. }) => measured != Health::Down && health == Health::Down,
         Some(Hold::Resume) => measured != Health::Down && (health == Health::Down || health == measured),
-        Some(Hold::Budget | Hold::Freeze) => measured == Health::Down && health != Health::Down,
+        Some(Hold::Budget | Hold::Freeze | Hold::Alone) => measured == Health::Down && health != Health::Down,
     }
 }
 
@@ -173,7 +173,7 @@ fn holds_are_earned(model: &Recovery, snapshot: &Snapshot, now: Now) {
                 assert!(awaits, "holds: {target} awaits nobody: {verdict:?}");
                 verdict.health == Health::Down
             }
-            Some(Hold::Budget | Hold::Freeze) | None => {
+            Some(Hold::Budget | Hold::Freeze | Hold::Alone) | None => {
                 let free = verdict.frozen.is_none() && verdict.measured != Health::Down;
                 assert!(!(awaits && free), "holds: {target} does not say that it awaits a person");
                 if flapping.is_none() || !free {
@@ -362,6 +362,7 @@ fn only_shaded(before: &Snapshot, after: &Snapshot) -> bool {
     before.digest == after.digest
         && before.planned == after.planned
         && before.ended == after.ended
+        && before.here == after.here
         && shades(before) == shades(after)
         && decided(before) == decided(after)
 }

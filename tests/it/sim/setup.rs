@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, net::Ipv6Addr, sync::Arc, time::Duration};
 use wayshift::{
     control::Identity,
     model::{
-        Addresses, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx, FlapHold, Fleet, LoadFeed,
-        Member, MinUp, Nodes, Parts, Pool, PoolAnswer, PoolIx, Quorum, RemovalBudget, Resume, Safety, Serves, Service,
-        Startup, Steer, Thresholds, Tuning, VerdictPolicy, Weight, WhenNone, Window, Zone,
+        Addresses, Alone, Anchor, AnchorAsk, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx,
+        FlapHold, Fleet, LoadFeed, Member, MinUp, Nodes, OwnView, Parts, Pool, PoolAnswer, PoolIx, Quorum, RemovalBudget,
+        Resume, Safety, Serves, Service, Startup, Steer, Thresholds, Tuning, VerdictPolicy, Weight, WhenNone, Window,
+        Zone,
     },
 };
 
@@ -42,7 +43,33 @@ pub(super) struct Version {
     pub revision: u64,
 }
 
+/// Three of somebody else's.
+pub(super) fn anchors() -> Vec<Anchor> {
+    let anchor = |n: u8| Anchor {
+        url: format!("tcp://198.51.100.{n}:443").into(),
+        ask: AnchorAsk::Tcp,
+        host: format!("198.51.100.{n}").into(),
+        port: 443,
+    };
+    (1..=3).map(anchor).collect()
+}
+
 impl Setup {
+    /// Two regions at two providers, and a node in each.
+    pub(super) fn pair(rng: &mut fastrand::Rng) -> Self {
+        let mut setup = Self::draw(rng);
+        let node = |i: usize| Identity {
+            node: format!("n{i}").parse().unwrap(),
+            region: Some(format!("r{i}").parse().unwrap()),
+            provider: Some(format!("p{i}").parse().unwrap()),
+        };
+        (setup.nodes, setup.providers, setup.regions) = ((0..2).map(node).collect(), 2, 2);
+        (setup.policy.quorum, setup.policy.min_vantages) = (Quorum::Majority, 2);
+        (setup.policy.alone, setup.policy.vantages_per_endpoint) = (Alone::SelfTest, 7);
+        (setup.manual, setup.policy.flap) = (None, None);
+        setup
+    }
+
     pub(super) fn draw(rng: &mut fastrand::Rng) -> Self {
         let (providers, regions) = (rng.usize(1..=3), rng.usize(1..=3));
         let nodes: Vec<Identity> = (0..rng.usize(1..=5))
@@ -85,6 +112,11 @@ impl Setup {
                 max: Duration::from_secs(25),
             }),
             startup: if rng.u8(0..5) == 0 { Startup::Unknown } else { Startup::LastKnown },
+            alone: [Alone::SelfTest, Alone::SelfTest, Alone::Hold, Alone::Judge][rng.usize(0..4)],
+            anchors: if rng.u8(0..3) == 0 { anchors() } else { Vec::new() },
+            own_view: if rng.bool() { OwnView::RankLast } else { OwnView::Ignore },
+            // More regions are never asked for than there are vantages to speak for them.
+            vantages_per_endpoint: if matches!(quorum, Quorum::Count(_)) { 7 } else { rng.u16(1..=7) },
         };
         let when_none = if rng.bool() { WhenNone::ServeAll } else { WhenNone::LastGood };
         let dual = rng.bool();

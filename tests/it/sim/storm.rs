@@ -47,7 +47,7 @@ impl World {
         let (endpoint, node) = (self.rng.usize(0..self.setup.endpoints), self.rng.usize(0..self.nodes.len()));
         let other = self.rng.usize(0..self.nodes.len());
         let region = self.rng.usize(0..self.setup.regions);
-        match self.rng.u8(0..20) {
+        match self.rng.u8(0..24) {
             0..=3 => {
                 // Some die and return more often than others: one pool has three members, and may hold one of them.
                 let endpoint = if self.rng.u8(0..4) > 0 { endpoint % 3 } else { endpoint };
@@ -75,12 +75,31 @@ impl World {
                 let fleet = self.setup.fleet(&self.version);
                 self.reload(&fleet);
             }
+            19 => toggle(&mut self.cut_store, node),
+            20 => toggle(&mut self.cut_anchors, node),
+            21 => self.rewind(),
+            // Nobody hears this one, nor it them.
+            22 => {
+                let cut = self.rng.bool();
+                for other in 0..self.nodes.len() {
+                    for pair in [(node, other), (other, node)] {
+                        if cut {
+                            self.cut_peers.insert(pair)
+                        } else {
+                            self.cut_peers.remove(&pair)
+                        };
+                    }
+                }
+            }
             _ => self.send_store(),
         }
     }
 
     /// A person makes, extends or ends an override, by a right clock.
     fn order(&mut self) {
+        if self.lost.is_some() {
+            return;
+        }
         let now = Wall(BASE + self.t);
         self.store.0 += 1;
         let kept = self.store.1.len();

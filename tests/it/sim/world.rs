@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use wayshift::{
     control::{Input, Step},
-    model::{Action, Ballot, Family, Fleet, Health, Load, Memory, Outcome, Override, OverrideId, Selector, Wall},
+    model::{Action, Family, Fleet, Health, Load, Memory, Outcome, Override, OverrideId, Selector, Wall},
 };
 
 use super::{
@@ -35,9 +35,16 @@ pub(super) struct World {
     pub(super) cut_links: HashSet<(usize, usize)>,
     /// (from, to) for ballots.
     pub(super) cut_peers: HashSet<(usize, usize)>,
+    /// Nodes that the store does not reach, and whose word does not reach it.
+    pub(super) cut_store: HashSet<usize>,
+    /// Nodes whose anchors are silent.
+    pub(super) cut_anchors: HashSet<usize>,
     pub(super) stormy: bool,
     pub(super) mail: Vec<(u64, usize, Input)>,
     pub(super) store: (u64, Vec<Override>),
+    pub(super) epoch: String,
+    /// The store was rewound; a person says what holds at this time.
+    pub(super) lost: Option<u64>,
     pub(super) version: Version,
     pub(super) made: u128,
 }
@@ -56,7 +63,7 @@ impl World {
         Self::of(seed, rng, setup)
     }
 
-    fn of(seed: u64, rng: fastrand::Rng, setup: Setup) -> Self {
+    pub(super) fn of(seed: u64, rng: fastrand::Rng, setup: Setup) -> Self {
         let version = setup.first();
         let fleet = setup.fleet(&version);
         let nodes = setup.nodes.iter().map(|me| Node {
@@ -81,9 +88,13 @@ impl World {
             blackout: false,
             cut_links: HashSet::new(),
             cut_peers: HashSet::new(),
+            cut_store: HashSet::new(),
+            cut_anchors: HashSet::new(),
             stormy: false,
             mail: Vec::new(),
             store: (0, Vec::new()),
+            epoch: "one".into(),
+            lost: None,
             version,
             made: 0,
         }
@@ -132,6 +143,9 @@ impl World {
         self.blackout = false;
         self.cut_links.clear();
         self.cut_peers.clear();
+        self.cut_store.clear();
+        self.cut_anchors.clear();
+        self.adopt();
         let most = self.rng.usize(0..=2);
         for endpoint in 0..self.dead.len() {
             self.dead[endpoint] = endpoint < most;
@@ -149,6 +163,7 @@ impl World {
         let digests: HashSet<_> =
             self.nodes.iter().map(|node| node.run.as_ref().unwrap().controller.snapshot().digest).collect();
         assert_eq!(digests.len(), 1, "quiet: all nodes agree");
+        self.all_is_well_again();
         for node in &self.nodes {
             assert!(
                 node.run.as_ref().unwrap().controller.snapshot().overrides.is_empty(),
@@ -177,7 +192,7 @@ impl World {
         });
     }
 
-    fn pass(&mut self, ms: u64) {
+    pub(super) fn pass(&mut self, ms: u64) {
         let end = self.t + ms;
         while self.t < end {
             self.tick();
@@ -185,7 +200,7 @@ impl World {
     }
 
     /// What every running node measures: up, down, or either.
-    fn expect(&self, what: &str, truth: impl Fn(usize) -> Option<bool>) {
+    pub(super) fn expect(&self, what: &str, truth: impl Fn(usize) -> Option<bool>) {
         for node in &self.nodes {
             let snapshot = node.run.as_ref().unwrap().controller.snapshot();
             for (target, verdict) in rules::verdicts(snapshot) {
@@ -203,6 +218,7 @@ impl World {
 
     fn tick(&mut self) {
         self.t += TICK;
+        self.adopt_in_time();
         let t = self.t;
         let mut due: Vec<(u64, usize, Input)> = Vec::new();
         let (now, later) = std::mem::take(&mut self.mail).into_iter().partition(|(at, ..)| *at <= t);
@@ -231,9 +247,7 @@ impl World {
             let step = self.nodes[at].start(t);
             let now = self.nodes[at].now(t);
             self.follow(at, now, step, true);
-            let list = (self.store.0, self.store.1.clone().into());
-            let shared = Input::Shared { epoch: "one".into(), generation: list.0, overrides: list.1 };
-            self.mail.push((t + self.rng.u64(0..3_000), at, shared));
+            self.greet(at);
             return;
         }
         let now = self.nodes[at].now(t);
@@ -241,6 +255,8 @@ impl World {
         let (dead, links, blackout) = (&self.dead, &self.cut_links, self.blackout);
         let node = &mut self.nodes[at];
         let (fault, clock_right) = (node.fault, node.offset == 0);
+        let anchors = if t.is_multiple_of(5_000) { &self.setup.policy.anchors[..] } else { &[] };
+        let answered = fault != Fault::Network && !self.cut_anchors.contains(&at);
         let Some(run) = &mut node.run else { return };
         run.probe(t, now, &self.setup, &mut self.rng, |endpoint, family| match fault {
             Fault::Resources => own_fault(),
@@ -254,6 +270,11 @@ impl World {
             let load = Load(f64::from(self.rng.u16(40..=60)));
             run.inbox.push(Input::Load { endpoint, load, at: now.mono });
         }
+        run.inbox.extend(anchors.iter().map(|anchor| Input::Anchored {
+            anchor: anchor.clone(),
+            answered,
+            at: now.mono,
+        }));
         let inputs = std::mem::take(&mut run.inbox);
         if inputs.is_empty() && run.wake_at.is_none_or(|wake| now.mono < wake) {
             return;
@@ -276,6 +297,9 @@ impl World {
         if let Some(tempi) = step.tempi.take() {
             run.tempi = tempi;
         }
+        if let Some(duties) = step.duties.take() {
+            run.duties = duties;
+        }
         if let Some(snapshot) = &step.snapshot {
             let _named = Where(self.seed, t, at);
             run.table = Some(answers::check(snapshot, run.table.as_ref(), &node.disk.last_good, &mut self.rng));
@@ -286,31 +310,40 @@ impl World {
             node.recovery = run.told.recovery.clone();
         }
         if let Some(ballot) = step.ballot {
-            self.post(at, ballot);
+            self.post(at, &Input::Heard(ballot));
+        }
+        if let Some(presence) = step.presence.filter(|_| !self.cut_store.contains(&at)) {
+            let sequence = presence.sequence;
+            self.mail.push((self.t + self.rng.u64(0..1_000), at, Input::Echo { sequence }));
+            self.post(at, &Input::Present(presence));
         }
     }
 
-    fn post(&mut self, from: usize, ballot: Ballot) {
+    /// Says something to all others, as far as they are to be reached.
+    fn post(&mut self, from: usize, said: &Input) {
         for to in 0..self.nodes.len() {
             let lost = self.stormy && self.rng.u8(0..4) == 0;
             if lost || self.cut_peers.contains(&(from, to)) {
                 continue;
             }
             let delay = if self.stormy { self.rng.u64(0..3_000) } else { self.rng.u64(0..300) };
-            self.mail.push((self.t + delay, to, Input::Heard(ballot.clone())));
+            if from == to {
+                continue;
+            }
+            self.mail.push((self.t + delay, to, said.clone()));
             if self.stormy && self.rng.u8(0..20) == 0 {
-                self.mail.push((self.t + delay + 12_000, to, Input::Heard(ballot.clone())));
+                self.mail.push((self.t + delay + 12_000, to, said.clone()));
             }
         }
     }
 
     pub(super) fn send_store(&mut self) {
         let list: Arc<[Override]> = self.store.1.clone().into();
-        for to in 0..self.nodes.len() {
+        for to in (0..self.nodes.len()).filter(|to| !self.cut_store.contains(to)).collect::<Vec<_>>() {
             let copies = if self.stormy { self.rng.u64(1..=2) } else { 1 };
             for _ in 0..copies {
                 let shared =
-                    Input::Shared { epoch: "one".into(), generation: self.store.0, overrides: Arc::clone(&list) };
+                    Input::Shared { epoch: self.epoch.clone(), generation: self.store.0, overrides: Arc::clone(&list) };
                 self.mail.push((self.t + self.rng.u64(0..4_000), to, shared));
             }
         }
