@@ -187,6 +187,7 @@ fn snapshot(fleet: &Arc<Fleet>) -> Arc<Snapshot> {
         overrides: Arc::default(),
         planned: Arc::default(),
         ended: Arc::default(),
+        here: Default::default(),
         feeds: Arc::default(),
     })
 }

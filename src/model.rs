@@ -81,7 +81,7 @@ pub use self::{
         VerdictPolicy,
     },
     position::{CheckIx, EndpointIx, PoolIx, ServiceIx, SubjectIx},
-    presence::{ADMIN_ADDRESSES_MAX, Agreement, Applied, NodeSeen, Presence, Process},
+    presence::{ADMIN_ADDRESSES_MAX, Agreement, Applied, Company, NodeSeen, Presence, Process},
     selector::{Glob, SELECTOR_LENGTH_MAX, Selector, SelectorError},
     service::{
         ANSWER_ENDPOINTS_MAX, Arm, Degraded, Https, Member, MinUp, POOL_MEMBERS_MAX, Pool, PoolAnswer, Rule, Service,

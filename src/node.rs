@@ -3,6 +3,7 @@
 //! Nothing is decided here. The DNS doors have threads of their own and the admin API a run time of its own, so that
 //! nothing sent to one slows the other. Every task is in one set: the first to end ends the node, and says which it was.
 
+mod answers;
 pub mod boot;
 mod bridge;
 mod chores;
@@ -11,6 +12,7 @@ mod core;
 mod disk;
 mod herald;
 mod map;
+mod news;
 mod places;
 mod probing;
 mod recall;
@@ -118,6 +120,7 @@ impl Node {
         let identity = map::identity(&settings.node);
         let places = read_places(&boot, &metrics).await?;
         let mut parts = core_parts(&boot, &disk, &herald, identity.clone(), clock, bus, &metrics);
+        parts.process = disk.shared.then(|| map::process(&settings.node));
         parts.locator = places.locator();
         let (core, handle) = Core::new(parts);
 
@@ -151,6 +154,7 @@ impl Node {
             clock,
             started,
             snapshot: handle.snapshot.clone(),
+            company: handle.company.clone(),
             live: handle.live.clone(),
             store: Arc::clone(&disk.store),
             turn: admin::Turn::default(),
@@ -350,6 +354,7 @@ fn core_parts(
     let (herald, keeper) = (Arc::clone(herald), Arc::clone(&disk.keeper));
     CoreParts {
         identity,
+        process: None,
         fleet: Arc::clone(&boot.loaded.fleet),
         memory: disk.memory.clone(),
         clock,

@@ -19,13 +19,13 @@ pub mod sqlite;
 mod time;
 mod worker;
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
 
 use tokio::sync::watch;
 
 pub use self::orders::EXPIRED_KEPT;
 
-use crate::model::{Ballot, NodeId, Override, OverrideId, Wall};
+use crate::model::{Ballot, NodeId, Override, OverrideId, Presence, Wall};
 
 /// A future of an object-safe method.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -245,8 +245,19 @@ pub trait ControlStore: Send + Sync {
 pub trait BallotBus: Send + Sync {
     /// Replaces this node's ballot.
     fn publish(&self, ballot: Ballot);
-    /// The newest ballot of each node.
-    fn watch(&self) -> watch::Receiver<Arc<std::collections::BTreeMap<NodeId, Ballot>>>;
+    /// Replaces what this node says of itself.
+    fn introduce(&self, presence: Presence);
+    /// The newest of each node, this one's own included: what is in here of its own has come back to it.
+    fn watch(&self) -> watch::Receiver<Arc<Voices>>;
+}
+
+/// What was heard, by node: the newest of each.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Voices {
+    /// How they vote. Shared, because a ballot of a large fleet is large and all are handed on when one changes.
+    pub ballots: BTreeMap<NodeId, Arc<Ballot>>,
+    /// What they say of themselves.
+    pub presences: BTreeMap<NodeId, Arc<Presence>>,
 }
 
 /// What stands before the first entry of an audit.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Router, middleware,
-    routing::{get, post, put},
+    routing::{delete, get, post, put},
 };
 
 use super::{
@@ -45,6 +45,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/status", get(look::status))
         .route("/v1/whoami", get(look::whoami))
         .route("/v1/nodes", get(look::nodes))
+        .route("/v1/nodes/{id}", delete(look::forget))
         .route("/v1/services", get(inventory::services))
         .route("/v1/services/{id}", get(inventory::service))
         .route("/v1/services/{id}/up", get(inventory::service_up))

@@ -15,6 +15,7 @@ mod group;
 mod node;
 mod outlook;
 mod overrides;
+mod peer;
 mod pool;
 mod service;
 pub(super) mod word;
@@ -39,6 +40,7 @@ pub use self::{
     overrides::{
         BlockedView, ChangeView, EffectView, ExtendOverride, NewOverride, OverrideState, OverrideView, SafetyView,
     },
+    peer::PeerView,
     pool::{MemberView, PoolView},
     service::{AnswerView, ArmView, ServiceView},
     zone::{ExportView, ZoneView},
@@ -46,7 +48,7 @@ pub use self::{
 pub(super) use self::{
     explain::Past,
     outlook::{NAMES_MAX, kind, listed, touched},
-    overrides::{EFFECT_MAX, MATCHES_MAX, tag_of},
+    overrides::{EFFECT_MAX, MATCHES_MAX, receipts, tag_of},
 };
 
 /// One page of a list, sorted by id (history: newest first).

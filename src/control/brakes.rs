@@ -148,7 +148,8 @@ impl Controller {
         let mut fleet_turned = due;
         // While alone, each result of ours may be what it waits for.
         let alone = self.voters.company().is_alone();
-        let lonely = alone != std::mem::replace(&mut self.brakes.alone, alone) || (alone && !self.brakes.waiting.is_empty());
+        let lonely =
+            alone != std::mem::replace(&mut self.brakes.alone, alone) || (alone && !self.brakes.waiting.is_empty());
         let mut awaited = due || work.fleet_changed || tested != self.self_test || lonely;
         if touched.is_empty() && !awaited {
             return;

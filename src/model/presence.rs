@@ -85,6 +85,19 @@ pub struct NodeSeen {
     pub admin: Vec<Box<str>>,
 }
 
+/// All nodes, as one of them sees them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Company {
+    /// How it decides itself.
+    pub mode: Mode,
+    /// What it last said of itself; `None` where nobody shares its store.
+    pub own: Option<Presence>,
+    /// Whether its own votes count.
+    pub votes: bool,
+    /// The others, sorted by name.
+    pub others: Vec<NodeSeen>,
+}
+
 /// How another node's digest compares to ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Agreement {

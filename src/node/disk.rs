@@ -26,6 +26,8 @@ use crate::{
 pub(super) struct Disk {
     /// Overrides and audit: embedded, or detached when the database is not to be had, or shared with other nodes.
     pub(super) store: Arc<dyn ControlStore>,
+    /// Other nodes have it as well.
+    pub(super) shared: bool,
     /// The way of ballots that comes with a shared store.
     pub(super) bus: Option<Arc<dyn BallotBus>>,
     /// What is wrong with the store right now.
@@ -66,6 +68,7 @@ impl Disk {
         };
         Ok(Self {
             store: opened.store,
+            shared: opened.bus.is_some(),
             bus: opened.bus,
             ails: opened.ails,
             embedded: opened.embedded,

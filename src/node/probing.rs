@@ -72,7 +72,7 @@ impl Probing {
             "loads"
         });
         let runner = Runner::new(settings, fleet, core.tempi.clone(), observed_in, asks, clock, metrics);
-        let runner = runner.with_directory(directory);
+        let runner = runner.with_directory(directory).with_duties(core.duties.clone());
         let until = stop.child_token();
         tasks.spawn(async move {
             runner.run(until).await;

@@ -41,6 +41,7 @@ impl Vantage {
         let (metrics, _) = Metrics::new();
         let (core, handle) = Core::new(CoreParts {
             identity,
+            process: None,
             fleet: Arc::clone(&fleet),
             memory: Memory::default(),
             clock,

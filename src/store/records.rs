@@ -9,12 +9,15 @@ mod ballot;
 mod event;
 mod memory;
 #[cfg(feature = "etcd")]
+mod presence;
+#[cfg(feature = "etcd")]
 mod shared;
 
 pub(super) use self::event::{family_of, health};
 #[cfg(feature = "etcd")]
 pub(super) use self::{
-    ballot::{PathsRecord, PresenceRecord, VotesRecord},
+    ballot::{BallotRecord, LeftRecord, OutRecord, Parts, PathsRecord, VotesRecord},
+    presence::PresenceRecord,
     shared::{HeadRecord, KeptRecord, LinkRecord},
 };
 pub use self::{event::EventRecord, memory::MemoryRecord};

@@ -9,7 +9,7 @@ use std::sync::{
 
 use etcd_client::{Client, GetOptions};
 use wayshift::{
-    model::{Ballot, Family, Memory, OverrideId, Secret, SelfTest, SubjectId, Target, Vote},
+    model::{Ballot, BrakeState, Family, Memory, OverrideId, Secret, SelfTest, SubjectId, Target, Vote},
     store::{
         BallotBus as _, Change, ControlStore, Durable, Seen, StoreError,
         etcd::{Contact, Etcd, Settings, Tls},
@@ -368,12 +368,14 @@ fn ballot(node: &str, sequence: u64, targets: usize) -> Ballot {
         self_test: SelfTest::Passed,
         votes: (0..targets).map(|number| (target(number), Vote::Down)).collect(),
         paths: [("ep-0".parse().unwrap(), 1_500)].into(),
+        brakes: BrakeState::default(),
     }
 }
 
 async fn hears(node: &Node, expected: &Ballot) {
     let mut ballots = node.bus().watch();
-    let there = ballots.wait_for(|ballots| ballots.get(&expected.node) == Some(expected));
+    let there =
+        ballots.wait_for(|voices| voices.ballots.get(&expected.node).is_some_and(|ballot| **ballot == *expected));
     drop(tokio::time::timeout(PATIENCE, there).await.expect("it is heard").unwrap());
 }
 
@@ -411,7 +413,7 @@ async fn ballots_are_heard_whole_and_go_with_their_lease() {
     for lease in raw.leases().await.unwrap().leases() {
         raw.lease_revoke(lease.id()).await.unwrap();
     }
-    us.bus().watch().wait_for(|ballots| ballots.is_empty()).await.unwrap();
+    us.bus().watch().wait_for(|voices| voices.ballots.is_empty()).await.unwrap();
     let fourth = ballot("eu-1", 10, 600);
     eu.bus().publish(fourth.clone());
     hears(&us, &fourth).await;
@@ -441,7 +443,7 @@ async fn ballots_that_make_no_sense_are_not_handed_over() {
     eu.bus().publish(last.clone());
     hears(&us, &last).await;
     hears(&eu, &last).await;
-    assert_eq!((us.bus().watch().borrow().len(), eu.bus().watch().borrow().len()), (1, 1));
+    assert_eq!((us.bus().watch().borrow().ballots.len(), eu.bus().watch().borrow().ballots.len()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -463,10 +465,9 @@ async fn a_member_that_falls_silent_is_left_when_our_own_does_not_come_back() {
     let mut heard = bus.heard();
     heard.wait_for(|heard| *heard).await.unwrap();
     relay.set(Wire::Swallows);
-    let sequence = bus.watch().borrow().values().next().unwrap().sequence;
-    let later = |ballots: &Arc<std::collections::BTreeMap<_, Ballot>>| {
-        ballots.values().any(|ballot| sequence + 1 < ballot.sequence)
-    };
+    let sequence = bus.watch().borrow().ballots.values().next().unwrap().sequence;
+    let later =
+        |voices: &Arc<wayshift::store::Voices>| voices.ballots.values().any(|ballot| sequence + 1 < ballot.sequence);
     drop(tokio::time::timeout(PATIENCE, bus.watch().wait_for(later)).await.expect("the next member is asked").unwrap());
     create(&*eu.store, 1).await.unwrap();
     heard.wait_for(|heard| *heard).await.unwrap();

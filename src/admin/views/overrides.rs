@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     admin::{picture::Picture, reach},
     model::{
-        Action, EndpointId, LastGood, Override, OverrideId, PoolId, Selector, ServiceId, Snapshot, Span, Wall, Weight,
+        Action, Company, EndpointId, LastGood, NodeId, NodeSeen, Override, OverrideId, PoolId, Selector, ServiceId,
+        Snapshot, Span, Wall, Weight,
     },
 };
 
@@ -270,6 +271,14 @@ impl OverrideView {
         }
     }
 
+    /// Where it has got to among the other nodes that are known: whether they have applied this version of it.
+    pub(in crate::admin) fn everywhere(mut self, company: &Company, order: &Override) -> Self {
+        let (applied, pending) = receipts(company, order.generation);
+        self.applied_on.extend(applied.iter().map(ToString::to_string));
+        self.pending_on.extend(pending.iter().map(ToString::to_string));
+        self
+    }
+
     /// Without what depends on the moment: as the audit keeps it.
     pub(in crate::admin) fn bare(mut self) -> Self {
         self.matches.clear();
@@ -287,6 +296,19 @@ impl OverrideView {
         self.kept = reach::kept(&Picture::of(snapshot, good), order);
         self
     }
+}
+
+/// Other nodes that say they have applied a generation of the store that this node shares with them, and those that
+/// have not said so.
+pub(in crate::admin) fn receipts<'c>(company: &'c Company, generation: u64) -> (Vec<&'c NodeId>, Vec<&'c NodeId>) {
+    let epoch = company.own.as_ref().map(|own| &own.applied.epoch);
+    let has = |seen: &&NodeSeen| {
+        let applied = seen.presence.as_ref().map(|presence| &presence.applied);
+        applied.is_some_and(|applied| Some(&applied.epoch) == epoch && generation <= applied.generation)
+    };
+    let (applied, pending): (Vec<_>, Vec<_>) = company.others.iter().filter(|_| epoch.is_some()).partition(has);
+    let names = |seen: Vec<&'c NodeSeen>| seen.into_iter().map(|seen| &seen.node).collect();
+    (names(applied), names(pending))
 }
 
 /// The version of one override.

@@ -1,6 +1,6 @@
 //! Ballots in etcd, under a lease of their node: lossy by contract, and dropped by etcd when the node is gone.
 //!
-//! A ballot is a presence record, written each time, and parts, written when they change ([`parts`]). Readers hand over
+//! A ballot is a record, written each time, and parts, written when they change ([`parts`]). Readers hand over
 //! whatever is complete; what counts as fresh is theirs to say, by the arrival of a higher sequence: a lease that still
 //! stands proves nothing, because etcd lets leases begin anew when it has been away.
 //!
@@ -14,16 +14,15 @@ mod writer;
 pub(super) use self::{reader::run as read, writer::run as write};
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use tokio::{sync::watch, time::Instant};
 
-use crate::model::{Ballot, NodeId};
+use crate::model::{Ballot, Presence};
 
-use super::super::BallotBus;
+use super::super::{BallotBus, Voices};
 
 /// A node's ballot that did not come back to it for this long: the store is out of reach, whatever it looks like.
 pub const LOOPBACK_MAX: Duration = Duration::from_secs(8);
@@ -34,10 +33,17 @@ pub const NODES_MAX: usize = 1_000;
 #[derive(Debug)]
 pub struct LeasedBus {
     /// One slot: what was not sent yet is replaced by what is newer.
-    out: watch::Sender<Option<Arc<Ballot>>>,
-    ballots: watch::Sender<Arc<BTreeMap<NodeId, Ballot>>>,
+    out: watch::Sender<Out>,
+    voices: watch::Sender<Arc<Voices>>,
     loopback: Mutex<Loopback>,
     heard: watch::Sender<bool>,
+}
+
+/// What goes out: the newest of each.
+#[derive(Debug, Clone, Default)]
+struct Out {
+    ballot: Option<Arc<Ballot>>,
+    presence: Option<Arc<Presence>>,
 }
 
 /// What of ours is under way.
@@ -50,8 +56,8 @@ struct Loopback {
 impl Default for LeasedBus {
     fn default() -> Self {
         Self {
-            out: watch::Sender::new(None),
-            ballots: watch::Sender::new(Arc::default()),
+            out: watch::Sender::default(),
+            voices: watch::Sender::new(Arc::default()),
             loopback: Mutex::default(),
             heard: watch::Sender::new(false),
         }
@@ -98,11 +104,15 @@ impl LeasedBus {
 
 impl BallotBus for LeasedBus {
     fn publish(&self, ballot: Ballot) {
-        self.out.send_replace(Some(Arc::new(ballot)));
+        self.out.send_modify(|out| out.ballot = Some(Arc::new(ballot)));
     }
 
-    fn watch(&self) -> watch::Receiver<Arc<BTreeMap<NodeId, Ballot>>> {
-        self.ballots.subscribe()
+    fn introduce(&self, presence: Presence) {
+        self.out.send_modify(|out| out.presence = Some(Arc::new(presence)));
+    }
+
+    fn watch(&self) -> watch::Receiver<Arc<Voices>> {
+        self.voices.subscribe()
     }
 }
 

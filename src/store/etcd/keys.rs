@@ -6,8 +6,9 @@
 //! | `control/override/<id>` | - | an override |
 //! | `control/audit/<sequence>` | - | an entry of the audit, 20 digits |
 //! | `kept/<principal>/<key>` | 24 h | the answer to a request; both hashed |
-//! | `fleet/<node>/presence` | 20 s | who speaks, and the parts of its ballot |
-//! | `fleet/<node>/votes/<n>`, `fleet/<node>/paths/<n>` | 20 s | parts of its ballot |
+//! | `fleet/<node>/presence` | 20 s | what a node says of itself |
+//! | `fleet/<node>/ballot` | 20 s | who votes, and the parts of its ballot |
+//! | `fleet/<node>/{votes,paths,out,left}/<n>` | 20 s | parts of its ballot |
 //!
 //! A node's credentials need to write below `fleet/<node>/` only; those of nodes that take orders below `control/` and
 //! `kept/` as well; every node reads all of it.
@@ -29,8 +30,30 @@ pub(super) struct Keys {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
     Presence,
-    Votes(usize),
-    Paths(usize),
+    Ballot,
+    Part(Kind, usize),
+}
+
+/// What parts of a ballot are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Votes,
+    Paths,
+    Out,
+    Left,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 4] = [Self::Votes, Self::Paths, Self::Out, Self::Left];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Votes => "votes",
+            Self::Paths => "paths",
+            Self::Out => "out",
+            Self::Left => "left",
+        }
+    }
 }
 
 impl Keys {
@@ -76,8 +99,8 @@ impl Keys {
     pub(super) fn piece(&self, node: &NodeId, piece: &Piece) -> String {
         let name = match piece {
             Piece::Presence => "presence".to_owned(),
-            Piece::Votes(number) => format!("votes/{number}"),
-            Piece::Paths(number) => format!("paths/{number}"),
+            Piece::Ballot => "ballot".to_owned(),
+            Piece::Part(kind, number) => format!("{}/{number}", kind.word()),
         };
         format!("{}{node}/{name}", self.fleet())
     }
@@ -88,9 +111,12 @@ impl Keys {
         let (node, name) = rest.split_once('/')?;
         let piece = match name.split_once('/') {
             None if name == "presence" => Piece::Presence,
-            Some(("votes", number)) => Piece::Votes(number.parse().ok()?),
-            Some(("paths", number)) => Piece::Paths(number.parse().ok()?),
-            None | Some(_) => return None,
+            None if name == "ballot" => Piece::Ballot,
+            Some((word, number)) => {
+                let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word)?;
+                Piece::Part(kind, number.parse().ok()?)
+            }
+            None => return None,
         };
         Some((node.parse().ok()?, piece))
     }
@@ -111,7 +137,8 @@ mod tests {
     fn pieces_are_read_back() {
         let keys = Keys::new("/w/");
         let node: NodeId = "eu-1".parse().unwrap();
-        for piece in [Piece::Presence, Piece::Votes(0), Piece::Votes(12), Piece::Paths(3)] {
+        let parts = Kind::ALL.into_iter().map(|kind| Piece::Part(kind, 12));
+        for piece in [Piece::Presence, Piece::Ballot].into_iter().chain(parts) {
             assert_eq!(keys.read_piece(keys.piece(&node, &piece).as_bytes()), Some((node.clone(), piece)));
         }
         for other in

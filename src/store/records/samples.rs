@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::{collection::vec, option, prelude::*};
 
 #[cfg(feature = "etcd")]
-use crate::model::{Ballot, OwnFault, SelfTest, Vote};
+use crate::model::{Applied, Ballot, BrakeState, Link, Mode, OwnFault, Presence, Process, SelfTest, Vote};
 use crate::{
     model::{
         Action, Availability, Braked, Delays, Digest, EndpointId, Event, Family, Flapped, Happening, Health, Known,
@@ -202,8 +202,11 @@ pub(in crate::store) fn a_ballot() -> impl Strategy<Value = Ballot> {
     let self_test = prop_oneof![Just(SelfTest::Passed), Just(SelfTest::Failed), Just(SelfTest::Unprovable)];
     let votes = proptest::collection::btree_map(a_target(), vote, 0..30);
     let paths = proptest::collection::btree_map(an_id(), any::<u32>(), 0..9);
-    (an_id(), option::of(an_id()), option::of(an_id()), any::<u64>(), self_test, votes, paths).prop_map(
-        |(node, region, provider, sequence, self_test, votes, paths)| Ballot {
+    let out = proptest::collection::btree_set(a_target(), 0..9);
+    let left = proptest::collection::btree_map(an_id(), a_while(), 0..9);
+    let brakes = (any::<bool>(), out, left).prop_map(|(frozen, out, left)| BrakeState { frozen, out, left });
+    (an_id(), option::of(an_id()), option::of(an_id()), any::<u64>(), self_test, votes, paths, brakes).prop_map(
+        |(node, region, provider, sequence, self_test, votes, paths, brakes)| Ballot {
             node,
             region,
             provider,
@@ -211,6 +214,44 @@ pub(in crate::store) fn a_ballot() -> impl Strategy<Value = Ballot> {
             self_test,
             votes,
             paths,
+            brakes,
+        },
+    )
+}
+
+/// Any presence.
+#[cfg(feature = "etcd")]
+pub(in crate::store) fn a_presence() -> impl Strategy<Value = Presence> {
+    let digest = || any::<[u8; 32]>().prop_map(Digest);
+    let process = (any::<u64>(), ".{0,9}", any::<bool>(), vec("https://[a-z]{1,9}:8653", 0..3)).prop_map(
+        |(boot, version, probes, admin)| Process {
+            boot,
+            version: version.into(),
+            probes,
+            admin: admin.into_iter().map(Into::into).collect(),
+        },
+    );
+    let mode = ((0..Link::WORDS.len()), any::<bool>(), any::<bool>()).prop_map(|(at, held, frozen)| Mode {
+        link: Link::WORDS[at].1,
+        held,
+        frozen,
+    });
+    let self_test = prop_oneof![Just(SelfTest::Passed), Just(SelfTest::Failed), Just(SelfTest::Unprovable)];
+    let applied = ("[0-9A-Z]{0,26}", any::<u64>()).prop_map(|(epoch, generation)| Applied { epoch, generation });
+    let who = (an_id(), option::of(an_id()), option::of(an_id()));
+    (who, process, any::<u64>(), mode, applied, (digest(), digest()), a_wall(), self_test).prop_map(
+        |((node, region, provider), process, sequence, mode, applied, (digest, fleet), clock, self_test)| Presence {
+            node,
+            region,
+            provider,
+            process,
+            sequence,
+            mode,
+            applied,
+            digest,
+            fleet,
+            clock,
+            self_test,
         },
     )
 }

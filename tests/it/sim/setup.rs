@@ -6,9 +6,9 @@ use wayshift::{
     control::Identity,
     model::{
         Addresses, Alone, Anchor, AnchorAsk, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx,
-        FlapHold, Fleet, LoadFeed, Member, MinUp, Nodes, OwnView, Parts, Pool, PoolAnswer, PoolIx, Quorum, RemovalBudget,
-        Resume, Safety, Serves, Service, Startup, Steer, Thresholds, Tuning, VerdictPolicy, Weight, WhenNone, Window,
-        Zone,
+        FlapHold, Fleet, LoadFeed, Member, MinUp, Nodes, OwnView, Parts, Pool, PoolAnswer, PoolIx, Quorum,
+        RemovalBudget, Resume, Safety, Serves, Service, Startup, Steer, Thresholds, Tuning, VerdictPolicy, Weight,
+        WhenNone, Window, Zone,
     },
 };
 

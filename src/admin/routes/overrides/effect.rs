@@ -7,7 +7,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::change::{Desk, collection_tag, fence, stale};
+use super::{
+    change::{collection_tag, fence, stale},
+    desk::Desk,
+};
 use crate::{
     admin::{
         hypothesis::effect,

@@ -1,11 +1,9 @@
 //! A ballot, cut into parts that etcd takes, so that a change rewrites only the part it is in.
 
-use std::collections::BTreeMap;
-
-use crate::model::{Ballot, EndpointId, Target, Vote};
+use crate::model::{Ballot, EndpointId};
 
 use super::super::super::{
-    records::{PathsRecord, VotesRecord},
+    records::{LeftRecord, OutRecord, Parts, PathsRecord, VotesRecord},
     sum,
 };
 
@@ -27,24 +25,28 @@ impl Part {
     }
 }
 
-/// The votes' parts.
-pub(super) fn votes(ballot: &Ballot) -> Vec<Part> {
-    let mut parts: Vec<Vec<(&Target, &Vote)>> = vec![Vec::new(); count(ballot.votes.len())];
-    for (target, vote) in &ballot.votes {
-        let at = place(&target.subject.endpoint, parts.len());
-        parts[at].push((target, vote));
+/// All parts of a ballot.
+pub(super) fn of(ballot: &Ballot) -> Parts<Part> {
+    Parts {
+        votes: cut(&ballot.votes, |(target, _)| &target.subject.endpoint, VotesRecord::text),
+        paths: cut(&ballot.paths, |(endpoint, _)| endpoint, PathsRecord::text),
+        out: cut(&ballot.brakes.out, |target| &target.subject.endpoint, OutRecord::text),
+        left: cut(&ballot.brakes.left, |(endpoint, _)| endpoint, LeftRecord::text),
     }
-    parts.into_iter().map(|part| Part::new(VotesRecord::text(part))).collect()
 }
 
-/// The path times' parts.
-pub(super) fn paths(paths: &BTreeMap<EndpointId, u32>) -> Vec<Part> {
-    let mut parts: Vec<Vec<(&EndpointId, &u32)>> = vec![Vec::new(); count(paths.len())];
-    for (endpoint, path) in paths {
-        let at = place(endpoint, parts.len());
-        parts[at].push((endpoint, path));
+fn cut<'b, T: Copy>(
+    all: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    endpoint: impl Fn(T) -> &'b EndpointId,
+    text: impl Fn(Vec<T>) -> String,
+) -> Vec<Part> {
+    let all = all.into_iter();
+    let mut parts: Vec<Vec<T>> = vec![Vec::new(); count(all.len())];
+    for one in all {
+        let at = place(endpoint(one), parts.len());
+        parts[at].push(one);
     }
-    parts.into_iter().map(|part| Part::new(PathsRecord::text(part))).collect()
+    parts.into_iter().map(|part| Part::new(text(part))).collect()
 }
 
 fn count(targets: usize) -> usize {
@@ -63,7 +65,7 @@ fn place(endpoint: &EndpointId, parts: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Family, SelfTest, SubjectId};
+    use crate::model::{BrakeState, Family, SelfTest, SubjectId, Target, Vote};
 
     fn ballot(endpoints: usize) -> Ballot {
         let target = |number: usize| Target {
@@ -77,21 +79,24 @@ mod tests {
             sequence: 1,
             self_test: SelfTest::Passed,
             votes: (0..endpoints).map(|number| (target(number), Vote::Down)).collect(),
-            paths: BTreeMap::new(),
+            paths: Default::default(),
+            brakes: BrakeState::default(),
         }
     }
 
     #[test]
     fn a_change_is_in_one_part_and_no_part_is_too_large() {
         let many = ballot(50_000);
-        let before = votes(&many);
+        let before = of(&many).votes;
         let mut after = many.clone();
         let (first, _) = after.votes.pop_first().unwrap();
         after.votes.insert(first, Vote::Up { degraded: false, wavers: false });
-        let changed = votes(&after).iter().zip(&before).filter(|(one, other)| one != other).count();
+        let changed = of(&after).votes.iter().zip(&before).filter(|(one, other)| one != other).count();
         let largest = before.iter().map(|part| part.text.len()).max().unwrap();
         assert_eq!((changed, before.len()), (1, PARTS_MAX));
         assert!(largest < 128 << 10, "{largest} octets");
-        assert!(votes(&ballot(0)).is_empty() && votes(&ballot(512)).len() == 1 && votes(&ballot(513)).len() == 2);
+        for (endpoints, parts) in [(0, 0), (512, 1), (513, 2)] {
+            assert_eq!(of(&ballot(endpoints)).votes.len(), parts, "{endpoints}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Hears everybody's ballots and hands over what is complete.
+//! Hears everybody, and hands over what is complete.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -9,13 +9,16 @@ use std::{
 use etcd_client::{EventType, GetOptions, KeyValue};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
-use crate::model::{Ballot, NodeId};
+use crate::model::{Ballot, NodeId, Presence};
 
 use super::{
     super::{
-        super::{records::PresenceRecord, sum},
+        super::{
+            records::{BallotRecord, Parts, PresenceRecord},
+            sum,
+        },
         core::Core,
-        keys::Piece,
+        keys::{Kind, Piece},
         line::Trouble,
         list::end_of,
         watcher::{Pause, open},
@@ -120,9 +123,9 @@ struct Heard {
 
 #[derive(Default)]
 struct Peer {
-    presence: Option<PresenceRecord>,
-    votes: BTreeMap<usize, Heap>,
-    paths: BTreeMap<usize, Heap>,
+    presence: Option<Arc<Presence>>,
+    ballot: Option<BallotRecord>,
+    parts: BTreeMap<(Kind, usize), Heap>,
 }
 
 /// A part as it came.
@@ -149,8 +152,8 @@ impl Heard {
             EventType::Put => std::str::from_utf8(kv.value()).ok(),
             EventType::Delete => None,
         };
-        peer.take(piece, text);
-        if peer.presence.is_none() && peer.votes.is_empty() && peer.paths.is_empty() {
+        peer.take(&node, piece, text);
+        if peer.presence.is_none() && peer.ballot.is_none() && peer.parts.is_empty() {
             self.peers.remove(&node);
         }
         if !self.changed.contains(&node) {
@@ -161,33 +164,36 @@ impl Heard {
     /// Hands over what is complete; a ballot that is not stays as it was. Who is gone is left out.
     fn hand_over(&mut self, bus: &LeasedBus) {
         let changed = std::mem::take(&mut self.changed);
-        let own = bus.out.borrow().as_ref().map(|ballot| ballot.node.clone());
-        let mut news: Vec<(NodeId, Option<Ballot>)> = Vec::new();
+        let own = bus.out.borrow().ballot.as_ref().map(|ballot| ballot.node.clone());
+        let mut news: Vec<(NodeId, Option<Ballot>, Option<Arc<Presence>>)> = Vec::new();
         for node in changed {
-            match self.peers.get(&node).and_then(|peer| Some((peer, peer.presence.as_ref()?))) {
-                Some((peer, presence)) => {
-                    if own.as_ref() == Some(&node) {
-                        bus.back(presence.sequence);
-                    }
-                    if let Some(ballot) = peer.ballot(&node, presence) {
-                        news.push((node, Some(ballot)));
-                    }
-                }
-                None => news.push((node, None)),
+            let Some(peer) = self.peers.get(&node) else { continue };
+            if let (true, Some(record)) = (own.as_ref() == Some(&node), &peer.ballot) {
+                bus.back(record.sequence);
             }
+            news.push((node, peer.complete(), peer.presence.clone()));
         }
         // Who went while nothing was heard is in no news.
-        let gone = bus.ballots.borrow().keys().any(|node| !self.peers.contains_key(node));
+        let heard = |node: &NodeId| self.peers.contains_key(node);
+        let gone = {
+            let voices = bus.voices.borrow();
+            !(voices.ballots.keys().all(heard) && voices.presences.keys().all(heard))
+        };
         if news.is_empty() && !gone {
             return;
         }
-        bus.ballots.send_modify(|ballots| {
-            let ballots = Arc::make_mut(ballots);
-            ballots.retain(|node, _| self.peers.contains_key(node));
-            for (node, ballot) in news {
-                match ballot {
-                    Some(ballot) => drop(ballots.insert(node, ballot)),
-                    None => drop(ballots.remove(&node)),
+        bus.voices.send_modify(|voices| {
+            let voices = Arc::make_mut(voices);
+            let voter = |node: &NodeId| self.peers.get(node).is_some_and(|peer| peer.ballot.is_some());
+            voices.ballots.retain(|node, _| voter(node));
+            voices.presences.retain(|node, _| heard(node));
+            for (node, ballot, presence) in news {
+                match presence {
+                    Some(presence) => drop(voices.presences.insert(node.clone(), presence)),
+                    None => drop(voices.presences.remove(&node)),
+                }
+                if let Some(ballot) = ballot {
+                    voices.ballots.insert(node, Arc::new(ballot));
                 }
             }
         });
@@ -195,38 +201,41 @@ impl Heard {
 }
 
 impl Peer {
-    fn take(&mut self, piece: Piece, text: Option<&str>) {
-        let (parts, at) = match piece {
-            Piece::Presence => {
-                // One that cannot be read leaves the ballot as it was: it ages.
-                match text {
-                    Some(text) => self.presence = PresenceRecord::parse(text).ok().or(self.presence.take()),
-                    None => self.presence = None,
-                }
-                return;
+    /// One that cannot be read leaves what was known as it was: it ages. A node speaks for itself alone.
+    fn take(&mut self, node: &NodeId, piece: Piece, text: Option<&str>) {
+        match (piece, text) {
+            (Piece::Presence, None) => self.presence = None,
+            (Piece::Presence, Some(text)) => {
+                let presence = PresenceRecord::parse(text).ok().filter(|presence| presence.node == *node);
+                self.presence = presence.map(Arc::new).or(self.presence.take());
             }
-            Piece::Votes(at) => (&mut self.votes, at),
-            Piece::Paths(at) => (&mut self.paths, at),
+            (Piece::Ballot, None) => self.ballot = None,
+            (Piece::Ballot, Some(text)) => {
+                let record = BallotRecord::parse(text).ok().filter(|record| record.node == *node);
+                self.ballot = record.or(self.ballot.take());
+            }
+            (Piece::Part(kind, at), Some(text)) if at < PARTS_MAX => {
+                self.parts.insert((kind, at), Heap { sum: sum(text), text: text.into() });
+            }
+            (Piece::Part(..), Some(_)) => {}
+            (Piece::Part(kind, at), None) => drop(self.parts.remove(&(kind, at))),
+        }
+    }
+
+    /// The ballot, if all its parts are there.
+    fn complete(&self) -> Option<Ballot> {
+        let record = self.ballot.as_ref()?;
+        let of = |kind: Kind, sums: &[String]| -> Option<Vec<&str>> {
+            let parts = sums.iter().enumerate().map(|(at, sum)| self.parts.get(&(kind, at)).filter(|p| p.sum == *sum));
+            parts.map(|part| part.map(|part| part.text.as_str())).collect()
         };
-        match text {
-            Some(text) if at < PARTS_MAX => drop(parts.insert(at, Heap { sum: sum(text), text: text.into() })),
-            Some(_) => {}
-            None => drop(parts.remove(&at)),
-        }
+        let [votes, paths, out, left] = record.parts.kinds();
+        let parts = Parts {
+            votes: of(Kind::Votes, votes)?,
+            paths: of(Kind::Paths, paths)?,
+            out: of(Kind::Out, out)?,
+            left: of(Kind::Left, left)?,
+        };
+        record.ballot(&parts).ok()
     }
-
-    /// The ballot, if all its parts are there; a node speaks for itself alone.
-    fn ballot(&self, node: &NodeId, presence: &PresenceRecord) -> Option<Ballot> {
-        if presence.node != *node {
-            return None;
-        }
-        let votes = complete(&self.votes, &presence.votes)?;
-        let paths = complete(&self.paths, &presence.paths)?;
-        presence.ballot(votes, paths).ok()
-    }
-}
-
-fn complete<'a>(held: &'a BTreeMap<usize, Heap>, named: &[String]) -> Option<Vec<&'a str>> {
-    let texts = named.iter().enumerate().map(|(at, sum)| held.get(&at).filter(|part| part.sum == *sum));
-    texts.map(|part| part.map(|part| part.text.as_str())).collect()
 }

@@ -1,21 +1,24 @@
-//! Publishes this node's ballot: the newest there is, as often as [`GAP`] allows.
+//! Publishes this node's ballot and what it says of itself: the newest there is, as often as [`GAP`] allows.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use etcd_client::{PutOptions, Txn, TxnOp};
 use tokio::time::{Instant, sleep};
 
-use crate::model::{Ballot, NodeId};
+use crate::model::{Ballot, Presence};
 
 use super::{
     super::{
-        super::{records::PresenceRecord, sum},
+        super::{
+            records::{BallotRecord, Parts, PresenceRecord},
+            sum,
+        },
         core::Core,
-        keys::Piece,
+        keys::{Kind, Piece},
         line::{Code, READ_DEADLINE, Trouble},
         watcher::Pause,
     },
-    LeasedBus,
+    LeasedBus, Out,
     parts::{self, Part},
 };
 
@@ -37,6 +40,8 @@ struct Published {
     lease: Option<(i64, Instant)>,
     /// The sum of each part.
     pieces: BTreeMap<String, String>,
+    /// Sequences of the ballot and the presence.
+    said: [Option<u64>; 2],
     /// Path times as they stand, and since when.
     paths: Option<(Vec<Part>, Instant)>,
 }
@@ -44,15 +49,17 @@ struct Published {
 /// Publishes until it is dropped.
 pub(in super::super) async fn run(core: Arc<Core>, bus: Arc<LeasedBus>) {
     let boot = sum(&format!("{:032x}", fastrand::u128(..)))[..16].to_owned();
-    let mut published = Published { boot, lease: None, pieces: BTreeMap::new(), paths: None };
+    let mut published = Published { boot, lease: None, pieces: BTreeMap::new(), said: [None; 2], paths: None };
     let mut slot = bus.out.subscribe();
     // What was published before this began is not sent yet.
     slot.mark_changed();
     let mut pause = Pause::default();
     while slot.changed().await.is_ok() {
-        let Some(ballot) = slot.borrow_and_update().clone() else { continue };
-        bus.sent(ballot.sequence, Instant::now());
-        match published.publish(&core, &ballot).await {
+        let out = slot.borrow_and_update().clone();
+        if let Some(ballot) = &out.ballot {
+            bus.sent(ballot.sequence, Instant::now());
+        }
+        match published.publish(&core, &out).await {
             Ok(()) => {
                 pause.reset();
                 sleep(GAP).await;
@@ -62,7 +69,7 @@ pub(in super::super) async fn run(core: Arc<Core>, bus: Arc<LeasedBus>) {
                     // The lease has ended, and with it all that hung on it.
                     published.forget();
                 }
-                tracing::debug!(why = trouble.why(), "this node's ballot was not published");
+                tracing::debug!(why = trouble.why(), "what this node has to say was not published");
                 sleep(pause.next()).await;
                 // The same again, if there is none newer by now.
                 slot.mark_changed();
@@ -73,25 +80,45 @@ pub(in super::super) async fn run(core: Arc<Core>, bus: Arc<LeasedBus>) {
 
 impl Published {
     fn forget(&mut self) {
-        (self.lease, self.paths) = (None, None);
+        (self.lease, self.paths, self.said) = (None, None, [None; 2]);
         self.pieces.clear();
     }
 
-    async fn publish(&mut self, core: &Core, ballot: &Ballot) -> Result<(), Trouble> {
+    async fn publish(&mut self, core: &Core, out: &Out) -> Result<(), Trouble> {
         let lease = self.lease(core).await?;
-        let now = Instant::now();
-        let votes = parts::votes(ballot);
-        if self.paths.as_ref().is_none_or(|(_, since)| PATHS_EVERY <= now.duration_since(*since)) {
-            self.paths = Some((parts::paths(&ballot.paths), now));
+        let said = [out.ballot.as_ref().map(|ballot| ballot.sequence), out.presence.as_ref().map(|p| p.sequence)];
+        if let Some(presence) = out.presence.as_deref().filter(|_| said[1] != self.said[1]) {
+            self.introduce(core, presence, lease).await?;
+            self.said[1] = said[1];
         }
-        let paths = self.paths.as_ref().map_or(&[][..], |(paths, _)| paths);
-        let sums = |parts: &[Part]| parts.iter().map(|part| part.sum.clone()).collect::<Vec<_>>();
-        let presence = PresenceRecord::new(ballot, &self.boot, sums(&votes), sums(paths)).text();
+        if let Some(ballot) = out.ballot.as_deref().filter(|_| said[0] != self.said[0]) {
+            self.vote(core, ballot, lease).await?;
+            self.said[0] = said[0];
+        }
+        Ok(())
+    }
 
-        let named = votes.iter().enumerate().map(|(at, part)| (Piece::Votes(at), part));
-        let named = named.chain(paths.iter().enumerate().map(|(at, part)| (Piece::Paths(at), part)));
+    async fn introduce(&self, core: &Core, presence: &Presence, lease: i64) -> Result<(), Trouble> {
+        let mut batch = Batch::default();
+        let key = core.keys.piece(&presence.node, &Piece::Presence);
+        batch.put(&key, &PresenceRecord::text(presence), Some(PutOptions::new().with_lease(lease)));
+        core.line.txn(batch.end()).await.map(drop)
+    }
+
+    async fn vote(&mut self, core: &Core, ballot: &Ballot, lease: i64) -> Result<(), Trouble> {
+        let now = Instant::now();
+        let fresh = parts::of(ballot);
+        if self.paths.as_ref().is_none_or(|(_, since)| PATHS_EVERY <= now.duration_since(*since)) {
+            self.paths = Some((fresh.paths.clone(), now));
+        }
+        let paths = self.paths.as_ref().map(|(paths, _)| paths.clone()).unwrap_or_default();
+        let parts = Parts { paths, ..fresh };
+        let record = BallotRecord::new(ballot, &self.boot, parts.map(|part| part.sum.clone())).text();
+
+        let kinds = Kind::ALL.into_iter().zip(parts.kinds());
+        let named = kinds.flat_map(|(kind, parts)| parts.iter().enumerate().map(move |(at, part)| (kind, at, part)));
         let wanted: Vec<(String, &Part)> =
-            named.map(|(piece, part)| (core.keys.piece(&ballot.node, &piece), part)).collect();
+            named.map(|(kind, at, part)| (core.keys.piece(&ballot.node, &Piece::Part(kind, at)), part)).collect();
         let options = || Some(PutOptions::new().with_lease(lease));
         let mut batch = Batch::default();
         for (key, part) in wanted.iter().filter(|(key, part)| self.pieces.get(key) != Some(&part.sum)) {
@@ -106,17 +133,13 @@ impl Published {
             }
         }
         // Last: with it the ballot is complete.
-        let presence_key = self.presence(core, &ballot.node);
-        if let Some(full) = batch.put(&presence_key, &presence, options()) {
+        let key = core.keys.piece(&ballot.node, &Piece::Ballot);
+        if let Some(full) = batch.put(&key, &record, options()) {
             core.line.txn(full).await?;
         }
         core.line.txn(batch.end()).await?;
         self.pieces = keep;
         Ok(())
-    }
-
-    fn presence(&self, core: &Core, node: &NodeId) -> String {
-        core.keys.piece(node, &Piece::Presence)
     }
 
     async fn lease(&mut self, core: &Core) -> Result<i64, Trouble> {
