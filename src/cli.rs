@@ -18,6 +18,7 @@ mod export;
 mod foresight;
 mod import;
 mod local;
+mod nodes;
 mod probe;
 mod reload;
 mod screen;
@@ -79,6 +80,7 @@ fn act(verb: &Verb, screen: &mut Screen) -> Result<Exit, Failure> {
         | Verb::Events(_)
         | Verb::Availability(_)
         | Verb::Export(_)
+        | Verb::Node(_)
         | Verb::Probe(_)
         | Verb::Drain(_)
         | Verb::Restore(_)
@@ -113,6 +115,7 @@ async fn converse(verb: &Verb, client: &Client, screen: &mut Screen) -> Result<E
         Verb::Events(args) => events::run(args, client, screen).await,
         Verb::Availability(args) => availability::run(args, client, screen).await,
         Verb::Export(verb) => export::run(verb, client, screen).await,
+        Verb::Node(verb) => nodes::run(verb, client, screen).await,
         Verb::Probe(args) => probe::run(args, client, screen).await,
         Verb::Drain(args) => traffic::drain(args, client, screen).await,
         Verb::Restore(args) => traffic::restore::run(args, client, screen).await,
@@ -143,6 +146,7 @@ fn flags(verb: &Verb) -> (&Manner, Option<&At>) {
         Verb::Events(args) => (&args.manner, Some(&args.at)),
         Verb::Availability(args) => (&args.manner, Some(&args.at)),
         Verb::Export(verb) => (&verb.args().manner, Some(&verb.args().at)),
+        Verb::Node(verb) => verb.flags(),
         Verb::Import(from) => (&from.args().manner, None),
         Verb::Probe(args) => (&args.manner, Some(&args.at)),
         Verb::Drain(args) => (&args.manner, Some(&args.at)),

@@ -86,6 +86,9 @@ pub enum Verb {
     /// Make tokens of the admin API
     #[command(subcommand)]
     Token(operate::TokenVerb),
+    /// See the other nodes, and forget those that are gone for good
+    #[command(subcommand)]
+    Node(operate::NodeVerb),
     /// Write a zone for another server, with the current answers
     #[command(subcommand)]
     Export(operate::ExportVerb),

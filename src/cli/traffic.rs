@@ -177,6 +177,10 @@ async fn report(reply: &Reply, order: &OrderArgs, client: &Client, screen: &mut 
     if !made.applied_on.is_empty() {
         screen.note(&format!("in the answers of {}", made.applied_on.join(" ")));
     }
+    if !made.unheard_on.is_empty() {
+        let unheard = made.unheard_on.join(" ");
+        screen.say(&format!("warning: not heard, and so without it until they are back: {unheard}"));
+    }
     screen.note(&format!("undo: wayshift override clear {}", made.id));
     Ok(made.id)
 }

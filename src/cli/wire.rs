@@ -274,6 +274,7 @@ pub(super) struct Override {
     pub(super) warnings: Vec<String>,
     pub(super) applied_on: Vec<String>,
     pub(super) pending_on: Vec<String>,
+    pub(super) unheard_on: Vec<String>,
     pub(super) safe_to_stop_at: Option<Wall>,
     pub(super) etag: String,
 }
@@ -361,4 +362,23 @@ pub(super) struct Exported {
     pub(super) text: String,
     #[serde(default)]
     pub(super) left_out: Vec<String>,
+}
+
+/// `GET /v1/nodes`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Peer {
+    pub(super) id: String,
+    pub(super) region: Option<String>,
+    pub(super) provider: Option<String>,
+    pub(super) here: bool,
+    pub(super) mode: Option<String>,
+    pub(super) votes: bool,
+    pub(super) suspect: bool,
+    pub(super) silent: Option<Span>,
+    pub(super) version: Option<String>,
+    pub(super) store_generation: Option<u64>,
+    pub(super) behind: Option<u64>,
+    pub(super) agreement: String,
+    pub(super) clock_offset_ms: Option<i64>,
 }

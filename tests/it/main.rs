@@ -14,6 +14,8 @@ mod dns_world;
 mod durable;
 mod failover;
 mod feeds;
+#[cfg(feature = "etcd")]
+mod fleet;
 mod flood;
 mod foresight;
 mod guard;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     admin::{picture::Picture, reach},
     model::{
-        Action, Company, EndpointId, LastGood, NodeId, NodeSeen, Override, OverrideId, PoolId, Selector, ServiceId,
+        Action, Agreement, Company, EndpointId, LastGood, NodeId, Override, OverrideId, PoolId, Selector, ServiceId,
         Snapshot, Span, Wall, Weight,
     },
 };
@@ -126,6 +126,9 @@ pub struct OverrideView {
     pub applied_on: Vec<String>,
     /// Nodes that have not yet said so.
     pub pending_on: Vec<String>,
+    /// Known nodes that are not heard; it reaches them when they are back.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unheard_on: Vec<String>,
     /// Drain and down: when every cached answer that still names the endpoints has run out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub safe_to_stop_at: Option<Wall>,
@@ -265,6 +268,7 @@ impl OverrideView {
             warnings: Vec::new(),
             applied_on,
             pending_on,
+            unheard_on: Vec::new(),
             safe_to_stop_at: None,
             undo: format!("DELETE /v1/overrides/{}", order.id),
             etag: tag_of(order),
@@ -273,9 +277,10 @@ impl OverrideView {
 
     /// Where it has got to among the other nodes that are known: whether they have applied this version of it.
     pub(in crate::admin) fn everywhere(mut self, company: &Company, order: &Override) -> Self {
-        let (applied, pending) = receipts(company, order.generation);
+        let Receipts { applied, pending, unheard } = receipts(company, order.generation);
         self.applied_on.extend(applied.iter().map(ToString::to_string));
         self.pending_on.extend(pending.iter().map(ToString::to_string));
+        self.unheard_on.extend(unheard.iter().map(ToString::to_string));
         self
     }
 
@@ -284,6 +289,7 @@ impl OverrideView {
         self.matches.clear();
         self.applied_on.clear();
         self.pending_on.clear();
+        self.unheard_on.clear();
         self
     }
 
@@ -298,17 +304,34 @@ impl OverrideView {
     }
 }
 
-/// Other nodes that say they have applied a generation of the store that this node shares with them, and those that
-/// have not said so.
-pub(in crate::admin) fn receipts<'c>(company: &'c Company, generation: u64) -> (Vec<&'c NodeId>, Vec<&'c NodeId>) {
-    let epoch = company.own.as_ref().map(|own| &own.applied.epoch);
-    let has = |seen: &&NodeSeen| {
+/// Where a change has got to among the other nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::admin) struct Receipts<'c> {
+    /// They say that they have applied it.
+    pub(in crate::admin) applied: Vec<&'c NodeId>,
+    /// They speak, and have not said so.
+    pub(in crate::admin) pending: Vec<&'c NodeId>,
+    /// They do not speak; it reaches them when they are back.
+    pub(in crate::admin) unheard: Vec<&'c NodeId>,
+}
+
+/// Who has applied a generation of the store that this node shares with others.
+pub(in crate::admin) fn receipts(company: &Company, generation: u64) -> Receipts<'_> {
+    let mut receipts = Receipts::default();
+    let Some(own) = &company.own else { return receipts };
+    for seen in &company.others {
         let applied = seen.presence.as_ref().map(|presence| &presence.applied);
-        applied.is_some_and(|applied| Some(&applied.epoch) == epoch && generation <= applied.generation)
-    };
-    let (applied, pending): (Vec<_>, Vec<_>) = company.others.iter().filter(|_| epoch.is_some()).partition(has);
-    let names = |seen: Vec<&'c NodeSeen>| seen.into_iter().map(|seen| &seen.node).collect();
-    (names(applied), names(pending))
+        let has = applied.is_some_and(|applied| applied.epoch == own.applied.epoch && generation <= applied.generation);
+        let list = match (has, seen.agreement) {
+            (true, _) => &mut receipts.applied,
+            (false, Agreement::Unheard) => &mut receipts.unheard,
+            (false, Agreement::Agrees | Agreement::Differs { .. } | Agreement::OtherFleet { .. }) => {
+                &mut receipts.pending
+            }
+        };
+        list.push(&seen.node);
+    }
+    receipts
 }
 
 /// The version of one override.

@@ -93,6 +93,47 @@ pub struct VersionArgs {
     pub(in crate::cli) manner: Manner,
 }
 
+/// Verbs of nodes.
+#[derive(Debug, Subcommand)]
+pub enum NodeVerb {
+    /// Every node of the fleet, as the one that is asked sees them
+    #[command(after_help = "Example:\n  wayshift node list")]
+    List(NodeListArgs),
+    /// Take a node that is gone for good out of what this one knows
+    #[command(after_help = "Example:\n  wayshift node forget us-2")]
+    Forget(NodeForgetArgs),
+}
+
+impl NodeVerb {
+    /// How it writes, and which node is asked.
+    pub(in crate::cli) fn flags(&self) -> (&Manner, Option<&At>) {
+        match self {
+            Self::List(args) => (&args.manner, Some(&args.at)),
+            Self::Forget(args) => (&args.manner, Some(&args.at)),
+        }
+    }
+}
+
+/// Flags of `node list`.
+#[derive(Debug, Args)]
+pub struct NodeListArgs {
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+/// Words and flags of `node forget`.
+#[derive(Debug, Args)]
+pub struct NodeForgetArgs {
+    /// Which
+    pub(in crate::cli) node: NodeId,
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
 /// What a zone is written as.
 #[derive(Debug, Subcommand)]
 pub enum ExportVerb {

@@ -21,6 +21,9 @@ use crate::{
 /// Most pages of a list that are fetched; at the limit the rest is named as missing.
 const PAGES_MAX: usize = 200;
 
+/// How long the end of an override waits for the other nodes.
+const OTHERS_WAIT: &str = "5s";
+
 /// How many entries a page is asked to hold: as many as the node gives.
 const PAGE_LENGTH: &str = "1000";
 
@@ -125,6 +128,7 @@ pub(super) async fn end(
         let ended = async {
             let path = ["v1", "overrides", id];
             let ask = Ask::delete(&path);
+            let ask = if wait { ask.with("wait", OTHERS_WAIT) } else { ask };
             let reply = client.send(match reason {
                 Some(reason) => ask.with("reason", reason),
                 None => ask,
@@ -132,7 +136,12 @@ pub(super) async fn end(
             reply.await
         };
         match ended.await {
-            Ok(_) => screen.note(&format!("ended {id}")),
+            Ok(reply) => {
+                screen.note(&format!("ended {id}"));
+                if let Some(behind) = &reply.pending {
+                    screen.say(&format!("warning: not yet followed by {}", safe::cell(behind)));
+                }
+            }
             Err(failure) if position == 0 => return Err(failure),
             Err(failure) => {
                 return Err(failure.detail(format!("ended before that: {}", ids[..position].join(" "))));

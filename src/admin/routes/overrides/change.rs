@@ -27,7 +27,7 @@ use crate::{
     clock::Clock,
     config::Role,
     judge::safety::{Effect, weigh},
-    model::{Fleet, NodeId, Override, OverrideId, Snapshot, Wall},
+    model::{Fleet, Override, OverrideId, Snapshot, Wall},
     steer::outlook::hypothesis::without,
     store::{Change, Durable},
 };
@@ -276,9 +276,11 @@ pub(in crate::admin::routes) async fn end(
             let generation = committed.durable.generation;
             let company = desk.everywhere(generation, wait).await;
             let mut response = StatusCode::NO_CONTENT.into_response();
-            let pending: Vec<&str> = receipts(&company, generation).1.into_iter().map(NodeId::as_str).collect();
-            if let (false, Ok(pending)) = (pending.is_empty(), HeaderValue::from_str(&pending.join(", "))) {
-                response.headers_mut().insert(PENDING, pending);
+            let receipts = receipts(&company, generation);
+            let behind: Vec<&str> =
+                receipts.pending.iter().chain(&receipts.unheard).map(|node| node.as_str()).collect();
+            if let (false, Ok(behind)) = (behind.is_empty(), HeaderValue::from_str(&behind.join(", "))) {
+                response.headers_mut().insert(PENDING, behind);
             }
             Ok(response)
         }

@@ -114,7 +114,7 @@ impl Desk {
     pub(super) async fn everywhere(&self, generation: u64, wait: Option<Wait>) -> Arc<Company> {
         let mut company = self.company.clone();
         if let Some(Wait(wait)) = wait {
-            let all = company.wait_for(|company| receipts(company, generation).1.is_empty());
+            let all = company.wait_for(|company| receipts(company, generation).pending.is_empty());
             // Over or not, what is said is how it stands then.
             let _ = tokio::time::timeout(wait, all).await;
         }

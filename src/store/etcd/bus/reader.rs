@@ -166,10 +166,11 @@ impl Heard {
         let changed = std::mem::take(&mut self.changed);
         let own = bus.out.borrow().ballot.as_ref().map(|ballot| ballot.node.clone());
         let mut news: Vec<(NodeId, Option<Ballot>, Option<Arc<Presence>>)> = Vec::new();
+        let mut back = None;
         for node in changed {
             let Some(peer) = self.peers.get(&node) else { continue };
-            if let (true, Some(record)) = (own.as_ref() == Some(&node), &peer.ballot) {
-                bus.back(record.sequence);
+            if own.as_ref() == Some(&node) {
+                back = peer.ballot.as_ref().map(|record| record.sequence);
             }
             news.push((node, peer.complete(), peer.presence.clone()));
         }
@@ -197,6 +198,9 @@ impl Heard {
                 }
             }
         });
+        if let Some(sequence) = back {
+            bus.back(sequence);
+        }
     }
 }
 

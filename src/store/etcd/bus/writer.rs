@@ -56,6 +56,9 @@ pub(in super::super) async fn run(core: Arc<Core>, bus: Arc<LeasedBus>) {
     let mut pause = Pause::default();
     while slot.changed().await.is_ok() {
         let out = slot.borrow_and_update().clone();
+        if out.ballot.is_none() && out.presence.is_none() {
+            continue;
+        }
         if let Some(ballot) = &out.ballot {
             bus.sent(ballot.sequence, Instant::now());
         }
