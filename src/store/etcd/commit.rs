@@ -88,7 +88,7 @@ pub(super) async fn commit(
     let mut work = Work { effect, kept };
     let next = write(core, desk, base, AuditRecord::text(audit), Some(&mut work)).await?;
     desk.commits += 1;
-    if let Some(kept) = work.kept.filter(|_| desk.commits % TRIM_EVERY == 0) {
+    if let Some(kept) = work.kept.filter(|_| desk.commits.is_multiple_of(TRIM_EVERY)) {
         trim(core, &kept.principal).await;
     }
     Ok(Committed { durable: next.orders.durable(), entity })

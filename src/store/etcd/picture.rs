@@ -230,7 +230,7 @@ mod tests {
         let mut whole = Picture::listed(1, 1, head, [kept(1), kept(2)], None);
         whole.head.digest = whole.digest();
         assert!(whole.fits());
-        let head = whole.head.clone();
+        let head = whole.head;
         let (name, text) = kept(2);
         let moved = text.replace("INC-123", "INC-124");
         for other in [vec![kept(1)], vec![kept(1), kept(2), kept(3)], vec![kept(1), (name, moved)]] {

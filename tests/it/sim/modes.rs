@@ -175,7 +175,7 @@ fn voters(node: &Node, run: &Run, now: Now, setup: &Setup) {
     }
     let may = match told.modes.company {
         Company::Nobody => own_test != SelfTest::Failed,
-        Company::Heard => !told.modes.suspects_itself && !(passed && own_test == SelfTest::Failed),
+        Company::Heard => !(told.modes.suspects_itself || passed && own_test == SelfTest::Failed),
         Company::Lonely | Company::Settling(_) => match setup.policy.alone {
             Alone::Judge => true,
             Alone::SelfTest => own_test == SelfTest::Passed,

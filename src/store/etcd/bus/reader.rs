@@ -211,12 +211,12 @@ impl Peer {
             (Piece::Presence, None) => self.presence = None,
             (Piece::Presence, Some(text)) => {
                 let presence = PresenceRecord::parse(text).ok().filter(|presence| presence.node == *node);
-                self.presence = presence.map(Arc::new).or(self.presence.take());
+                self.presence = presence.map(Arc::new).or_else(|| self.presence.take());
             }
             (Piece::Ballot, None) => self.ballot = None,
             (Piece::Ballot, Some(text)) => {
                 let record = BallotRecord::parse(text).ok().filter(|record| record.node == *node);
-                self.ballot = record.or(self.ballot.take());
+                self.ballot = record.or_else(|| self.ballot.take());
             }
             (Piece::Part(kind, at), Some(text)) if at < PARTS_MAX => {
                 self.parts.insert((kind, at), Heap { sum: sum(text), text: text.into() });
