@@ -169,7 +169,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Look", &["status", "explain", "events", "probe", "availability"]),
     ("Move traffic", &["drain", "restore", "override", "simulate"]),
     ("Change config", &["check", "test", "plan", "reload", "config", "import"]),
-    ("Operate", &["serve", "demo", "token", "export", "completions", "man", "version"]),
+    ("Operate", &["serve", "demo", "node", "token", "export", "completions", "man", "version"]),
 ];
 
 /// The command with its grouped help.

@@ -11,8 +11,15 @@ use wayshift::{cli::Cli, config};
 
 use crate::support::{Endpoint, Node, wayshift};
 
-const PAGES: [&str; 6] =
-    ["README.md", "deploy/README.md", "docs/steering.md", "docs/availability.md", "docs/moving.md", "docs/doors.md"];
+const PAGES: [&str; 7] = [
+    "README.md",
+    "deploy/README.md",
+    "docs/steering.md",
+    "docs/availability.md",
+    "docs/moving.md",
+    "docs/doors.md",
+    "docs/fleet.md",
+];
 /// Those of which most is commands.
 const MANUALS: [&str; 2] = ["README.md", "deploy/README.md"];
 
@@ -45,6 +52,14 @@ fn blocks(page: &str) -> Vec<(String, String, String)> {
 
 #[test]
 fn configurations_on_the_pages_load() {
+    // Files that they name have to be there; what is in them is read when they are used.
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("tls")).unwrap();
+    for file in ["tls/etcd-ca.pem", "tls/node.pem", "node.key"] {
+        fs::write(folder.path().join(file), "x").unwrap();
+    }
+    let credentials = folder.path().display().to_string();
+    let env = |name: &str| (name == "CREDENTIALS_DIRECTORY").then(|| credentials.clone());
     for page in PAGES {
         for (before, language, mut text) in blocks(&read(page)) {
             if language != "toml" {
@@ -63,7 +78,8 @@ fn configurations_on_the_pages_load() {
                 text.push_str("\n[service.www]\nnames = [\"www.gslb.example.com\"]\nendpoints = [\"192.0.2.1\"]\n");
                 text.push_str("check = \"http://www.example.com/\"\n");
             }
-            if let Err(problems) = config::load_text(page, &text, &|_| None) {
+            let place = folder.path().join("page.toml").display().to_string();
+            if let Err(problems) = config::load_text(&place, &text, &env) {
                 panic!("{page}:\n{text}\n{problems}");
             }
         }

@@ -70,7 +70,6 @@ impl Modes {
 
 /// All rules of this file, after a step.
 pub(super) fn after(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, setup: &Setup, step: &Step) {
-    let was_alone = run.told.modes.is_alone();
     links(node, run, snapshot, now, setup);
     if let Some(presence) = &step.presence {
         let modes = &mut run.told.modes;
@@ -93,7 +92,7 @@ pub(super) fn after(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, s
     }
     assert_eq!(run.controller.mode().held, run.told.lost, "held: as the store has it");
     voters(node, run, now, setup);
-    if was_alone && run.told.modes.is_alone() {
+    if run.told.modes.is_alone() {
         alone(run, snapshot, now, setup);
     }
 }
