@@ -116,6 +116,10 @@ const CODES: &[(&str, &str)] = &[
         "The target of an endpoint is a name that is steered here, or leads to one by CNAME records of this server. The answer would send resolvers round in a circle.",
     ),
     (
+        "E036",
+        "A file of [geo] that locates nobody: a row of `nets` that is not `subnet,place`, or a database of another format or kind. A running node would go on with the file it read before.",
+    ),
+    (
         "W201",
         "A secret stands in the configuration itself. Configurations are copied, committed and shown; a reference is not worth stealing.",
     ),
