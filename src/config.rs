@@ -37,9 +37,9 @@ use crate::model::{Case, Digest, Fleet};
 pub use self::{
     build::{ENTITIES_MAX, MEMBERSHIPS_MAX},
     codes::{codes, explain_code},
-    files::{FILE_SIZE_MAX, INCLUDE_DEPTH_MAX, INCLUDES_MAX, open_regular},
-    lint::worst_case,
-    master::{RECORDS_MAX, present},
+    files::{FILE_SIZE_MAX, INCLUDE_DEPTH_MAX, INCLUDES_MAX, open_regular, read_whole},
+    lint::{detection, worst_case},
+    master::{RECORDS_MAX, apex_of, present},
     problem::{PROBLEMS_MAX, Problem, Problems, Severity, Spot},
     schema::schema,
     settings::{
