@@ -18,6 +18,8 @@ mod reload;
 mod rooms;
 mod serve;
 mod service;
+#[cfg(test)]
+mod told;
 mod vantage;
 
 use std::{future::Future, net::SocketAddr, sync::Arc};
