@@ -154,7 +154,7 @@ pub fn parse_sealed(text: &str) -> Result<Loaded, Problems> {
 }
 
 fn finish(mut reader: Reader<'_>, root: &Table, sound: bool) -> Result<Loaded, Problems> {
-    shape::table(root, &keys::ROOT, "the configuration", &mut reader.report);
+    shape::table(root, &keys::ROOT, shape::Title::Whole, &mut reader.report);
     // Broken syntax or a merge that failed loses parts of the text; what refers to those would be blamed wrongly.
     let built = sound.then(|| build::Build::new(&mut reader, root).run());
     let failed = reader.report.error_count() > 0;

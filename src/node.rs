@@ -18,8 +18,6 @@ mod reload;
 mod rooms;
 mod serve;
 mod service;
-#[cfg(test)]
-mod told;
 mod vantage;
 
 use std::{future::Future, net::SocketAddr, sync::Arc};
@@ -367,3 +365,6 @@ fn with_source(error: &(dyn std::error::Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |error| error.source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
+
+#[cfg(test)]
+mod tests;

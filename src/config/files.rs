@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
     /// Puts variables in: after parsing, so that places stay right and a value never becomes structure.
     fn expand(&mut self, node: &mut Node) {
         match &mut node.value {
-            Value::Text(text) if text.contains("${") => {
+            Value::Text(text) if text.as_bytes().contains(&b'$') && text.contains("${") => {
                 let expanded = self.expanded(node.place, text);
                 *text = expanded;
             }
