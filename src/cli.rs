@@ -36,6 +36,8 @@ pub use self::args::{
     operate::{DemoArgs, ServeArgs},
     parse,
 };
+#[cfg(test)]
+pub(crate) use self::events::read_event;
 pub use self::local::place::{NoFile, config_file, variable};
 use self::{
     args::{At, Manner, change::ConfigVerb, operate::TokenVerb, traffic::OverrideVerb},

@@ -31,7 +31,7 @@ pub use self::{
     answers::{AnswerChange, AnswerSet, PoolShare, RuleAt, answers, changes},
     explain::Trace,
     live::{Live, Reader},
-    locate::{Client, DATABASE_SIZE_MAX, Locator, LocatorError, NETS_MAX, Nets, NetsError},
+    locate::{Client, DATABASE_SIZE_MAX, Locator, LocatorError, NETS_MAX, NETS_SIZE_MAX, Nets, NetsError, WrongRow},
     names::{Glue, Lookup, ZoneTable},
     pick::{Draw, Outcome, Picks, Seat, Seated},
     steering::Steering,

@@ -23,6 +23,8 @@ mod zone;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+pub(crate) use self::event::samples;
 pub use self::{
     audit::AuditView,
     availability::{AssumptionsView, AvailabilityView, MeasuredView, ModelView, ServiceAvailabilityView, WhatIfView},

@@ -205,13 +205,16 @@ async fn applied(made: &Override, client: &Client) -> Result<Override, Failure> 
     }
 }
 
-/// The action with what belongs to it: `weight 10`, `pin to eu`.
+/// The action with what belongs to it: `weight 10`, `pin to eu`, `drain over 10m`.
 pub(super) fn deed(order: &Override) -> String {
     let action = safe::cell(&order.action);
     match (order.weight, &order.pool) {
         (Some(weight), _) => format!("{action} {weight}"),
         (None, Some(pool)) => format!("{action} to {}", safe::cell(pool)),
-        (None, None) => action,
+        (None, None) => match order.over {
+            Some(over) => format!("{action} over {over}"),
+            None => action,
+        },
     }
 }
 

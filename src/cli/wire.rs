@@ -156,6 +156,7 @@ pub(super) struct Order {
     pub(super) action: String,
     #[serde(rename = "override")]
     pub(super) id: String,
+    pub(super) since: Option<Wall>,
 }
 
 /// One address under one check.
@@ -264,6 +265,7 @@ pub(super) struct Override {
     pub(super) created: Option<Wall>,
     pub(super) from: Option<Wall>,
     pub(super) expires: Option<Wall>,
+    pub(super) over: Option<Span>,
     pub(super) state: String,
     pub(super) forced: bool,
     pub(super) matches: Vec<String>,
@@ -290,8 +292,10 @@ pub(super) struct Effect {
     pub(super) effect_total: usize,
     pub(super) shadows: Vec<String>,
     pub(super) warnings: Vec<String>,
+    pub(super) from: Option<Wall>,
     pub(super) expires: Option<Wall>,
     pub(super) lasts: Option<Span>,
+    pub(super) over: Option<Span>,
     pub(super) etag: String,
 }
 
@@ -318,6 +322,7 @@ pub(super) struct Change {
     pub(super) name: String,
     #[serde(rename = "type")]
     pub(super) kind: String,
+    pub(super) clients: Vec<String>,
     pub(super) from: Vec<String>,
     pub(super) to: Vec<String>,
     pub(super) note: Option<String>,

@@ -117,6 +117,10 @@ const CODES: &[(&str, &str)] = &[
     ),
     (
         "E036",
+        "A file of [geo] that locates nobody: a row of `nets` that is not `subnet,place`, or a database of another format or kind. A running node would go on with the file it read before.",
+    ),
+    (
+        "E037",
         "This program was built without etcd. The image and the package have it; to build it, install protobuf-compiler and libprotobuf-dev and say `--features etcd`.",
     ),
     (

@@ -35,7 +35,9 @@ fn answering(service: &Service) -> impl Iterator<Item = &Arm> {
     service.arms.iter().chain(service.rules.iter().flat_map(|rule| &rule.arms))
 }
 
-fn detection(check: &Check) -> Duration {
+/// From a failure until it is a verdict, at worst, under one check.
+#[must_use]
+pub fn detection(check: &Check) -> Duration {
     let fall = u32::from(check.thresholds.fall);
     let wait = check.recheck.min(check.interval);
     check.interval + check.timeout * fall + wait * fall.saturating_sub(1) + Duration::from_secs(1)

@@ -12,7 +12,7 @@ use std::{net::IpAddr, sync::Arc};
 
 pub use self::{
     client::Client,
-    nets::{NETS_MAX, Nets, NetsError},
+    nets::{NETS_MAX, NETS_SIZE_MAX, Nets, NetsError, WrongRow},
 };
 use self::{
     database::{Asn, City, Database},

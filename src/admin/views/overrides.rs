@@ -171,6 +171,9 @@ pub struct EffectView {
     pub expires: Wall,
     /// How long that is.
     pub lasts: Span,
+    /// Of a drain: over this time from its beginning the share shrinks in steps; `effect` is what holds at their end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub over: Option<Span>,
     /// Send it as `If-Match`: the change is then refused if anything was overridden in between.
     pub etag: String,
 }

@@ -140,7 +140,7 @@ pub enum ExportVerb {
     /// A master file with the answers of the moment
     #[command(after_help = "Example:\n  wayshift export zone gslb.example.com > gslb.example.com.zone")]
     Zone(ExportArgs),
-    /// A zone of octoDNS, with pools, weights and geo rules
+    /// A zone of octoDNS, with pools, weights and rules for networks and places
     #[command(after_help = "Example:\n  wayshift export octodns gslb.example.com > gslb.example.com.yaml")]
     Octodns(ExportArgs),
 }

@@ -8,7 +8,7 @@ use crate::model::{DnsName, Fleet, Steer};
 /// The draft is a configuration, and this is its fleet.
 fn fleet(draft: &Draft) -> std::sync::Arc<Fleet> {
     let toml = draft.toml();
-    let found = problems(&toml, draft);
+    let found = problems(&toml, draft, None);
     assert_eq!(found, Vec::<String>::new(), "{toml}");
     let copy = |path: &str, text: &str| SourceFile { path: path.into(), text: text.to_owned() };
     let files = draft.files.iter().map(|(path, text)| copy(path, text));
@@ -115,14 +115,44 @@ plugins => {
 fn names_with_several_addresses_of_a_master_file_become_services() {
     let zone = "$TTL 300\n@ SOA ns1 hostmaster 1 7200 900 1209600 60\n@ NS ns1\nns1 A 192.0.2.53\n\
                 www A 192.0.2.1\nwww A 192.0.2.2\nwww AAAA 2001:db8::1\nwww TXT \"kept\"\none A 192.0.2.3\n";
-    let draft = bind::convert(zone, "example.com").unwrap();
+    let draft = bind::convert(zone, "example.com", Path::new("x.zone")).unwrap();
     let fleet = fleet(&draft);
     assert_eq!(fleet.services.len(), 1);
     assert_eq!(fleet.services[0].names[0], "www.example.com".parse::<DnsName>().unwrap());
     assert_eq!((fleet.services[0].ttl, fleet.endpoints.len()), (300, 2));
     let set = |name: &str, kind| fleet.zones[0].set(&name.parse().unwrap(), kind).is_some();
     assert!(set("one.example.com", 1) && set("www.example.com", 16) && !set("www.example.com", 1));
-    assert!(bind::convert("@ nonsense", "example.com").is_err());
+}
+
+#[test]
+fn a_master_file_says_itself_which_zone_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = "@ 60 SOA ns1 hostmaster 1 7200 900 1209600 60\n@ NS ns1\nns1 A 192.0.2.53\n";
+    let put = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let zone =
+        |path: &Path, told: Option<&str>| bind::read(path, told).map(|draft| fleet(&draft).zones[0].apex.to_string());
+    let origin = format!("$ORIGIN example.org.\n{records}");
+    assert_eq!(zone(&put("master.txt", &origin), None).unwrap(), "example.org.");
+    assert_eq!(zone(&put("db.example.com", &origin), None).unwrap(), "example.org.", "the text knows better");
+    assert_eq!(zone(&put("db.example.com", records), None).unwrap(), "example.com.");
+    assert_eq!(zone(&put("named", records), Some("example.net")).unwrap(), "example.net.");
+    let guessed = bind::read(&put("example.com.zone", records), None).unwrap();
+    assert!(guessed.left_out.iter().any(|line| line.contains("--zone ZONE")), "{:?}", guessed.left_out);
+    let unnamed = zone(&put("named", records), None).unwrap_err().to_string();
+    assert!(
+        unnamed.contains("named does not say which zone it is") && unnamed.contains("--zone example.com"),
+        "{unnamed}"
+    );
+    let path = put("broken.zone", &format!("{origin}www A nowhere\n"));
+    let broken = zone(&path, None).unwrap_err().to_string();
+    assert!(broken.contains(&format!("{}:5:", path.display())), "{broken}");
+    assert!(!broken.contains("wayshift.toml") && !broken.contains("the.zone"), "{broken}");
+    let other = zone(&put("master.txt", &origin), Some("example.net")).unwrap_err().to_string();
+    assert!(other.contains("its SOA stands at example.org."), "{other}");
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl Build<'_, '_> {
     fn etcd(&mut self, place: Place, table: &Table) -> Option<EtcdSettings> {
         if !cfg!(feature = "etcd") {
             self.report().add(
-                Raw::error("E036", "this program was built without etcd")
+                Raw::error("E037", "this program was built without etcd")
                     .at(place, "build it with `--features etcd`, or take the image or the package"),
             );
         }

@@ -148,7 +148,7 @@ fn single_values_are_judged() {
 #[cfg(not(feature = "etcd"))]
 #[test]
 fn a_program_without_etcd_says_so() {
-    check(&[("[store.etcd]\nendpoints = [\"http://e:2379\"]", "3 E036 this program was built without etcd")]);
+    check(&[("[store.etcd]\nendpoints = [\"http://e:2379\"]", "3 E037 this program was built without etcd")]);
 }
 
 #[cfg(feature = "etcd")]

@@ -14,6 +14,10 @@ use crate::model::{GeoCode, Locality, Region};
 
 /// Most rows. Above it the whole file is refused.
 pub const NETS_MAX: usize = 500_000;
+/// Most octets of a file of rows; twice what the most rows need.
+pub const NETS_SIZE_MAX: usize = 64 << 20;
+/// Most regions that one hint lists.
+const REGIONS_LISTED_MAX: usize = 10;
 /// Most wrong rows that are told of one file.
 const MISTAKES_MAX: usize = 20;
 
@@ -63,11 +67,25 @@ impl Bits for u128 {
 
 /// Rows that are wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(|(line, what)| format!("line {line}: {what}")).collect::<Vec<_>>().join("; "))]
+#[error("{}", .0.iter().map(|row| format!("line {}: {}", row.line, row.what)).collect::<Vec<_>>().join("; "))]
 pub struct NetsError(
-    /// Their lines, counted from 1, and what is wrong; never empty, bounded.
-    pub Vec<(usize, String)>,
+    /// In their order; never empty, bounded.
+    pub Vec<WrongRow>,
 );
+
+/// A row that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongRow {
+    /// Its line, counted from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub what: String,
+    /// What to write.
+    pub hint: String,
+}
+
+/// What is wrong with a row, and what to write.
+type Wrong = (String, String);
 
 impl Nets {
     /// Reads rows `subnet,place`, where a place is one of our regions (which has an `at`) or a geo code. A first line
@@ -92,18 +110,20 @@ impl Nets {
                 continue;
             }
             if rows.len() == NETS_MAX {
-                mistakes.push((line, format!("there are more than {NETS_MAX} rows")));
+                let what = format!("there are more than {NETS_MAX} rows");
+                mistakes.push(WrongRow { line, what, hint: "put neighbours together into one network".into() });
                 break;
             }
             match parse(row, &regions) {
-                Err(what) => mistakes.push((line, what)),
+                Err((what, hint)) => mistakes.push(WrongRow { line, what, hint }),
                 Ok((net, word, place)) => {
                     let place = *known.entry(word).or_insert_with(|| {
                         places.push(place);
                         u32::try_from(places.len() - 1).expect("there are fewer places than rows")
                     });
                     if let Some((first, _)) = rows.insert(net, (line, place)) {
-                        mistakes.push((line, format!("`{net}` stands in line {first} already")));
+                        let what = format!("`{net}` stands in line {first} already");
+                        mistakes.push(WrongRow { line, what, hint: "keep one of them".into() });
                     }
                 }
             }
@@ -176,28 +196,57 @@ fn topmost(address: IpAddr) -> u128 {
     }
 }
 
-fn parse<'r>(row: &'r str, regions: &HashMap<&str, &Region>) -> Result<(IpNet, &'r str, Locality), String> {
-    let (net, word) = row.split_once(',').ok_or("a row is `subnet,place`, where a place is a region or a geo code")?;
+fn parse<'r>(row: &'r str, regions: &HashMap<&str, &Region>) -> Result<(IpNet, &'r str, Locality), Wrong> {
+    let no_row = || {
+        let what = format!("`{}` is not `subnet,place`", short(row));
+        (what, "write a network and a region or geo code: 198.51.100.0/24,EU-DE".to_owned())
+    };
+    let (net, word) = row.split_once(',').ok_or_else(no_row)?;
     let (net, word) = (net.trim(), word.trim());
     let network: IpNet = match (net.parse(), net.parse::<IpAddr>()) {
         (Ok(network), _) => network,
         (Err(_), Ok(address)) => address.into(),
-        (Err(_), Err(_)) => return Err(format!("`{}` is not a network like 198.51.100.0/24", short(net))),
+        (Err(_), Err(_)) => {
+            let what = format!("`{}` is not a network", short(net));
+            return Err((what, "write one like 198.51.100.0/24 or 2001:db8::/32".to_owned()));
+        }
     };
     if network.addr() != network.network() {
-        return Err(format!("`{network}` has bits behind its length; the network is `{}`", network.trunc()));
+        let what = format!("`{network}` has bits behind its length");
+        return Err((what, format!("write {}", network.trunc())));
     }
     let place = match (regions.get(word), word.parse::<GeoCode>()) {
         (Some(region), _) => {
-            let point = region.point().ok_or_else(|| format!("the region `{word}` has no `at`"))?;
-            Locality { at: Some(point), ..Locality::default() }
+            let nowhere =
+                || (format!("the region `{word}` has no `at`"), format!("write [region.{word}] at = [53.3, -6.3]"));
+            Locality { at: Some(region.point().ok_or_else(nowhere)?), ..Locality::default() }
         }
         (None, Ok(code)) if code.is_known() => {
             Locality { geo: Some(code), at: Some(code.middle()), ..Locality::default() }
         }
-        (None, Ok(_) | Err(_)) => return Err(format!("`{}` is neither a region nor a geo code", short(word))),
+        (None, Ok(_) | Err(_)) => return Err(no_place(word, regions)),
     };
     Ok((network, word, place))
+}
+
+/// A place that is none: the likeliest region is suggested, else they are listed.
+fn no_place(word: &str, regions: &HashMap<&str, &Region>) -> Wrong {
+    let what = format!("`{}` is neither a region nor a geo code", short(word));
+    let mut known: Vec<&str> = regions.keys().copied().collect();
+    known.sort_unstable();
+    let written = short(word);
+    let near = known.iter().map(|region| (strsim::jaro_winkler(&written, region), region));
+    let best = near.filter(|(likeness, _)| 0.8 < *likeness).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let hint = match (best, known.is_empty()) {
+        (Some((_, region)), _) => format!("did you mean `{region}`?"),
+        (None, true) => "no region is defined; a geo code is continent first: EU-DE".to_owned(),
+        (None, false) => {
+            let more = if REGIONS_LISTED_MAX < known.len() { " and more" } else { "" };
+            known.truncate(REGIONS_LISTED_MAX);
+            format!("regions: {}{more}; a geo code is continent first: EU-DE", known.join(", "))
+        }
+    };
+    (what, hint)
 }
 
 /// What somebody wrote, as far as a message repeats it.

@@ -10,7 +10,7 @@ use crate::{
         Endpoint, EndpointId, EndpointIx, Family, Fleet, Point, PoolAnswer, PoolId, PoolIx, Snapshot, Steer, WhenNone,
     },
     steer::{
-        decide::{Answers, Basis, Candidate, Choice, Decision, Side as Decided},
+        decide::{Answers, Basis, Candidate, Choice, Decision, Side as Decided, relative},
         facts::Facts,
         pick::{Seat, Seated},
         wheel::Wheel,
@@ -170,12 +170,18 @@ impl<'s> Making<'s> {
 
     fn row(&mut self, family: Family, answer: PoolAnswer, count: u8, choices: &[Choice]) -> Arc<Row> {
         let members = || choices.iter().flat_map(|choice| choice.members.iter().map(move |one| (choice.pool, one)));
-        let partial = members().any(|(_, member)| member.share < WHOLE);
+        // As among pools: what all of them lack nobody takes.
+        let most = members().map(|(_, member)| member.share).max().unwrap_or(WHOLE);
+        let partial = members().any(|(_, member)| member.share < most);
         // Compared are only loads in one unit.
         let fleet = &self.snapshot.fleet;
         let sized = members().all(|(_, member)| fleet.endpoint(member.endpoint).capacity.is_some());
-        let mut seats: Vec<Seat> =
-            members().filter_map(|(pool, member)| self.seat(family, answer, pool, member, (partial, sized))).collect();
+        let mut seats: Vec<Seat> = members()
+            .filter_map(|(pool, member)| {
+                let member = Candidate { share: relative(member.share, most), ..*member };
+                self.seat(family, answer, pool, &member, (partial, sized))
+            })
+            .collect();
         merge_equal(&mut seats);
         let cnames = seats.iter().any(|seat| seat.answer == Seated::Target);
         // A CNAME stands alone, and each of them has its chance.

@@ -129,6 +129,7 @@ pub(super) fn unchanged_effect(desk: &Desk, durable: &Durable, order: &Override,
         from: order.from,
         expires: order.expires,
         lasts: Span(order.expires.since(order.from.max(now))),
+        over: order.over.map(Span),
         etag: collection_tag(durable.generation),
     }
 }
