@@ -24,6 +24,7 @@ mod reload;
 mod screen;
 mod sse;
 mod status;
+mod store;
 mod times;
 mod token;
 mod traffic;
@@ -40,7 +41,12 @@ pub use self::args::{
 pub(crate) use self::events::read_event;
 pub use self::local::place::{NoFile, config_file, variable};
 use self::{
-    args::{At, Manner, change::ConfigVerb, operate::TokenVerb, traffic::OverrideVerb},
+    args::{
+        At, Manner,
+        change::ConfigVerb,
+        operate::{StoreVerb, TokenVerb},
+        traffic::OverrideVerb,
+    },
     client::{
         Client,
         door::{Door, Surroundings},
@@ -83,6 +89,7 @@ fn act(verb: &Verb, screen: &mut Screen) -> Result<Exit, Failure> {
         | Verb::Availability(_)
         | Verb::Export(_)
         | Verb::Node(_)
+        | Verb::Store(_)
         | Verb::Probe(_)
         | Verb::Drain(_)
         | Verb::Restore(_)
@@ -118,6 +125,7 @@ async fn converse(verb: &Verb, client: &Client, screen: &mut Screen) -> Result<E
         Verb::Availability(args) => availability::run(args, client, screen).await,
         Verb::Export(verb) => export::run(verb, client, screen).await,
         Verb::Node(verb) => nodes::run(verb, client, screen).await,
+        Verb::Store(verb) => store::run(verb, client, screen).await,
         Verb::Probe(args) => probe::run(args, client, screen).await,
         Verb::Drain(args) => traffic::drain(args, client, screen).await,
         Verb::Restore(args) => traffic::restore::run(args, client, screen).await,
@@ -149,6 +157,7 @@ fn flags(verb: &Verb) -> (&Manner, Option<&At>) {
         Verb::Availability(args) => (&args.manner, Some(&args.at)),
         Verb::Export(verb) => (&verb.args().manner, Some(&verb.args().at)),
         Verb::Node(verb) => verb.flags(),
+        Verb::Store(StoreVerb::Adopt(args)) => (&args.manner, Some(&args.at)),
         Verb::Import(from) => (&from.args().manner, None),
         Verb::Probe(args) => (&args.manner, Some(&args.at)),
         Verb::Drain(args) => (&args.manner, Some(&args.at)),

@@ -360,6 +360,7 @@ fn core_parts(
         clock,
         bus,
         durable: disk.store.watch(),
+        held: disk.held.clone(),
         locator: watch::channel(Arc::default()).1,
         announce: Box::new(move |events| herald.tell(events)),
         metrics: Arc::clone(&metrics.control),

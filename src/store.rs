@@ -8,6 +8,7 @@ pub mod accepted;
 pub mod bus;
 mod database;
 pub mod detached;
+mod epoch;
 #[cfg(feature = "etcd")]
 pub mod etcd;
 pub mod journal;
@@ -23,7 +24,7 @@ use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
 
 use tokio::sync::watch;
 
-pub use self::orders::EXPIRED_KEPT;
+pub use self::{epoch::continues, orders::EXPIRED_KEPT};
 
 use crate::model::{Ballot, NodeId, Override, OverrideId, Presence, Wall};
 
@@ -237,8 +238,29 @@ pub trait ControlStore: Send + Sync {
     fn kept(&self, principal: String, key: String) -> Later<'_, Result<Option<Idempotency>, StoreError>>;
     /// Audit entries with a sequence below `before` (all: `u64::MAX`), newest first.
     fn audit(&self, before: u64, limit: usize) -> Later<'_, Result<Vec<AuditEntry>, StoreError>>;
+    /// Makes a held store go on from what this node knows: a person has decided. `None` tells only what it would do.
+    fn adopt(&self, audit: Option<AuditDraft>) -> Later<'_, Result<Adoption, StoreError>> {
+        let _ = audit;
+        let why = "this store is not held: the embedded one takes what it lacks by itself, at its start".into();
+        Box::pin(async move { Err(StoreError::Refused { path: "the store".into(), why }) })
+    }
     /// Whether the whole audit chain holds; the sequence of the first entry that does not.
     fn verify_audit(&self) -> Later<'_, Result<Option<u64>, StoreError>>;
+}
+
+/// What adopting a store does to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// The epoch and generation that were found; none in an empty store.
+    pub found: Option<(String, u64)>,
+    /// Those it goes on with.
+    pub next: (String, u64),
+    /// Overrides that it lacked, or had otherwise: this node's are taken.
+    pub taken: Vec<OverrideId>,
+    /// Overrides of it that had ended since, or that it alone has of an older state.
+    pub dropped: Vec<OverrideId>,
+    /// How many it has afterwards.
+    pub overrides: usize,
 }
 
 /// Ephemeral, lossy by contract: in-process, or leases in etcd.

@@ -36,7 +36,7 @@ pub(super) fn of_store(error: &StoreError) -> Problem {
             .hint("nothing was changed; answers and overrides stay as they are")
             .retry_after(Duration::from_secs(5)),
         StoreError::Held { .. } => Problem::new(StatusCode::CONFLICT, "store.held", error.to_string())
-            .hint("what is in force stays in force; a person decides which state is the right one"),
+            .hint("what is in force stays in force; `wayshift store adopt --dry-run` shows what this node would have it go on with"),
         StoreError::Unknown(_) => unavailable("store.outcome_unknown", error.to_string())
             .hint("it may have happened: repeat with the same Idempotency-Key")
             .with("outcome", "unknown")

@@ -13,6 +13,7 @@ mod metrics;
 mod overrides;
 mod probes;
 mod simulations;
+mod store;
 mod zones;
 
 use std::sync::Arc;
@@ -79,6 +80,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/config/test", post(config::test))
         .route("/v1/config/reload", post(config::reload))
         .route("/v1/simulations", post(simulations::simulate))
+        .route("/v1/store/adopt", post(store::adopt))
         .route_layer(middleware::from_fn(edge::note_route))
         .layer(Extension(events::Followers::default()))
         .layer(Extension(config::Judging::default()))

@@ -18,6 +18,7 @@ mod overrides;
 mod peer;
 mod pool;
 mod service;
+mod store;
 pub(super) mod word;
 mod zone;
 
@@ -45,6 +46,7 @@ pub use self::{
     peer::PeerView,
     pool::{MemberView, PoolView},
     service::{AnswerView, ArmView, ServiceView},
+    store::AdoptionView,
     zone::{ExportView, ZoneView},
 };
 pub(super) use self::{

@@ -16,12 +16,12 @@ use tokio_util::sync::CancellationToken;
 use super::{answers::answer_events, news::News, recall::Recall};
 use crate::{
     clock::Clock,
-    control::{Controller, Identity, Input, Step},
+    control::{Controller, Identity, Input, Loss, Step},
     model::{
         Company, Duties, Event, Fleet, Happening, LastGood, Memory, Mono, Now, Presence, Process, Snapshot, Tempi,
     },
     steer::{Live, Locator},
-    store::{BallotBus, Durable},
+    store::{self, BallotBus, Durable},
     telemetry::control::ControlMetrics,
 };
 
@@ -48,6 +48,8 @@ pub(super) struct CoreParts {
     pub(super) bus: Arc<dyn BallotBus>,
     /// The durable state.
     pub(super) durable: watch::Receiver<Arc<Durable>>,
+    /// Whether the store is not what it was, and a person has to decide.
+    pub(super) held: watch::Receiver<bool>,
     /// Called with what happened, in order.
     pub(super) announce: Box<dyn FnMut(Vec<Event>) + Send>,
     /// What clients are located with; the table in force follows it.
@@ -88,6 +90,7 @@ pub(super) struct Core {
     clock: Clock,
     bus: Arc<dyn BallotBus>,
     durable: watch::Receiver<Arc<Durable>>,
+    held: watch::Receiver<bool>,
     locator: watch::Receiver<Arc<Locator>>,
     announce: Box<dyn FnMut(Vec<Event>) + Send>,
     persist: Box<dyn FnMut(&Memory) + Send>,
@@ -119,6 +122,7 @@ impl Core {
             clock,
             bus,
             durable,
+            held,
             mut locator,
             mut announce,
             mut persist,
@@ -131,7 +135,7 @@ impl Core {
             controller.introduce(process);
         }
         let state = durable.borrow().clone();
-        let with_store = controller.step(now, [shared(&state)]);
+        let with_store = controller.step(now, [shared(&state, &memory.epoch)]);
         let first = step.snapshot.take();
         let snapshot = with_store.snapshot.or(first).expect("a controller decides when it is made");
         step.events.extend(with_store.events);
@@ -173,6 +177,7 @@ impl Core {
             clock,
             bus,
             durable,
+            held,
             locator,
             announce,
             persist,
@@ -198,16 +203,25 @@ impl Core {
     pub(super) async fn run(mut self, until: CancellationToken) {
         let mut voices = self.bus.watch();
         let mut batch = Vec::new();
-        let (mut store_gone, mut places_gone) = (false, false);
+        let (mut store_gone, mut places_gone, mut never_held) = (false, false, false);
         loop {
             let wait = self.wait();
             tokio::select! {
                 biased;
                 () = until.cancelled() => return,
                 changed = self.durable.changed(), if !store_gone => match changed {
-                    Ok(()) => batch.push(shared(&self.durable.borrow_and_update().clone())),
+                    Ok(()) => batch.push(self.share()),
                     // The store's end must not end deciding: the last overrides stay.
                     Err(_) => store_gone = true,
+                },
+                changed = self.held.changed(), if !never_held => {
+                    let held = *self.held.borrow_and_update();
+                    match changed {
+                        Ok(()) if held => batch.push(Input::Lost(Loss::Replaced)),
+                        // It is what it was, or was adopted: what it holds counts again.
+                        Ok(()) => batch.push(self.share()),
+                        Err(_) => never_held = true,
+                    }
                 },
                 changed = self.locator.changed(), if !places_gone => match changed {
                     Ok(()) => self.relocate(),
@@ -231,6 +245,12 @@ impl Core {
         let table = self.live.relocate(locator);
         let outline = self.memory.borrow().outline.clone();
         self.memory.send_replace(Arc::new(Recall { outline, table }));
+    }
+
+    /// What the store holds.
+    fn share(&mut self) -> Input {
+        let state = Arc::clone(&self.durable.borrow_and_update());
+        shared(&state, &self.memory.borrow().outline.epoch)
     }
 
     fn wait(&self) -> Duration {
@@ -354,6 +374,11 @@ impl Core {
     }
 }
 
-fn shared(state: &Durable) -> Input {
-    Input::Shared { epoch: state.epoch.clone(), generation: state.generation, overrides: Arc::clone(&state.overrides) }
+/// What the store holds, for a controller that knows this epoch.
+fn shared(state: &Durable, known: &str) -> Input {
+    let (epoch, generation, overrides) = (state.epoch.clone(), state.generation, Arc::clone(&state.overrides));
+    match store::continues(known, &state.epoch) {
+        true => Input::Adopted { epoch, generation, overrides },
+        false => Input::Shared { epoch, generation, overrides },
+    }
 }

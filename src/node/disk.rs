@@ -32,6 +32,8 @@ pub(super) struct Disk {
     pub(super) bus: Option<Arc<dyn BallotBus>>,
     /// What is wrong with the store right now.
     pub(super) ails: Ails,
+    /// Whether it is not followed until a person has decided.
+    pub(super) held: watch::Receiver<bool>,
     /// The same, if it is the embedded one.
     pub(super) embedded: Option<Arc<Embedded>>,
     /// History.
@@ -61,8 +63,8 @@ impl Disk {
             Some(etcd) => {
                 let mut file = SnapshotFile::new(folder);
                 let found = remembered(&mut file, &mut notes);
-                let Shared { store, bus, ails } = shared::open(etcd, folder, found.as_ref(), now)?;
-                Opened { store, bus, ails, embedded: None, broken: None, file, found }
+                let Shared { store, bus, ails, held } = shared::open(etcd, folder, found.as_ref(), now)?;
+                Opened { store, bus, ails, held, embedded: None, broken: None, file, found }
             }
             None => embedded(folder, now, &mut notes).await?,
         };
@@ -71,6 +73,7 @@ impl Disk {
             shared: opened.bus.is_some(),
             bus: opened.bus,
             ails: opened.ails,
+            held: opened.held,
             embedded: opened.embedded,
             journal: Arc::new(Journal::open(folder, now)),
             memory: opened.found.unwrap_or_default(),
@@ -87,6 +90,7 @@ struct Opened {
     store: Arc<dyn ControlStore>,
     bus: Option<Arc<dyn BallotBus>>,
     ails: Ails,
+    held: watch::Receiver<bool>,
     embedded: Option<Arc<Embedded>>,
     broken: Option<String>,
     file: SnapshotFile,
@@ -113,13 +117,15 @@ async fn embedded(folder: &Path, now: Wall, notes: &mut Vec<(&'static str, Strin
                 let why = trouble.borrow().clone();
                 why.map(|why| ("store-refuses", format!("the store takes no changes: {why}"))).into_iter().collect()
             });
-            Ok(Opened { store, bus: None, ails, embedded: Some(embedded), broken: None, file, found })
+            let held = watch::channel(false).1;
+            Ok(Opened { store, bus: None, ails, held, embedded: Some(embedded), broken: None, file, found })
         }
         Err(error) => {
             let broken = format!("{}; {}", super::with_source(&error), detached::AFTER);
             let store = Arc::new(Detached::new(found.as_ref(), &error).hold(folder)?);
             let ails: Ails = Arc::new(Vec::new);
-            Ok(Opened { store, bus: None, ails, embedded: None, broken: Some(broken), file, found })
+            let held = watch::channel(false).1;
+            Ok(Opened { store, bus: None, ails, held, embedded: None, broken: Some(broken), file, found })
         }
     }
 }

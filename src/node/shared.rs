@@ -2,6 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
+use tokio::sync::watch;
+
 use crate::{
     config::EtcdSettings,
     model::{Memory, Wall},
@@ -16,6 +18,8 @@ pub(super) struct Shared {
     pub(super) store: Arc<dyn ControlStore>,
     pub(super) bus: Option<Arc<dyn BallotBus>>,
     pub(super) ails: Ails,
+    /// Whether it is not followed until a person has decided.
+    pub(super) held: watch::Receiver<bool>,
 }
 
 /// Begins to follow etcd. What is remembered is in force until etcd has something newer.
@@ -54,8 +58,8 @@ pub(super) fn open(
         ails.extend(trouble.borrow().as_ref().map(|why| ("store-unread", why.to_string())));
         ails
     });
-    let bus: Arc<dyn BallotBus> = store.bus();
-    Ok(Shared { store, bus: Some(bus), ails })
+    let (bus, held): (Arc<dyn BallotBus>, _) = (store.bus(), store.held());
+    Ok(Shared { store, bus: Some(bus), ails, held })
 }
 
 /// This program was built without it; a configuration that names it is refused before.
@@ -69,5 +73,6 @@ pub(super) fn open(_: &EtcdSettings, folder: &Path, memory: Option<&Memory>, _: 
     let error = StoreError::Away { why: "this program was built without etcd".into() };
     let said = error.to_string();
     let store = Arc::new(Detached::new(memory, &error).hold(folder)?);
-    Ok(Shared { store, bus: None, ails: Arc::new(move || vec![("store-away", said.clone())]) })
+    let ails: Ails = Arc::new(move || vec![("store-away", said.clone())]);
+    Ok(Shared { store, bus: None, ails, held: watch::channel(false).1 })
 }

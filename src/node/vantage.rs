@@ -47,6 +47,7 @@ impl Vantage {
             clock,
             bus,
             durable: durable_seen,
+            held: watch::channel(false).1,
             locator: watch::channel(Arc::default()).1,
             announce: Box::new(|_| ()),
             metrics: metrics.control,

@@ -9,6 +9,7 @@
 //! | `core` | what the others share; the swap |
 //! | `list`, `watcher` | reading: whole, and from there on |
 //! | `commit`, `kept` | writing |
+//! | `adopt` | a person's decision where nothing is followed |
 //! | `chain` | the audit |
 //! | `bus` | ballots, under leases |
 //!
@@ -16,6 +17,7 @@
 //! over only if it is newer than what this node knew (`fence`). An etcd that has gone back, or is another, is not
 //! followed and not written to: [`Contact::Held`].
 
+mod adopt;
 pub mod bus;
 mod chain;
 mod commit;
@@ -43,8 +45,8 @@ use crate::model::{Memory, Secret, Wall};
 
 use self::{bus::LeasedBus, commit::Desk, core::Core};
 use super::{
-    AuditDraft, AuditEntry, Change, Committed, ControlStore, Durable, Idempotency, KeepKey, Later, Seen, StoreError,
-    database, lock::StoreLock, records::HeadRecord,
+    Adoption, AuditDraft, AuditEntry, Change, Committed, ControlStore, Durable, Idempotency, KeepKey, Later, Seen,
+    StoreError, database, lock::StoreLock, records::HeadRecord,
 };
 
 /// Most audit entries of one page.
@@ -119,6 +121,12 @@ impl Etcd {
         self.core.contact()
     }
 
+    /// Whether what is there is not followed until a person has decided.
+    #[must_use]
+    pub fn held(&self) -> watch::Receiver<bool> {
+        self.core.is_held()
+    }
+
     /// What a person should know of the state in etcd, although it is followed: overrides that cannot be read.
     #[must_use]
     pub fn trouble(&self) -> watch::Receiver<Option<Arc<str>>> {
@@ -191,6 +199,13 @@ impl ControlStore for Etcd {
 
     fn audit(&self, before: u64, limit: usize) -> Later<'_, Result<Vec<AuditEntry>, StoreError>> {
         Box::pin(chain::page(&self.core, before, limit.min(AUDIT_PAGE_MAX)))
+    }
+
+    fn adopt(&self, audit: Option<AuditDraft>) -> Later<'_, Result<Adoption, StoreError>> {
+        Box::pin(async move {
+            let _desk = self.desk.lock().await;
+            adopt::by(&self.core, audit).await
+        })
     }
 
     fn verify_audit(&self) -> Later<'_, Result<Option<u64>, StoreError>> {

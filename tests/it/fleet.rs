@@ -91,3 +91,40 @@ fn three_regions_vote_share_orders_and_outlive_their_store() {
     together(&nodes);
     nodes.iter().for_each(|node| answers(node, &first));
 }
+
+#[test]
+fn a_store_that_went_back_is_held_and_goes_on_as_a_person_says() {
+    let mut server = Server::start();
+    let (first, second) = (Endpoint::start("127.0.1.3"), Endpoint::start("127.0.1.4"));
+    let start = |region: &str| Node::start(&config(&server, region, &[&first, &second]));
+    let nodes = [start("eu"), start("us")];
+    together(&nodes);
+    let reason = ["--for", "1h", "--reason", "INC-2", "--yes"];
+    nodes[0].ok(&[&["drain", "endpoint:e1"], &reason[..]].concat());
+    server.backup();
+    together(&nodes);
+    // After the backup one order ended and another began.
+    nodes[0].ok(&["restore", "endpoint:e1", "--yes"]);
+    nodes[0].ok(&[&["drain", "endpoint:e0"], &reason[..]].concat());
+    server.restore();
+    for node in &nodes {
+        eventually("the node holds", || (node.json(&["node", "list"])["items"][0]["mode"] == "held").then_some(()));
+        answers(node, &second);
+    }
+    let refused = nodes[1].run(&["restore", "endpoint:e0", "--yes"]);
+    assert!(!refused.status.success(), "nothing is written while it is held");
+
+    let look = nodes[1].json(&["store", "adopt", "--dry-run"]);
+    assert_eq!((look["taken"].as_array().unwrap().len(), look["dropped"].as_array().unwrap().len()), (1, 1));
+    nodes[1].ok(&["store", "adopt", "--reason", "INC-2 the backup is old", "--yes"]);
+    together(&nodes);
+    for node in &nodes {
+        answers(node, &second);
+        let orders = node.json(&["override", "list"]);
+        assert_eq!(orders["items"].as_array().unwrap().len(), 1, "{orders}");
+    }
+    nodes[0].ok(&["restore", "endpoint:e0", "--yes"]);
+    nodes.iter().for_each(|node| answers(node, &first));
+    let refused = nodes[0].run(&["store", "adopt", "--reason", "again", "--yes"]);
+    assert!(!refused.status.success(), "there is nothing to decide");
+}

@@ -134,6 +134,34 @@ pub struct NodeForgetArgs {
     pub(in crate::cli) manner: Manner,
 }
 
+/// Verbs of the store.
+#[derive(Debug, Subcommand)]
+pub enum StoreVerb {
+    /// Let a held store go on from what this node knows, for all nodes
+    #[command(after_help = "Examples:
+  wayshift store adopt --dry-run
+  wayshift store adopt --reason \"INC-123 etcd was restored from yesterday's backup\"")]
+    Adopt(AdoptArgs),
+}
+
+/// Flags of `store adopt`.
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
+    /// Why, for the audit
+    #[arg(long, short, value_name = "TEXT", required_unless_present = "dry_run")]
+    pub(in crate::cli) reason: Option<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(in crate::cli) yes: bool,
+    /// Show what it would go on with and change nothing
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
 /// What a zone is written as.
 #[derive(Debug, Subcommand)]
 pub enum ExportVerb {

@@ -27,6 +27,7 @@ pub(super) struct Core {
     state: Mutex<State>,
     durable: watch::Sender<Arc<Durable>>,
     contact: watch::Sender<Contact>,
+    held: watch::Sender<bool>,
     trouble: watch::Sender<Option<Arc<str>>>,
 }
 
@@ -56,6 +57,7 @@ impl Core {
             state: Mutex::new(State { mark, ..State::default() }),
             durable: watch::Sender::new(Arc::new(remembered)),
             contact: watch::Sender::new(Contact::Lost("not reached yet".into())),
+            held: watch::Sender::new(false),
             trouble: watch::Sender::new(None),
         }
     }
@@ -70,6 +72,10 @@ impl Core {
 
     pub(super) fn contact(&self) -> watch::Receiver<Contact> {
         self.contact.subscribe()
+    }
+
+    pub(super) fn is_held(&self) -> watch::Receiver<bool> {
+        self.held.subscribe()
     }
 
     pub(super) fn trouble(&self) -> watch::Receiver<Option<Arc<str>>> {
@@ -154,6 +160,13 @@ impl Core {
 
     /// How the store stands now.
     pub(super) fn stands(&self, contact: Contact) {
+        // One that is out of reach is what it was.
+        let held = match &contact {
+            Contact::Held(_) => Some(true),
+            Contact::Made => Some(false),
+            Contact::Lost(_) => None,
+        };
+        self.held.send_if_modified(|known| held.is_some_and(|held| std::mem::replace(known, held) != held));
         self.contact.send_if_modified(|known| {
             let changed = *known != contact;
             if changed {

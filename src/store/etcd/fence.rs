@@ -5,20 +5,7 @@
 //! wiped etcd has another identity. Neither is followed: what was in force stays in force and nothing is written, until
 //! a person adopts a state, which raises the number.
 
-/// An epoch, read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Epoch<'a> {
-    identity: &'a str,
-    adopted: u32,
-}
-
-impl<'a> Epoch<'a> {
-    fn of(text: &'a str) -> Self {
-        let numbered = text.rsplit_once('.').and_then(|(identity, number)| Some((identity, number.parse().ok()?)));
-        let (identity, adopted) = numbered.unwrap_or((text, 0));
-        Self { identity, adopted }
-    }
-}
+use super::super::epoch::Epoch;
 
 /// How far a node has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +36,7 @@ impl Mark {
 
     /// Whether a person has adopted a state since this mark: then etcd itself may be another.
     pub(super) fn adopted_since(&self, epoch: &str) -> bool {
-        let (known, found) = (Epoch::of(&self.epoch), Epoch::of(epoch));
-        known.identity == found.identity && known.adopted < found.adopted
+        super::super::epoch::continues(&self.epoch, epoch)
     }
 }
 

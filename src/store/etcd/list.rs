@@ -17,15 +17,8 @@ const LINKS_CHECKED_MAX: u64 = 10_000;
 
 /// Lists everything and takes it over; the revision it was listed at.
 pub(super) async fn list(core: &Core) -> Result<i64, StoreError> {
-    let mut found = Err(Trouble::Unanswered(String::new()));
     let before = core.picture();
-    for page in PAGES {
-        found = listed(core, page).await;
-        if !matches!(found, Err(Trouble::Refused(Code::OutOfRange, _))) {
-            break;
-        }
-    }
-    let Found { floor, header, head, overrides } = found.map_err(|trouble| core.away(&trouble))?;
+    let Found { floor, header, head, overrides } = found(core).await?;
     let Some(head) = head else {
         core.check(header.as_ref(), floor, "").map_err(|why| core.held(why))?;
         return Err(match core.remembers() {
@@ -64,11 +57,24 @@ pub(super) async fn list(core: &Core) -> Result<i64, StoreError> {
     Ok(at)
 }
 
-struct Found {
+/// What stands there, at one revision.
+pub(super) struct Found {
     floor: i64,
     header: Option<etcd_client::ResponseHeader>,
-    head: Option<KeyValue>,
-    overrides: Vec<KeyValue>,
+    pub(super) head: Option<KeyValue>,
+    pub(super) overrides: Vec<KeyValue>,
+}
+
+/// Reads everything, and judges nothing.
+pub(super) async fn found(core: &Core) -> Result<Found, StoreError> {
+    let mut found = Err(Trouble::Unanswered(String::new()));
+    for page in PAGES {
+        found = listed(core, page).await;
+        if !matches!(found, Err(Trouble::Refused(Code::OutOfRange, _))) {
+            break;
+        }
+    }
+    found.map_err(|trouble| core.away(&trouble))
 }
 
 async fn listed(core: &Core, page: i64) -> Result<Found, Trouble> {
