@@ -248,8 +248,8 @@ mod tests {
         let now = "2026-11-23T10:46:10Z".parse().unwrap();
         let order: Override = serde_json::from_str(SAMPLE).unwrap();
         let slow = Override { action: "drain".into(), pool: None, over: "10m".parse().ok(), ..order.clone() };
-        assert!(table(&[slow.clone()], now).plain().contains("\tdrain over 10m\t"), "in steps");
-        assert!(fields(&[slow]).plain().contains("\tdrain over 10m\t"), "in steps");
+        assert!(table(std::slice::from_ref(&slow), now).plain().contains("\tdrain over 10m\t"), "in steps");
+        assert!(fields(std::slice::from_ref(&slow)).plain().contains("\tdrain over 10m\t"), "in steps");
         let later = Override { from: "2026-11-24T10:46:10Z".parse().ok(), state: "planned".into(), ..order.clone() };
         assert_eq!(
             table(&[order.clone(), later], now).aligned(Paint(false)),
