@@ -3,7 +3,7 @@
 //! A `down` is refused where it takes the last endpoint that is not down from a service; a `drain` never is for that,
 //! because healthy drained endpoints go on serving where nothing else is healthy. `keep` rules bind both. Looked at is
 //! every time at which the order would hold together with others, planned ones included, so that two planned
-//! evacuations cannot meet.
+//! evacuations cannot meet; and what others protect only until they end is looked at then.
 
 mod drained;
 
@@ -16,7 +16,7 @@ use crate::model::{
     ServiceIx, Snapshot, SubjectIx, Verdict, Wall,
 };
 
-/// At most so many beginnings of planned overrides are looked at one by one; what begins later is taken together.
+/// At most so many beginnings and ends of other overrides are looked at one by one; what comes later is taken together.
 const INSTANTS_MAX: usize = 64;
 
 /// What an order would do.
@@ -143,19 +143,29 @@ fn add<T: PartialEq>(list: &mut Vec<T>, new: T) {
     }
 }
 
-/// For each time at which something begins while the order holds: what holds beside it then.
+/// For each time at which something begins while the order holds, or something ends that stood against it: what holds
+/// beside it then. An `up` stands against wider drains and downs; a drain against wider downs.
 fn meetings(others: &[Override], order: &Override, now: Wall) -> Vec<Vec<Override>> {
     let start = order.from.max(now);
     let beside =
         || others.iter().filter(|other| other.id != order.id && other.from < order.expires && start < other.expires);
-    let mut instants: Vec<Wall> = beside().map(|other| other.from.max(start)).chain([start]).collect();
+    let protects = |other: &Override| match other.action {
+        Action::Up => true,
+        Action::Drain => order.action == Action::Down,
+        Action::Down | Action::Weight(_) | Action::Pin(_) | Action::Freeze => false,
+    };
+    let ends = beside().filter(|other| protects(other) && other.expires < order.expires).map(|other| other.expires);
+    let begins = beside().map(|other| other.from.max(start));
+    let mut instants: Vec<Wall> = begins.chain(ends).chain([start]).collect();
     instants.sort_unstable();
     instants.dedup();
     let late = instants.split_off(instants.len().min(INSTANTS_MAX));
     let mut meetings: Vec<Vec<Override>> =
         instants.iter().map(|at| beside().filter(|other| other.holds(*at)).cloned().collect()).collect();
     if let Some(first) = late.first() {
-        meetings.push(beside().filter(|other| *first < other.expires).cloned().collect());
+        let late = || beside().filter(|other| *first < other.expires);
+        meetings.push(late().cloned().collect());
+        meetings.push(late().filter(|other| !protects(other)).cloned().collect());
     }
     meetings
 }

@@ -53,7 +53,9 @@
 
 mod answers;
 mod brakes;
+mod expected;
 mod node;
+mod persons;
 mod recovery;
 mod rules;
 mod setup;

@@ -86,6 +86,31 @@ fn two_planned_evacuations_do_not_meet() {
 }
 
 #[test]
+fn what_another_order_protects_for_a_while_is_not_kept_longer() {
+    use Health::{Down, Up};
+    let lasting = |order: Override, expires| Override { expires: Wall(expires), ..order };
+    let check = |rules: &[(u16, &[&str])], health: &[Health], others: &[Override], new: Override, code: &[&str]| {
+        assert_eq!(codes(&effect(&fleet(rules), health, others, &new)), code, "{others:?} {new:?}");
+    };
+    // What is dead is up by order until 100, and the last one afterwards.
+    let up = lasting(order(1, Action::Up, "provider:p0"), 100);
+    let down = |expires| lasting(order(2, Action::Down, "provider:p1"), expires);
+    let dead = [Down, Up, Down, Up];
+    check(&[], &dead, std::slice::from_ref(&up), down(100), &[]);
+    check(&[], &dead, std::slice::from_ref(&up), down(101), &["safety.empties_service"; 3]);
+    // One of them is drained until 100, and down with all others afterwards.
+    let others = [order(1, Action::Down, "provider:p0"), lasting(order(2, Action::Drain, "endpoint:e0"), 100)];
+    let rest = |expires| lasting(order(3, Action::Down, "provider:p1"), expires);
+    check(&[], &UP, &others, rest(100), &[]);
+    check(&[], &UP, &others, rest(101), &["safety.empties_service"; 3]);
+    // A rule counts what is up by order until 100.
+    let rule: &[(u16, &[&str])] = &[(1, &["provider:p0", "provider:p1"])];
+    let drain = |expires| lasting(order(2, Action::Drain, "provider:p1"), expires);
+    check(rule, &dead, std::slice::from_ref(&up), drain(100), &[]);
+    check(rule, &dead, std::slice::from_ref(&up), drain(101), &["safety.keep"]);
+}
+
+#[test]
 fn the_hint_leaves_out_what_is_needed() {
     use Health::{Down, Up};
     let fleet = fleet(&[]);

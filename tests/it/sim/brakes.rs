@@ -1,7 +1,10 @@
 //! What must hold of the brakes of the fleet: the removal budget, outages, the automatic freeze. Counted in another way
 //! from what the snapshots and events said before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    time::Duration,
+};
 
 use wayshift::{
     control::Step,
@@ -11,7 +14,7 @@ use wayshift::{
 };
 
 use super::{
-    node::{Node, Run},
+    node::{BEGINS, Node, Run},
     rules::verdicts,
     setup::Setup,
 };
@@ -34,6 +37,22 @@ pub(super) struct Braking {
     calm: Option<Mono>,
     seen: BTreeMap<EndpointId, Seen>,
     groups: Groups,
+}
+
+/// What had left when a process ended: how long ago, who, and whether the budget paid for it.
+pub(super) type Left = Vec<(Duration, EndpointId, bool)>;
+
+impl Braking {
+    /// As a process that starts so long after it was kept should know it.
+    pub(super) fn started(left: &Left, elapsed: Duration) -> Self {
+        let at = |ago: Duration| Mono(BEGINS - ms(ago.saturating_add(elapsed)).min(BEGINS));
+        let left = left.iter().map(|(ago, endpoint, paid)| (at(*ago), endpoint.clone(), *paid)).collect();
+        Self { left, ..Self::default() }
+    }
+
+    pub(super) fn kept(&self, now: Mono) -> Left {
+        self.left.iter().map(|(at, endpoint, paid)| (now.since(*at), endpoint.clone(), *paid)).collect()
+    }
 }
 
 /// Endpoints that share a fate.

@@ -14,7 +14,11 @@ use wayshift::{
     steer::AnswerTable,
 };
 
-use super::{brakes::Braking, recovery::Recovery, setup::Setup};
+use super::{
+    brakes::{Braking, Left},
+    recovery::Recovery,
+    setup::Setup,
+};
 
 /// True time zero, as a time of day.
 pub(super) const BASE: u64 = 1_760_000_000_000;
@@ -51,6 +55,8 @@ pub(super) struct Node {
     pub dropped: HashSet<(OverrideId, Wall)>,
     /// What is on its disk, as `recovery` understands it.
     pub recovery: Recovery,
+    /// The same, as `brakes` does.
+    pub left: Left,
 }
 
 /// One life of its process.
@@ -112,6 +118,7 @@ impl Node {
             clock_true: self.offset == 0,
             received: self.disk.overrides.iter().map(|order| ((order.id.clone(), order.expires), (t, false))).collect(),
             recovery: self.recovery.started(now.wall.since(self.disk.at)),
+            braking: Braking::started(&self.left, now.wall.since(self.disk.at)),
             ..Told::default()
         };
         self.run = Some(Run {

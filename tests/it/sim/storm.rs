@@ -1,14 +1,8 @@
-//! What goes wrong, and what people do about it.
+//! What goes wrong.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
-use wayshift::model::{Action, Override, OverrideId, Selector, Wall, Weight};
-
-use super::{
-    node::{BASE, Fault},
-    setup::Version,
-    world::World,
-};
+use super::{node::Fault, setup::Version, world::World};
 
 impl World {
     /// Every ten seconds or so many fail together or return, and little else happens.
@@ -19,11 +13,15 @@ impl World {
         if self.rng.u8(0..50) > 0 {
             return;
         }
-        let (kind, share) = (self.rng.u8(0..8), self.rng.f64());
+        let (kind, share) = (self.rng.u8(0..10), self.rng.f64());
         let group = self.rng.usize(0..12);
         self.blackout = kind == 0;
         if kind == 4 {
             self.cut_links.clear();
+            self.dead_v6.fill(false);
+        } else if kind >= 8 {
+            let rng = &mut self.rng;
+            self.dead_v6.iter_mut().for_each(|dead| *dead = rng.f64() < share);
         } else if kind >= 6 {
             // One region alone sees much of it down.
             let region = group % self.setup.regions;
@@ -77,67 +75,6 @@ impl World {
             }
             _ => self.send_store(),
         }
-    }
-
-    /// A person makes, extends or ends an override, by a right clock.
-    fn order(&mut self) {
-        let now = Wall(BASE + self.t);
-        self.store.0 += 1;
-        let kept = self.store.1.len();
-        self.store.1.retain(|order| now.0 < order.expires.0 + 30_000);
-        let pick = (kept > 0).then(|| self.rng.usize(0..kept)).filter(|at| *at < self.store.1.len());
-        let life = self.rng.u64(5_000..40_000);
-        match (self.rng.u8(0..5), pick) {
-            (0, Some(at)) => {
-                self.store.1.remove(at);
-            }
-            (1, Some(at)) if now < self.store.1[at].expires => {
-                self.store.1[at].expires = Wall(now.0 + life);
-                if self.store.1[at].expires <= self.store.1[at].from {
-                    self.store.1[at].expires = Wall(self.store.1[at].from.0 + 1_000);
-                }
-            }
-            _ => {
-                let action = match self.rng.u8(0..8) {
-                    0 => Action::Up,
-                    1 | 2 => Action::Drain,
-                    3 | 4 => Action::Down,
-                    5 => Action::Weight(Weight(self.rng.u16(0..3))),
-                    6 => Action::Pin("b".parse().unwrap()),
-                    _ => Action::Freeze,
-                };
-                let targets = [
-                    "all",
-                    "provider:p0",
-                    "region:r*",
-                    "region:r1",
-                    "endpoint:e1",
-                    "endpoint:e2",
-                    "pool:a",
-                    "service:one",
-                    "label:half=h1",
-                ];
-                let target: Selector = targets[self.rng.usize(0..targets.len())].parse().unwrap();
-                let from = if self.rng.u8(0..4) == 0 { now.0 + self.rng.u64(0..8_000) } else { now.0 };
-                let slow = action == Action::Drain && self.rng.bool();
-                let over = slow.then(|| Duration::from_millis(self.rng.u64(2_000..30_000)));
-                self.made += 1;
-                self.store.1.push(Override {
-                    id: OverrideId::new(ulid::Ulid(self.made)),
-                    action,
-                    target,
-                    reason: "a storm".into(),
-                    author: "sim".into(),
-                    created: now,
-                    from: Wall(from),
-                    expires: Wall(from + life),
-                    forced: true,
-                    over,
-                    generation: self.store.0,
-                });
-            }
-        }
-        self.send_store();
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct World {
     pub(super) nodes: Vec<Node>,
     /// By endpoint; dead for all.
     pub(super) dead: Vec<bool>,
+    /// By endpoint; its IPv6 is dead for all.
+    pub(super) dead_v6: Vec<bool>,
     pub(super) blackout: bool,
     /// (region of a vantage, endpoint).
     pub(super) cut_links: HashSet<(usize, usize)>,
@@ -70,10 +72,12 @@ impl World {
             generation: 0,
             dropped: HashSet::new(),
             recovery: Default::default(),
+            left: Vec::new(),
         });
         Self {
             nodes: nodes.collect(),
             dead: vec![false; setup.endpoints + 4],
+            dead_v6: vec![false; setup.endpoints + 4],
             seed,
             rng,
             t: 0,
@@ -132,6 +136,7 @@ impl World {
         self.blackout = false;
         self.cut_links.clear();
         self.cut_peers.clear();
+        self.dead_v6.fill(false);
         let most = self.rng.usize(0..=2);
         for endpoint in 0..self.dead.len() {
             self.dead[endpoint] = endpoint < most;
@@ -238,7 +243,7 @@ impl World {
         }
         let now = self.nodes[at].now(t);
         let region = at % self.setup.regions;
-        let (dead, links, blackout) = (&self.dead, &self.cut_links, self.blackout);
+        let (dead, dead_v6, links, blackout) = (&self.dead, &self.dead_v6, &self.cut_links, self.blackout);
         let node = &mut self.nodes[at];
         let (fault, clock_right) = (node.fault, node.offset == 0);
         let Some(run) = &mut node.run else { return };
@@ -247,6 +252,7 @@ impl World {
             Fault::NoV6 if family == Family::V6 => failed(),
             Fault::Network => failed(),
             Fault::None | Fault::NoV6 if dead[endpoint] || blackout || links.contains(&(region, endpoint)) => failed(),
+            Fault::None | Fault::NoV6 if family == Family::V6 && dead_v6[endpoint] => failed(),
             Fault::None | Fault::NoV6 => Outcome::Pass,
         });
         if self.rng.u8(0..3) == 0 {
@@ -284,6 +290,7 @@ impl World {
             let last_good = run.table.as_ref().map(|table| table.last_good()).unwrap_or_default();
             node.disk = run.controller.memory(now, last_good);
             node.recovery = run.told.recovery.clone();
+            node.left = run.told.braking.kept(now.mono);
         }
         if let Some(ballot) = step.ballot {
             self.post(at, ballot);
