@@ -3,7 +3,7 @@
 //! A `down` is refused where it takes the last endpoint that is not down from a service; a `drain` never is for that,
 //! because healthy drained endpoints go on serving where nothing else is healthy. `keep` rules bind both. Looked at is
 //! every time at which the order would hold together with others, planned ones included, so that two planned
-//! evacuations cannot meet; and what others protect only until they end is looked at then.
+//! evacuations cannot meet, and an order that outlasts another is looked at as what it is then.
 
 mod drained;
 
@@ -12,7 +12,7 @@ use std::{collections::HashSet, fmt, time::Duration};
 pub use self::drained::safe_to_stop_at;
 use super::Orders;
 use crate::model::{
-    Action, Availability, EndpointIx, Family, Fleet, Glob, Health, KeepRule, Override, PoolIx, Safety, Selector,
+    Action, Availability, EndpointIx, Family, Fleet, Glob, Health, KeepRule, Lane, Override, PoolIx, Safety, Selector,
     ServiceIx, Snapshot, SubjectIx, Verdict, Wall,
 };
 
@@ -143,20 +143,17 @@ fn add<T: PartialEq>(list: &mut Vec<T>, new: T) {
     }
 }
 
-/// For each time at which something begins while the order holds, or something ends that stood against it: what holds
-/// beside it then. An `up` stands against wider drains and downs; a drain against wider downs.
+/// For each time at which another order begins or ends while the order holds: what holds beside it from then on. An
+/// `up` or a narrower drain may stand against it until it ends; what takes out the same until it ends leaves it to this
+/// one alone.
 fn meetings(others: &[Override], order: &Override, now: Wall) -> Vec<Vec<Override>> {
     let start = order.from.max(now);
-    let beside =
-        || others.iter().filter(|other| other.id != order.id && other.from < order.expires && start < other.expires);
-    let protects = |other: &Override| match other.action {
-        Action::Up => true,
-        Action::Drain => order.action == Action::Down,
-        Action::Down | Action::Weight(_) | Action::Pin(_) | Action::Freeze => false,
+    let beside = || {
+        let counts = |other: &&Override| other.action.lane() == Lane::Availability && other.id != order.id;
+        others.iter().filter(counts).filter(|other| other.from < order.expires && start < other.expires)
     };
-    let ends = beside().filter(|other| protects(other) && other.expires < order.expires).map(|other| other.expires);
-    let begins = beside().map(|other| other.from.max(start));
-    let mut instants: Vec<Wall> = begins.chain(ends).chain([start]).collect();
+    let ends = beside().map(|other| other.expires).filter(|end| *end < order.expires);
+    let mut instants: Vec<Wall> = beside().map(|other| other.from.max(start)).chain(ends).chain([start]).collect();
     instants.sort_unstable();
     instants.dedup();
     let late = instants.split_off(instants.len().min(INSTANTS_MAX));
@@ -164,8 +161,8 @@ fn meetings(others: &[Override], order: &Override, now: Wall) -> Vec<Vec<Overrid
         instants.iter().map(|at| beside().filter(|other| other.holds(*at)).cloned().collect()).collect();
     if let Some(first) = late.first() {
         let late = || beside().filter(|other| *first < other.expires);
-        meetings.push(late().cloned().collect());
-        meetings.push(late().filter(|other| !protects(other)).cloned().collect());
+        let takes_out = |other: &&Override| matches!(other.action, Action::Drain | Action::Down);
+        meetings.extend([late().cloned().collect(), late().filter(takes_out).cloned().collect(), Vec::new()]);
     }
     meetings
 }

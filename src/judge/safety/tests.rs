@@ -86,7 +86,7 @@ fn two_planned_evacuations_do_not_meet() {
 }
 
 #[test]
-fn what_another_order_protects_for_a_while_is_not_kept_longer() {
+fn an_order_that_outlasts_another_is_looked_at_as_what_it_is_then() {
     use Health::{Down, Up};
     let lasting = |order: Override, expires| Override { expires: Wall(expires), ..order };
     let check = |rules: &[(u16, &[&str])], health: &[Health], others: &[Override], new: Override, code: &[&str]| {
@@ -108,6 +108,11 @@ fn what_another_order_protects_for_a_while_is_not_kept_longer() {
     let drain = |expires| lasting(order(2, Action::Drain, "provider:p1"), expires);
     check(rule, &dead, std::slice::from_ref(&up), drain(100), &[]);
     check(rule, &dead, std::slice::from_ref(&up), drain(101), &["safety.keep"]);
+    // What another order has taken until 100 is taken by this one afterwards.
+    let forced = [lasting(order(1, Action::Down, "all"), 100)];
+    let again = |expires| lasting(order(2, Action::Down, "all"), expires);
+    check(&[], &UP, &forced, again(100), &[]);
+    check(&[], &UP, &forced, again(101), &["safety.empties_service"; 3]);
 }
 
 #[test]
