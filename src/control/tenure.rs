@@ -53,15 +53,19 @@ impl Tenure {
         at.0.saturating_sub(now.wall.0).max(life.saturating_sub(lived).saturating_sub(slack))
     }
 
-    /// Received by a clock that ran ahead, it is received anew when the clock is right; unless what is left by it, and
-    /// what has passed, are more than it was made for: then this clock is behind.
+    /// Received by a clock that ran ahead, it is received anew by one that says otherwise. Where that would make it
+    /// longer than it was made for, this clock is behind: then what has passed since counts.
     fn put_right(&mut self, now: Now) {
+        if self.received.wall < self.order.expires {
+            return;
+        }
         let lived = now.mono.0.saturating_sub(self.received.mono.0);
         let left = self.order.expires.0.saturating_sub(now.wall.0);
         let made_for = self.order.expires.0.saturating_sub(self.order.created.0);
-        if self.order.expires <= self.received.wall && lived.saturating_add(left) <= made_for {
-            self.received = now;
+        if lived.saturating_add(left) <= made_for {
+            self.received.mono = now.mono;
         }
+        self.received.wall = now.wall;
     }
 
     fn next_mark(&self, now: Now) -> Option<Wall> {

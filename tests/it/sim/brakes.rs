@@ -8,6 +8,7 @@ use std::{
 
 use wayshift::{
     control::Step,
+    judge::Orders,
     model::{
         Ballot, EndpointId, Happening, Health, Hold, Mono, Now, OUTAGE_AT, SelfTest, Snapshot, Target, Verdict, ms,
     },
@@ -104,13 +105,33 @@ pub(super) fn after(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, s
     outages(model, step);
     freezes(model, &here, now, setup, step, turned && before.is_some(), voting);
     holds_are_lawful(model, snapshot, &here, setup);
-    if before.is_some() {
-        removals_are_lawful(model, snapshot, &was, &here, now, setup);
-    }
+    let in_force = match before {
+        Some(_) => was.into_iter().filter(|(_, before)| in_force(before)).map(|(target, _)| target).collect(),
+        None => remembered(node, snapshot),
+    };
+    removals_are_lawful(model, snapshot, &in_force, &here, now, setup);
 }
 
 fn is_free(verdict: &Verdict) -> bool {
     verdict.order.is_none() && verdict.frozen.is_none()
+}
+
+/// Neither out nor put in or out by order.
+fn in_force(verdict: &Verdict) -> bool {
+    verdict.order.is_none() && verdict.health != Health::Down
+}
+
+/// What was in force when the process before this one ended, and in nobody's hands.
+fn remembered(node: &Node, snapshot: &Snapshot) -> HashSet<Target> {
+    let then: Vec<_> = node.disk.overrides.iter().filter(|order| order.holds(node.disk.at)).cloned().collect();
+    let orders = Orders::new(&snapshot.fleet, &then);
+    let free = |target: &Target| {
+        let subject = snapshot.fleet.find_subject(&target.subject)?;
+        let endpoint = snapshot.fleet.subject(subject).endpoint;
+        Some(orders.availability(endpoint).is_none() && orders.freeze(subject).is_none())
+    };
+    let held = node.disk.verdicts.iter().filter(|(_, held)| held.health != Health::Down).map(|(target, _)| target);
+    held.filter(|target| free(target) == Some(true)).cloned().collect()
 }
 
 fn is_down(verdict: &Verdict) -> bool {
@@ -314,14 +335,13 @@ fn holds_are_lawful(model: &Braking, snapshot: &Snapshot, here: &BTreeMap<Target
 fn removals_are_lawful(
     model: &mut Braking,
     snapshot: &Snapshot,
-    was: &HashMap<Target, &Verdict>,
+    in_force: &HashSet<Target>,
     here: &BTreeMap<Target, &Verdict>,
     now: Now,
     setup: &Setup,
 ) {
     let falls = here.iter().filter(|(target, verdict)| {
-        let before = was.get(*target).filter(|before| before.order.is_none() && before.health != Health::Down);
-        before.is_some() && verdict.health == Health::Down && is_down(verdict) && is_free(verdict)
+        in_force.contains(target) && verdict.health == Health::Down && is_down(verdict) && is_free(verdict)
     });
     let leaving: BTreeSet<EndpointId> = falls.map(|(target, _)| target.subject.endpoint.clone()).collect();
     model.left.retain(|(at, ..)| now.mono.0 < at.0 + ms(setup.budget.per));

@@ -143,7 +143,7 @@ impl Setup {
         setup.check.interval = Duration::from_millis(rng.u64(2..=4) * 1000);
         setup.check.timeout = Duration::from_millis(400);
         // What one region alone may take out is confirmed by nobody.
-        if rng.u8(0..3) == 0 {
+        if rng.bool() {
             setup.policy.quorum = Quorum::Any;
             setup.policy.min_vantages = 1;
         }

@@ -10,21 +10,28 @@ impl World {
         if self.rng.u8(0..30) == 0 {
             self.mischief();
         }
+        // What waits for leave is remembered by a process that is soon back.
+        if self.rng.u8(0..100) == 0 {
+            let node = self.rng.usize(0..self.nodes.len());
+            self.nodes[node].run = None;
+            self.nodes[node].back_at = self.t + self.rng.u64(0..2_000);
+        }
         if self.rng.u8(0..50) > 0 {
             return;
         }
-        let (kind, share) = (self.rng.u8(0..10), self.rng.f64());
+        let (kind, share) = (self.rng.u8(0..12), self.rng.f64());
         let group = self.rng.usize(0..12);
         self.blackout = kind == 0;
-        if kind == 4 {
+        if kind == 4 || kind >= 10 {
             self.cut_links.clear();
             self.dead_v6.fill(false);
-        } else if kind >= 8 {
+        }
+        if kind == 8 || kind == 9 {
             let rng = &mut self.rng;
             self.dead_v6.iter_mut().for_each(|dead| *dead = rng.f64() < share);
         } else if kind >= 6 {
-            // One region alone sees much of it down.
-            let region = group % self.setup.regions;
+            // One region alone sees much of it down; or some, and all else is well.
+            let (region, share) = (group % self.setup.regions, if kind >= 10 { 0.3 + share / 4.0 } else { share });
             let seen: Vec<usize> = (0..self.dead.len()).filter(|_| self.rng.f64() < share).collect();
             self.cut_links.extend(seen.into_iter().map(|endpoint| (region, endpoint)));
         }
@@ -34,7 +41,7 @@ impl World {
                 1 => self.rng.f64() < share,
                 2 => *dead || endpoint % self.setup.providers == group % self.setup.providers,
                 3 => *dead || endpoint % self.setup.regions == group % self.setup.regions,
-                4 => false,
+                4 | 10 | 11 => false,
                 5 => self.rng.f64() < 0.95,
                 _ => *dead,
             };
