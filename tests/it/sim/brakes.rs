@@ -102,6 +102,11 @@ pub(super) fn after(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, s
     let agreed = std::mem::take(&mut model.agreed);
     model.agreed = agree(agreed, &was, &here, failed, now.mono);
     model.groups = Groups::of(model, snapshot);
+    if before.is_none() {
+        // What goes on at a start is not told again, and nothing else does.
+        let small = model.groups.counts.keys().filter(|group| !model.groups.reached(group));
+        model.outages = small.map(|group| (group.clone(), false)).collect();
+    }
     outages(model, step);
     freezes(model, &here, now, setup, step, turned && before.is_some(), voting);
     holds_are_lawful(model, snapshot, &here, setup);
@@ -220,6 +225,11 @@ impl Groups {
         groups
     }
 
+    fn reached(&self, group: &(String, String)) -> bool {
+        let (down, of, elsewhere) = self.count(group);
+        of >= 3 && down > 0 && down * 100 >= usize::from(OUTAGE_AT) * of && elsewhere > 0
+    }
+
     fn count(&self, group: &(String, String)) -> (usize, usize, usize) {
         self.counts.get(group).copied().unwrap_or_default()
     }
@@ -231,17 +241,14 @@ fn outages(model: &mut Braking, step: &Step) {
         let Happening::Outage { group, id, active, .. } = &event.what else { continue };
         let held = model.outages.insert((group.clone(), id.clone()), *active);
         assert!(held != Some(*active), "outages: {group} {id} twice {active}");
-        let (down, of, elsewhere) = model.groups.count(&(group.clone(), id.clone()));
-        let reached = of >= 3 && down > 0 && down * 100 >= share * of && elsewhere > 0;
+        let (down, of, _) = model.groups.count(&(group.clone(), id.clone()));
+        let reached = model.groups.reached(&(group.clone(), id.clone()));
         let over = of < 3 || down * 200 < share * of;
         assert!(if *active { reached } else { over }, "outages: {group} {id} {active}: {down} of {of}");
     }
     for endpoint in model.seen.iter().filter(|(_, seen)| seen.down).map(|(id, _)| id) {
         let groups = &model.groups.of[endpoint];
-        let reached = |group: &(String, String)| {
-            let (down, of, elsewhere) = model.groups.count(group);
-            of >= 3 && down * 100 >= share * of && elsewhere > 0
-        };
+        let reached = |group: &(String, String)| model.groups.reached(group);
         let known = |group: &(String, String)| model.outages.get(group) != Some(&false);
         // What was told in an earlier life is not told again; so only what is known to have ended is missed.
         let missed = groups.iter().any(reached) && !groups.iter().any(known);

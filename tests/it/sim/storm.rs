@@ -16,7 +16,7 @@ impl World {
             self.nodes[node].run = None;
             self.nodes[node].back_at = self.t + self.rng.u64(0..2_000);
         }
-        if self.rng.u8(0..50) > 0 {
+        if self.rng.u8(0..50) > 0 || self.t < self.settled {
             return;
         }
         let (kind, share) = (self.rng.u8(0..12), self.rng.f64());
@@ -32,6 +32,10 @@ impl World {
         } else if kind >= 6 {
             // One region alone sees much of it down; or some, and all else is well.
             let (region, share) = (group % self.setup.regions, if kind >= 10 { 0.3 + share / 4.0 } else { share });
+            if kind >= 10 {
+                // Long enough for what is held to be confirmed, if it could be.
+                self.settled = self.t + 30_000;
+            }
             let seen: Vec<usize> = (0..self.dead.len()).filter(|_| self.rng.f64() < share).collect();
             self.cut_links.extend(seen.into_iter().map(|endpoint| (region, endpoint)));
         }

@@ -33,6 +33,8 @@ pub(super) struct World {
     /// By endpoint; its IPv6 is dead for all.
     pub(super) dead_v6: Vec<bool>,
     pub(super) blackout: bool,
+    /// Until then no other disaster comes.
+    pub(super) settled: u64,
     /// (region of a vantage, endpoint).
     pub(super) cut_links: HashSet<(usize, usize)>,
     /// (from, to) for ballots.
@@ -83,6 +85,7 @@ impl World {
             t: 0,
             setup,
             blackout: false,
+            settled: 0,
             cut_links: HashSet::new(),
             cut_peers: HashSet::new(),
             stormy: false,
