@@ -21,7 +21,7 @@ fn orders(node: &Node) -> usize {
 fn told(node: &mut Node) -> Vec<&'static str> {
     let told = node.events.drain(..).filter_map(|event| {
         let began = matches!(event, Happening::OverrideBegan { .. }).then_some("began");
-        began.or(matches!(event, Happening::OverrideEnded { .. }).then_some("ended"))
+        began.or_else(|| matches!(event, Happening::OverrideEnded { .. }).then_some("ended"))
     });
     told.collect()
 }

@@ -130,7 +130,11 @@ fn member(snapshot: &Snapshot, orders: &Orders<'_>, ix: ServiceIx, arm: &Arm, at
     let ended = snapshot.ended.iter().filter(|ended| match &ended.order.target {
         Selector::Pool(glob) => glob.fits(fleet.pool(arm.pool).id.as_str()),
         Selector::Service(glob) => glob.fits(fleet.service(ix).id.as_str()),
-        wide => fleet.covers(wide, about.endpoint),
+        wide @ (Selector::All
+        | Selector::Endpoint(_)
+        | Selector::Label(..)
+        | Selector::Region(_)
+        | Selector::Provider(_)) => fleet.covers(wide, about.endpoint),
     });
     let ended = ended.map(|ended| ended.at).max();
     let verdicts = Family::ALL.map(|family| snapshot.verdict(subject, family));
@@ -138,7 +142,7 @@ fn member(snapshot: &Snapshot, orders: &Orders<'_>, ix: ServiceIx, arm: &Arm, at
         // A slow drain leaves a share at first.
         Action::Drain => (returning::over_share(order, snapshot.at.wall) == 0).then_some(Availability::Drain),
         Action::Down => Some(Availability::Down),
-        _ => None,
+        Action::Up | Action::Weight(_) | Action::Pin(_) | Action::Freeze => None,
     });
     let health = verdicts.map(|verdict| {
         let verdict = verdict?;

@@ -192,8 +192,8 @@ fn out(uses: &[Use]) -> usize {
 
 fn keeps(snapshot: &Snapshot, uses: &[Use], group: &Selector) -> bool {
     let fleet = &snapshot.fleet;
-    uses.iter().filter(|used| used.left && !used.out).any(|used| match group {
-        Selector::Pool(glob) => glob.fits(fleet.pool(used.pool).id.as_str()),
-        wide => fleet.covers(wide, used.endpoint),
+    uses.iter().filter(|used| used.left && !used.out).any(|used| {
+        let by_pool = matches!(group, Selector::Pool(glob) if glob.fits(fleet.pool(used.pool).id.as_str()));
+        by_pool || fleet.covers(group, used.endpoint)
     })
 }

@@ -48,7 +48,7 @@ pub(super) fn after(node: &mut Node, t: u64, now: Now, setup: &Setup, step: &Ste
         let was =
             run.told.before.as_ref().is_some_and(|before| before.overrides.iter().any(|held| held.id == order.id));
         // One that ended early, because the clock alone said so, may come back when the clock is right.
-        let over = order.expires.0 <= BASE + t + (order.expires.0 - order.created.0) / 100 + 1_500;
+        let over = order.expires.0 <= BASE + t;
         if was && over && !snapshot.overrides.iter().any(|held| held.id == order.id) {
             node.dropped.insert((order.id.clone(), order.expires));
         }

@@ -140,7 +140,11 @@ impl World {
         self.cut_links.clear();
         self.cut_peers.clear();
         self.dead_v6.fill(false);
-        let most = self.rng.usize(0..=2);
+        let mut most = self.rng.usize(0..=2);
+        // A node that finds nothing alive elsewhere does not vote, and no truth follows from too few votes.
+        while 0 < most && (0..self.nodes.len()).any(|at| self.is_lost(at, most)) {
+            most -= 1;
+        }
         for endpoint in 0..self.dead.len() {
             self.dead[endpoint] = endpoint < most;
         }
@@ -163,6 +167,16 @@ impl World {
                 "quiet: all overrides have ended"
             );
         }
+    }
+
+    /// Whether all that a node has beyond its provider and region would be dead.
+    fn is_lost(&self, at: usize, most: usize) -> bool {
+        let (node, fleet) = (&self.setup.nodes[at], self.setup.fleet(&self.version));
+        let elsewhere = fleet.endpoints.iter().enumerate().filter(|(_, endpoint)| {
+            node.provider.as_ref() != Some(&endpoint.provider) && node.region.as_ref() != Some(&endpoint.region)
+        });
+        let places: Vec<usize> = elsewhere.map(|(place, _)| place).collect();
+        !places.is_empty() && places.into_iter().all(|place| place < most)
     }
 
     /// A person restores everything: what was held or awaited one is let go when it is up again.
