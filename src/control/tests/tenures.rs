@@ -1,6 +1,7 @@
-//! Overrides whose times meet a clock that is wrong.
+//! Overrides and ballots whose times meet a clock that is wrong.
 
 use super::*;
+use crate::model::{Ballot, SelfTest, Vote};
 
 /// A `down` on the second endpoint until second 600, and a node that holds it.
 fn evacuated() -> Node {
@@ -65,4 +66,31 @@ fn an_order_that_ran_out_while_the_node_was_away_is_told_once() {
     again.share(at(701), 2, &[evacuation()]);
     again.share(at(702), 3, &[]);
     assert_eq!((orders(&again), told(&mut again)), (0, vec![]));
+}
+
+#[test]
+fn a_peer_that_begins_again_with_its_clock_put_right_is_heard() {
+    let mut node = Node::start(fleet(4), &Memory::default(), at(0));
+    let say = |node: &mut Node, now: Now, sequence: u64, vote: Vote| {
+        let votes = [(target(&node.controller.slots.fleet, 0), vote)].into();
+        let (north, paths) = ("north".parse().unwrap(), std::collections::BTreeMap::new());
+        let ballot =
+            Ballot { node: north, region: None, provider: None, sequence, self_test: SelfTest::Passed, votes, paths };
+        node.step(now, [Input::Heard(ballot)]);
+    };
+    let up = Vote::Up { degraded: false, wavers: false };
+    let counted = |node: &Node| (node.verdict(0).tally.up, node.verdict(0).tally.down);
+    say(&mut node, at(1), 9_000, up);
+    assert_eq!(counted(&node), (1, 0));
+    // While it is heard, a lower sequence is an older ballot that comes late.
+    say(&mut node, at(2), 1_000, Vote::Down);
+    assert_eq!(counted(&node), (1, 0));
+    node.wake_until(12);
+    assert_eq!(counted(&node), (0, 0), "silent");
+    say(&mut node, at(13), 9_000, up);
+    assert_eq!(counted(&node), (0, 0), "its last one again is nothing new");
+    say(&mut node, at(14), 1_001, Vote::Down);
+    assert_eq!(counted(&node), (0, 1));
+    say(&mut node, at(15), 1_000, up);
+    assert_eq!(counted(&node), (0, 1));
 }

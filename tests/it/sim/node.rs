@@ -205,8 +205,11 @@ impl Run {
         for input in inputs {
             match input {
                 Input::Heard(ballot) if ballot.node != *me => {
-                    let newer =
-                        (self.told.heard.get(&ballot.node)).is_none_or(|(held, _)| held.sequence < ballot.sequence);
+                    // Of who was silent any other ballot is new: its clock may have run ahead before.
+                    let newer = self.told.heard.get(&ballot.node).is_none_or(|(held, arrived)| {
+                        let silent = arrived.0 + 10_000 <= now.mono.0 && held.sequence != ballot.sequence;
+                        held.sequence < ballot.sequence || silent
+                    });
                     if newer {
                         self.told.heard.insert(ballot.node.clone(), (ballot.clone(), now.mono));
                         let (region, provider) = (ballot.region.clone(), ballot.provider.clone());
