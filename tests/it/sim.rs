@@ -53,7 +53,7 @@
 //! | outages | told while nothing works elsewhere; of two endpoints; ended at once below the share | `brakes::outages` |
 //! | freeze | never begins; begins before one region; ends at once, or never; takes nothing back; lets go what it holds | `brakes::freezes` |
 //! | a person's freeze | lets go what it holds | `orders_and_freezes_are_applied` |
-//! | held up | although a person ordered it; although it stands again | `brakes::holds_are_lawful` |
+//! | held up | although a person ordered it; although it stands again | `brakes::holds_are_lawful`, `orders_and_freezes_are_applied` |
 //! | `min_up` | one endpoint opens any pool | `answers::check` |
 //! | panic | never; though another pool is open | `answers::check` |
 //! | never empty | no answer where nothing is healthy | `answers::check` |
@@ -64,6 +64,7 @@
 //! | `resume = "manual"` | never; deaf to `up`; settled after what flaps; not settled at a start | `recovery::holds_are_earned` |
 //! | ramp, slow drain | the whole share at once | `recovery::shares_follow_their_steps` |
 //! | a start with the clock ahead | ends orders for good | `overrides_hold_while_they_should` |
+//! | a peer that begins again with its clock put right | is not heard | `quiet` |
 //!
 //! `SIM_SEEDS=n` runs n seeds, `SIM_SEED=x` one; a failing seed is printed.
 
