@@ -5,6 +5,7 @@ mod feeds;
 mod holds;
 mod modes;
 mod returns;
+mod tenures;
 
 use std::time::Duration;
 

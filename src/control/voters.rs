@@ -1,7 +1,8 @@
 //! The other nodes and their ballots, fresh or stale; who of them votes is worked out in `seats`.
 //!
-//! Freshness is the arrival of a higher sequence on our own monotonic clock, never the sender's clock. A peer unheard
-//! for a day, or that a person has forgotten, is no longer known.
+//! Freshness is the arrival of a higher sequence on our own monotonic clock, never the sender's clock; of a peer that has
+//! fallen silent, of any other sequence than its last. A peer unheard for a day, or that a person has forgotten, is no
+//! longer known.
 
 mod seats;
 
@@ -151,7 +152,12 @@ impl Voters {
     /// Takes in a peer's ballot; an older one than is held changes nothing.
     pub(super) fn hear(&mut self, now: Now, ballot: Ballot, fleet: &Fleet, recount: &mut Recount) {
         let Ballot { node, region, provider, sequence, self_test, votes, mut paths, mut brakes } = ballot;
-        if self.peers.get(&node).is_some_and(|peer| peer.sequence.is_some_and(|held| sequence <= held)) {
+        // One that has fallen silent may have begun again with its clock put right: then any other sequence is new.
+        let old = |peer: &Peer| {
+            let silent = peer.fresh_until <= now.mono;
+            peer.sequence.is_some_and(|held| sequence == held || (sequence < held && !silent))
+        };
+        if self.peers.get(&node).is_some_and(old) {
             return;
         }
         let Some(peer) = self.peer(now, node) else { return };
