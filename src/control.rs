@@ -194,7 +194,7 @@ impl Controller {
     pub fn new(me: Identity, fleet: Arc<Fleet>, memory: &Memory, now: Now) -> (Self, Step) {
         let slots = Slots::new(Arc::clone(&fleet), memory, now);
         let mut proof = Proof::default();
-        proof.reload(&fleet, &me);
+        proof.reload(&fleet);
         let snapshot = Snapshot {
             node: me.node.clone(),
             generation: memory.generation,

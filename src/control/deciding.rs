@@ -64,7 +64,7 @@ impl Controller {
         self.ordered = fleet.endpoints.iter().map(|endpoint| told.get(&endpoint.id).copied()).collect();
         self.voters.reload(&fleet);
         self.last.clear();
-        self.proof.reload(&fleet, &self.me);
+        self.proof.reload(&fleet);
         let slots = &self.slots;
         let said = slots
             .list
@@ -115,8 +115,9 @@ impl Controller {
         let policy = self.slots.fleet.verdict.clone();
         let orders_changed = self.tenures.pass(now, &mut work.told);
         self.feeds.age(now.mono);
-        let own_test = self.proof.state(self.voters.is_single(), now.mono);
         work.met |= work.recount.all;
+        let duties = self.share_out(now.mono, work);
+        let own_test = self.proof.state(self.voters.is_single(), now.mono);
         work.recount.all |= own_test != self.self_test || work.fleet_changed;
         work.recount.all |= self.voters.accompany(&policy, now.mono);
         self.take_over(now.mono, work);
@@ -126,7 +127,6 @@ impl Controller {
         if work.recount.all {
             self.voters.seat(&policy, own_test);
         }
-        let duties = self.share_out(now.mono, work);
         if orders_changed || work.fleet_changed {
             self.apply_orders(work);
         }

@@ -26,6 +26,16 @@ impl Controller {
     /// Looks at who is there; the new duties, if they have changed. What is ours no longer has no opinion of ours from
     /// now on, and what is ours again has none before its first result.
     pub(super) fn share_out(&mut self, now: Mono, work: &mut Work) -> Option<Arc<Duties>> {
+        let new = self.new_duties(now, work);
+        if new.is_some() || work.fleet_changed {
+            let mut proof = std::mem::take(&mut self.proof);
+            proof.survey(&self.slots.fleet, &self.me, |endpoint| self.is_mine(endpoint));
+            self.proof = proof;
+        }
+        new
+    }
+
+    fn new_duties(&mut self, now: Mono, work: &mut Work) -> Option<Arc<Duties>> {
         let due = self.sharing.roster.wake_at().is_some_and(|at| at <= now);
         let probes = self.heartbeat.process().is_none_or(|process| process.probes);
         if !(due || work.met || work.fleet_changed || self.sharing.probes != Some(probes)) {

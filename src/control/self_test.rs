@@ -1,7 +1,8 @@
 //! Whether this node's own network has proven itself (DECIDING section 3, self-test).
 //!
 //! With anchors, one in three answers. Without, a probe of an endpoint outside its own provider and region passed within
-//! two intervals; of any endpoint, if none is outside.
+//! two intervals; of any endpoint, if none is outside. Both mean what is probed from here: where the vantages share the
+//! endpoints out, what others probe proves nothing of this node. Who probes nothing at all has nothing to prove it by.
 
 use super::Identity;
 use crate::model::{ANCHOR_INTERVAL, Anchor, Check, EndpointIx, Fleet, Mono, Observation, Outcome, SelfTest};
@@ -15,10 +16,22 @@ const ANCHORS_ANSWERING: usize = 1;
 
 #[derive(Debug, Default)]
 pub(super) struct Proof {
-    outside_exists: bool,
+    reach: Reach,
     any_until: Mono,
     outside_until: Mono,
     anchors: Vec<(Anchor, Option<Told>)>,
+}
+
+/// What a node has to prove itself by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Reach {
+    /// Nothing is probed from here.
+    #[default]
+    Nothing,
+    /// All that is probed from here stands in its region or at its provider.
+    Inside,
+    /// Something stands elsewhere.
+    Outside,
 }
 
 /// What an anchor said last.
@@ -29,9 +42,22 @@ struct Told {
 }
 
 impl Proof {
-    pub(super) fn reload(&mut self, fleet: &Fleet, me: &Identity) {
+    /// Another part of the fleet is probed from here. What was proven by the part before goes on counting for its time.
+    pub(super) fn survey(&mut self, fleet: &Fleet, me: &Identity, mine: impl Fn(EndpointIx) -> bool) {
         let checked = fleet.subjects.iter().filter(|subject| subject.check.is_some());
-        self.outside_exists = checked.into_iter().any(|subject| outside(fleet, me, subject.endpoint));
+        let mut probed = checked.map(|subject| subject.endpoint).filter(|endpoint| mine(*endpoint));
+        let reach = match probed.next() {
+            None => Reach::Nothing,
+            Some(first) if std::iter::once(first).chain(probed).any(|ix| outside(fleet, me, ix)) => Reach::Outside,
+            Some(_) => Reach::Inside,
+        };
+        if (self.reach, reach) == (Reach::Inside, Reach::Outside) {
+            self.outside_until = self.outside_until.max(self.any_until);
+        }
+        self.reach = reach;
+    }
+
+    pub(super) fn reload(&mut self, fleet: &Fleet) {
         let before = std::mem::take(&mut self.anchors);
         let told = |anchor: &Anchor| before.iter().find(|(known, _)| known == anchor).and_then(|(_, told)| *told);
         self.anchors = fleet.verdict.anchors.iter().map(|anchor| (anchor.clone(), told(anchor))).collect();
@@ -56,12 +82,12 @@ impl Proof {
         }
     }
 
-    /// Without anchors a node that knows no other cannot prove anything.
+    /// Without anchors a node that knows no other, or probes nothing, cannot prove anything.
     pub(super) fn state(&self, single: bool, now: Mono) -> SelfTest {
         if !self.anchors.is_empty() {
             return self.by_anchors(now);
         }
-        match (single, now < self.until()) {
+        match (single || self.reach == Reach::Nothing, now < self.until()) {
             (true, _) => SelfTest::Unprovable,
             (false, true) => SelfTest::Passed,
             (false, false) => SelfTest::Failed,
@@ -91,7 +117,10 @@ impl Proof {
     }
 
     fn until(&self) -> Mono {
-        if self.outside_exists { self.outside_until } else { self.any_until }
+        match self.reach {
+            Reach::Outside => self.outside_until,
+            Reach::Nothing | Reach::Inside => self.any_until,
+        }
     }
 }
 
@@ -103,7 +132,10 @@ fn outside(fleet: &Fleet, me: &Identity, endpoint: EndpointIx) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{judge::sample, model::AnchorAsk};
+    use crate::{
+        judge::sample,
+        model::{AnchorAsk, Now, Phases, Wall},
+    };
 
     #[test]
     fn one_anchor_in_three_proves_a_network() {
@@ -118,7 +150,9 @@ mod tests {
             parts.verdict.anchors = (0..anchors).map(anchor).collect();
             let mut proof = Proof::default();
             let me = Identity { node: "n1".parse().unwrap(), region: None, provider: None };
-            proof.reload(&Fleet::assemble(parts).unwrap(), &me);
+            let fleet = Fleet::assemble(parts).unwrap();
+            proof.reload(&fleet);
+            proof.survey(&fleet, &me, |_| true);
             said.iter().enumerate().for_each(|(n, answered)| proof.anchor(&anchor(n), *answered, Mono(1_000)));
             assert_eq!(proof.state(true, Mono(at)), expected, "{anchors} {said:?}");
         };
@@ -131,5 +165,44 @@ mod tests {
         check(1, &[false], 2_000, SelfTest::Failed);
         check(3, &[true, true, true], 16_000, SelfTest::Unprovable);
         check(3, &[true, true, true], 15_999, SelfTest::Passed);
+    }
+
+    #[test]
+    fn a_node_proves_itself_by_what_it_probes() {
+        let fleet = sample::fleet(4);
+        let home = fleet.endpoint(EndpointIx::new(0));
+        let (region, provider) = (Some(home.region.clone()), Some(home.provider.clone()));
+        let me = Identity { node: "n1".parse().unwrap(), region, provider };
+        let away = fleet.endpoints.iter().position(|e| e.region != home.region && e.provider != home.provider).unwrap();
+        let mut proof = Proof::default();
+        let pass = |proof: &mut Proof, endpoint: usize, at: u64| {
+            let subject = fleet.subjects.iter().position(|subject| subject.endpoint.index() == endpoint).unwrap();
+            let seen = Observation {
+                target: fleet.targets().find(|(ix, _)| ix.index() == subject).unwrap().1,
+                revision: 1,
+                address: "192.0.2.1:80".parse().unwrap(),
+                at: Now { mono: Mono(at), wall: Wall(at) },
+                outcome: Outcome::Pass,
+                phases: Phases::default(),
+                status: None,
+                cert_left: None,
+            };
+            let check = fleet.check(fleet.subjects[subject].check.unwrap());
+            proof.observe(&fleet, &me, EndpointIx::new(endpoint), check, &seen);
+            check.interval
+        };
+        proof.survey(&fleet, &me, |_| false);
+        assert_eq!(proof.state(false, Mono(1_000)), SelfTest::Unprovable, "it probes nothing");
+        proof.survey(&fleet, &me, |endpoint| endpoint.index() == 0);
+        assert_eq!(proof.state(false, Mono(1_000)), SelfTest::Failed, "nothing has passed yet");
+        let interval = pass(&mut proof, 0, 1_000);
+        assert_eq!(proof.state(false, Mono(1_001)), SelfTest::Passed, "all of its part stands beside it");
+        proof.survey(&fleet, &me, |endpoint| [0, away].contains(&endpoint.index()));
+        assert_eq!(proof.state(false, Mono(1_002)), SelfTest::Passed, "what was proven counts for its time");
+        let over = Mono(1_000).plus(interval * 2);
+        pass(&mut proof, 0, over.0 - 1);
+        assert_eq!(proof.state(false, over), SelfTest::Failed, "what stands beside it proves nothing any more");
+        pass(&mut proof, away, over.0);
+        assert_eq!(proof.state(false, over), SelfTest::Passed);
     }
 }

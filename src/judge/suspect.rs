@@ -9,7 +9,8 @@
 //!   shows in all checks within one. What a vantage never reached is no jump.
 //! - *Others* are more than half of those that speak of the same endpoints: in a fleet of two that is the other one, and
 //!   in a larger one a vantage that is late does not silence those that are right.
-//! - *It ends* when fewer than half are down, or when the others come to see the same.
+//! - *It ends* when fewer than half are down, when it speaks of fewer than three endpoints any more because others probe
+//!   the rest, or when the others come to see the same.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -71,7 +72,7 @@ impl Course {
         (self.said, self.down, self.up) = (vec![Said::default(); fleet.endpoints.len()], 0, 0);
         votes.for_each(|(slot, vote)| self.change(fleet, slot, None, Some(vote)));
         self.is_low = self.few();
-        self.jumped &= self.half();
+        self.jumped &= self.goes_on();
     }
 
     /// One vote becomes another.
@@ -94,7 +95,7 @@ impl Course {
         self.is_low = self.few();
         let before = self.jumped;
         let sudden = SUDDEN.max(fleet.checks.iter().map(|check| check.interval).max().unwrap_or_default() * 2);
-        self.jumped &= self.half();
+        self.jumped &= self.goes_on();
         self.jumped |= self.nearly_all(fleet) && self.low.is_some_and(|low| now <= low.plus(sudden));
         self.jumped != before
     }
@@ -110,8 +111,8 @@ impl Course {
         0 < spoken && self.down * 100 <= spoken * LOW
     }
 
-    fn half(&self) -> bool {
-        0 < self.down && self.up <= self.down
+    fn goes_on(&self) -> bool {
+        ENDPOINTS_MIN <= self.up + self.down && self.up <= self.down
     }
 
     fn nearly_all(&self, fleet: &Fleet) -> bool {
@@ -186,6 +187,17 @@ mod tests {
         check(&[(1, 0..0), (50, 0..5), (81, 0..8)], false);
         check(&[(1, 0..0), (50, 0..8), (500, 0..5)], true);
         check(&[(1, 0..0), (50, 0..8), (500, 0..4)], false);
+    }
+
+    #[test]
+    fn a_jump_of_which_too_little_is_left_is_over() {
+        let fleet = sample::fleet(10);
+        let mut course = course(&[(1, 0..0), (5, 0..10)]);
+        for subject in 0..8 {
+            course.change(&fleet, subject * 2, Some(Vote::Down), None);
+            course.settle(&fleet, Mono(6_000));
+            assert_eq!(course.jumped(), subject < 7, "{subject} and all before it are probed by others from now on");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What must hold of the brakes of the fleet: the removal budget, outages, the automatic freeze. Counted in another way
 //! from what the snapshots and events said before.
 
+mod removals;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
@@ -8,7 +10,6 @@ use std::{
 
 use wayshift::{
     control::Step,
-    judge::Orders,
     model::{
         EndpointId, Happening, Health, Hold, Mono, NodeId, Now, OUTAGE_AT, RegionId, SelfTest, Snapshot, Target,
         Verdict, ms,
@@ -85,6 +86,7 @@ pub(super) fn after(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, s
     let voting = voting_regions(node, run, now);
     let failed = run.controller.self_test() == SelfTest::Failed;
     let model = &mut run.told.braking;
+    removals::take_over(model, snapshot, now, &run.told.modes.left);
     let before = run.told.before.as_deref();
     if before.is_none() {
         model.frozen = (!node.disk.braked.frozen).then_some(false);
@@ -113,9 +115,9 @@ pub(super) fn after(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, s
     holds_are_lawful(model, snapshot, &here, setup);
     let in_force = match before {
         Some(_) => was.into_iter().filter(|(_, before)| in_force(before)).map(|(target, _)| target).collect(),
-        None => remembered(node, snapshot),
+        None => removals::remembered(node, snapshot),
     };
-    removals_are_lawful(model, snapshot, &in_force, &here, now, setup, &run.told.modes.gone);
+    removals::are_lawful(model, snapshot, &in_force, &here, now, setup, &run.told.modes.gone);
 }
 
 fn is_free(verdict: &Verdict) -> bool {
@@ -125,19 +127,6 @@ fn is_free(verdict: &Verdict) -> bool {
 /// Neither out nor put in or out by order.
 fn in_force(verdict: &Verdict) -> bool {
     verdict.order.is_none() && verdict.health != Health::Down
-}
-
-/// What was in force when the process before this one ended, and in nobody's hands.
-fn remembered(node: &Node, snapshot: &Snapshot) -> HashSet<Target> {
-    let then: Vec<_> = node.disk.overrides.iter().filter(|order| order.holds(node.disk.at)).cloned().collect();
-    let orders = Orders::new(&snapshot.fleet, &then);
-    let free = |target: &Target| {
-        let subject = snapshot.fleet.find_subject(&target.subject)?;
-        let endpoint = snapshot.fleet.subject(subject).endpoint;
-        Some(orders.availability(endpoint).is_none() && orders.freeze(subject).is_none())
-    };
-    let held = node.disk.verdicts.iter().filter(|(_, held)| held.health != Health::Down).map(|(target, _)| target);
-    held.filter(|target| free(target) == Some(true)).cloned().collect()
 }
 
 fn is_down(verdict: &Verdict) -> bool {
@@ -346,57 +335,6 @@ fn holds_are_lawful(model: &Braking, snapshot: &Snapshot, here: &BTreeMap<Target
         let outage = model.seen[endpoint].down && model.groups.of[endpoint].iter().any(explained);
         assert!(!outage, "held: {target} belongs to an outage");
     }
-}
-
-fn removals_are_lawful(
-    model: &mut Braking,
-    snapshot: &Snapshot,
-    in_force: &HashSet<Target>,
-    here: &BTreeMap<Target, &Verdict>,
-    now: Now,
-    setup: &Setup,
-    gone: &HashSet<Target>,
-) {
-    let falls = here.iter().filter(|(target, verdict)| {
-        in_force.contains(target) && verdict.health == Health::Down && is_down(verdict) && is_free(verdict)
-    });
-    let mut leaving: BTreeMap<EndpointId, bool> = BTreeMap::new();
-    for (target, _) in falls {
-        *leaving.entry(target.subject.endpoint.clone()).or_insert(true) &= gone.contains(target);
-    }
-    model.left.retain(|(at, ..)| now.mono.0 < at.0 + ms(setup.budget.per));
-    for (endpoint, had_left) in leaving {
-        assert!(model.frozen != Some(true), "removals: {endpoint} left in a freeze");
-        if model.left.iter().any(|(_, other, _)| *other == endpoint) {
-            continue;
-        }
-        let confirmed = model.agreed.get(&endpoint).is_some_and(|at| at.0 + ms(setup.budget.confirm) <= now.mono.0);
-        let outage = in_outage(model, &endpoint);
-        model.left.push((now.mono, endpoint, !confirmed && !outage && !had_left));
-    }
-    // What turns out to belong to an outage is paid back.
-    let refunded: Vec<usize> = (0..model.left.len()).filter(|at| in_outage(model, &model.left[*at].1)).collect();
-    refunded.into_iter().for_each(|at| model.left[at].2 = false);
-    // What left lawfully may be more than a smaller fleet would have allowed: a reload takes nobody out.
-    if !model.left.iter().any(|(at, _, paid)| *paid && *at == now.mono) {
-        return;
-    }
-    let endpoints = snapshot.fleet.endpoints.len();
-    let allowed = (endpoints * usize::from(setup.budget.share) / 100).max(setup.budget.at_least as usize);
-    let paid = model.left.iter().filter(|(.., paid)| *paid).count();
-    assert!(paid <= allowed, "removals: {paid} within the time, {allowed} allowed: {:?}", model.left);
-}
-
-/// Whether it is down and belongs to an outage that goes on, so far as this life was told of it.
-fn in_outage(model: &Braking, endpoint: &EndpointId) -> bool {
-    if !model.seen.get(endpoint).is_some_and(|seen| seen.down) {
-        return false;
-    }
-    model.groups.of[endpoint].iter().any(|group| {
-        let (down, of, elsewhere) = model.groups.count(group);
-        let half = of >= 3 && down * 200 >= usize::from(OUTAGE_AT) * of;
-        model.outages.get(group) != Some(&false) && half && elsewhere > 0
-    })
 }
 
 /// Regions whose votes count; who they are is looked at in `modes`.

@@ -4,13 +4,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use wayshift::{
     control::{Input, Loss, Step},
     model::{
-        Agreement, Alone, Ballot, Duty, EndpointId, Happening, Health, Link, Mono, Now, ProviderId, RegionId, SelfTest,
-        Snapshot, Target, Verdict, Vote,
+        Agreement, Alone, Ballot, Duty, EndpointId, Fleet, Happening, Health, Link, Mono, Now, ProviderId, RegionId,
+        SelfTest, Snapshot, Target, Verdict, Vote,
     },
 };
 
@@ -36,6 +37,8 @@ pub(super) struct Modes {
     suspects_itself: bool,
     /// What most of the others had let go when this life first counted with at least half of them; only in that step.
     pub(super) gone: HashSet<Target>,
+    /// What left for most of them within the budget's time, and how long ago; only in that step.
+    pub(super) left: Vec<(EndpointId, Duration)>,
     took_over: bool,
     leaving: Option<Leaving>,
 }
@@ -130,16 +133,19 @@ fn links(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, setup: &Setu
     };
     assert_eq!(run.controller.mode().link, expected, "modes: {company:?} {:?}", told.modes);
     assert_eq!(snapshot.here.mode, run.controller.mode(), "modes: the snapshot says so");
-    let gone = if company == Company::Heard && !told.modes.took_over && told.known.len() <= fresh.len() * 2 {
-        let mut out: HashMap<&Target, usize> = HashMap::new();
-        fresh.iter().flat_map(|ballot| &ballot.brakes.out).for_each(|target| *out.entry(target).or_default() += 1);
-        Some(out.into_iter().filter(|(_, count)| fresh.len() < count * 2).map(|(target, _)| target.clone()).collect())
-    } else {
-        None
-    };
+    let takes_over = company == Company::Heard && !told.modes.took_over && told.known.len() <= fresh.len() * 2;
+    let (mut out, mut left): (HashMap<&Target, usize>, HashMap<&EndpointId, Vec<Duration>>) = Default::default();
+    for ballot in fresh.iter().filter(|_| takes_over) {
+        ballot.brakes.out.iter().for_each(|target| *out.entry(target).or_default() += 1);
+        ballot.brakes.left.iter().for_each(|(endpoint, ago)| left.entry(endpoint).or_default().push(*ago));
+    }
+    let most = |count: usize| fresh.len() < count * 2;
+    let gone = out.into_iter().filter(|(_, count)| most(*count)).map(|(target, _)| target.clone()).collect();
+    let left = left.into_iter().filter(|(_, agos)| most(agos.len()));
+    let left = left.map(|(endpoint, agos)| (endpoint.clone(), agos.into_iter().min().unwrap())).collect();
     let modes = &mut run.told.modes;
-    modes.took_over |= gone.is_some();
-    (modes.company, modes.gone) = (company, gone.unwrap_or_default());
+    modes.took_over |= takes_over;
+    (modes.company, modes.gone, modes.left) = (company, gone, left);
 }
 
 fn voters(node: &Node, run: &Run, now: Now, setup: &Setup) {
@@ -159,9 +165,8 @@ fn voters(node: &Node, run: &Run, now: Now, setup: &Setup) {
         let failed = someone && ballot.self_test == SelfTest::Failed;
         assert!(!(failed && seen.votes), "voters: {} has failed", seen.node);
         if seen.suspect && !failed {
-            let down = ballot.votes.values().filter(|vote| **vote == Vote::Down).count();
-            let up = ballot.votes.values().filter(|vote| matches!(vote, Vote::Up { .. })).count();
-            assert!(3 <= down && up <= down * 2, "voters: {} is no suspect: {down} down, {up} up", seen.node);
+            let (down, up) = sides(ballot, &run.controller.snapshot().fleet);
+            assert!(3 <= down + up && up <= down, "voters: {} is no suspect: {down} down, {up} up", seen.node);
             let is_down = |target: &Target| ballot.votes.get(target) == Some(&Vote::Down);
             let sees_up = |other: &Ballot| {
                 let up = other.votes.iter().filter(|(_, vote)| matches!(vote, Vote::Up { .. }));
@@ -182,6 +187,16 @@ fn voters(node: &Node, run: &Run, now: Now, setup: &Setup) {
         },
     };
     assert_eq!(run.controller.votes(), may, "voters: {} itself, {:?} {own_test:?}", node.me.node, told.modes);
+}
+
+/// Of how many endpoints it says that they are down, and of how many that they are up.
+fn sides(ballot: &Ballot, fleet: &Fleet) -> (usize, usize) {
+    let known = ballot.votes.iter().filter(|(target, _)| fleet.find_subject(&target.subject).is_some());
+    let of = |fits: fn(&Vote) -> bool| -> HashSet<&EndpointId> {
+        known.clone().filter(|(_, vote)| fits(vote)).map(|(target, _)| &target.subject.endpoint).collect()
+    };
+    let (down, up) = (of(|vote| *vote == Vote::Down), of(|vote| matches!(vote, Vote::Up { .. })));
+    (down.difference(&up).count(), up.len())
 }
 
 fn is_free(verdict: &Verdict) -> bool {
@@ -304,7 +319,8 @@ impl World {
             let mode = run.controller.mode();
             assert_eq!((mode.link, mode.held), (link, false), "quiet: {}", node.me.node);
             for seen in run.controller.nodes(node.now(self.t)) {
-                assert!(seen.votes && !seen.suspect, "quiet: {} does not count {}", node.me.node, seen.node);
+                let counted = seen.votes && !seen.suspect;
+                assert!(counted, "quiet: {} does not count {}: {seen:?}\n{:#?}", node.me.node, seen.node, self.setup);
                 assert_eq!(seen.agreement, Agreement::Agrees, "quiet: {} and {}", node.me.node, seen.node);
                 let offset = seen.clock_offset_ms.unwrap();
                 assert!((-1_000..=0).contains(&offset), "quiet: {} is off by {offset} ms", seen.node);

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, net::Ipv6Addr, sync::Arc, time::Duration};
 
 use wayshift::{
     control::Identity,
+    judge::vantages::{Vantage, duties},
     model::{
         Addresses, Alone, Anchor, AnchorAsk, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx,
         FlapHold, Fleet, KeepRule, LoadFeed, Member, MinUp, Nodes, OwnView, PanicBelow, Parts, Pool, PoolAnswer,
@@ -187,6 +188,26 @@ impl Setup {
             confirm: seconds(rng.u64(4..=15)),
         };
         setup
+    }
+
+    /// Whether all would be dead that a node probes beyond its provider and region; all that it probes, if nothing is.
+    pub(super) fn is_lost(&self, fleet: &Fleet, at: usize, dead: impl Fn(usize) -> bool) -> bool {
+        let me = &self.nodes[at];
+        let vantage = |node: &Identity| Vantage {
+            node: node.node.clone(),
+            region: node.region.clone(),
+            provider: node.provider.clone(),
+        };
+        let all: Vec<Vantage> = self.nodes.iter().map(vantage).collect();
+        let duties = duties(fleet, all.iter(), &me.node);
+        let mine = fleet.endpoints.iter().enumerate();
+        let mine: Vec<_> = mine.filter(|(_, e)| duties.get(&e.id).is_none_or(|duty| duty.is_mine())).collect();
+        let elsewhere = |(_, e): &&(usize, &Endpoint)| {
+            me.provider.as_ref() != Some(&e.provider) && me.region.as_ref() != Some(&e.region)
+        };
+        let outside: Vec<_> = mine.iter().filter(elsewhere).copied().collect();
+        let counts = if outside.is_empty() { mine } else { outside };
+        !counts.is_empty() && counts.iter().all(|(place, _)| dead(*place))
     }
 
     pub(super) fn first(&self) -> Version {

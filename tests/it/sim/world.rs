@@ -126,7 +126,10 @@ impl World {
     fn calm(&mut self) {
         self.pass(20_000);
         self.expect("calm: all are up", |_| Some(true));
-        let victim = self.rng.usize(0..self.setup.endpoints);
+        let mut victim = self.rng.usize(0..self.setup.endpoints);
+        while self.somebody_is_lost(|endpoint| endpoint == victim) {
+            victim = (victim + 1) % self.setup.endpoints;
+        }
         self.dead[victim] = true;
         self.pass(self.setup.detection_ms() + 2 * TICK);
         self.expect("calm: the dead one is out within the bound", |endpoint| Some(endpoint != victim));
@@ -156,7 +159,7 @@ impl World {
         self.dead_v6.fill(false);
         let mut most = self.rng.usize(0..=2);
         // A node that finds nothing alive elsewhere does not vote, and no truth follows from too few votes.
-        while 0 < most && (0..self.nodes.len()).any(|at| self.is_lost(at, most)) {
+        while self.somebody_is_lost(|endpoint| endpoint < most) {
             most -= 1;
         }
         for endpoint in 0..self.dead.len() {
@@ -184,14 +187,10 @@ impl World {
         }
     }
 
-    /// Whether all that a node has beyond its provider and region would be dead.
-    fn is_lost(&self, at: usize, most: usize) -> bool {
-        let (node, fleet) = (&self.setup.nodes[at], self.setup.fleet(&self.version));
-        let elsewhere = fleet.endpoints.iter().enumerate().filter(|(_, endpoint)| {
-            node.provider.as_ref() != Some(&endpoint.provider) && node.region.as_ref() != Some(&endpoint.region)
-        });
-        let places: Vec<usize> = elsewhere.map(|(place, _)| place).collect();
-        !places.is_empty() && places.into_iter().all(|place| place < most)
+    /// Whether all that some node could prove itself by would be dead.
+    fn somebody_is_lost(&self, dead: impl Fn(usize) -> bool) -> bool {
+        let fleet = self.setup.fleet(&self.version);
+        (0..self.nodes.len()).any(|at| self.setup.is_lost(&fleet, at, &dead))
     }
 
     /// A person restores everything: what was held or awaited one is let go when it is up again.
