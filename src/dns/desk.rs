@@ -1,6 +1,9 @@
 //! One seat at which packets are answered: read, look up, write, count. Each door thread has its own.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Weak},
+};
 
 use ipnet::IpNet;
 
@@ -13,7 +16,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    model::{Digest, Mono, PoolIx},
+    model::{Fleet, Mono, PoolIx},
     steer::{AnswerTable, Draw, Picks, Reader, Steering},
     telemetry::dns::{DnsShard, DropReason, Proto, Share},
 };
@@ -187,7 +190,8 @@ impl From<Dropped> for DropReason {
 /// The counts of answers by service and pool: found by place, without a lock, while the fleet stays the same.
 #[derive(Debug, Default)]
 pub(super) struct Shares {
-    fleet: Digest,
+    /// Whose places these are. While it is known here, no other fleet lies where it lies.
+    fleet: Weak<Fleet>,
     /// For each service, by place, the first of its entries in `known`, counted from 1; 0 is none yet.
     first: Vec<u32>,
     known: Vec<KnownShare>,
@@ -208,8 +212,8 @@ impl Shares {
     pub(super) fn count(&mut self, table: &AnswerTable, steering: &Steering, picks: &Picks<'_>, counts: &DnsShard) {
         let Some(seat) = picks.seats().next() else { return };
         let fleet = &table.snapshot().fleet;
-        if self.fleet != fleet.digest {
-            *self = Self { fleet: fleet.digest, ..Self::default() };
+        if self.fleet.as_ptr() != Arc::as_ptr(fleet) {
+            self.begin(fleet);
         }
         let service = steering.service_ix().index();
         let mut at = self.first.get(service).copied().unwrap_or(0);
@@ -220,6 +224,11 @@ impl Shares {
             at = known.next;
         }
         self.add(table, steering, seat.pool, counts);
+    }
+
+    #[cold]
+    fn begin(&mut self, fleet: &Arc<Fleet>) {
+        *self = Self { fleet: Arc::downgrade(fleet), ..Self::default() };
     }
 
     #[cold]
@@ -267,7 +276,7 @@ impl Chance {
 impl Draws for Chance {
     /// Turns begin at a random place, so that the desks of a node do not all begin with the same endpoint. There are as
     /// many as the largest table had slots, one more for each service, and one.
-    #[inline]
+    #[inline(always)]
     fn draw(&mut self, slot: usize) -> Draw {
         if self.turns.len() <= slot {
             self.begin(slot);

@@ -4,10 +4,14 @@
 //! for each packet whether it is dropped, refused with a code, or a query. All doors share it, so all doors agree.
 
 mod extra;
+mod plain;
 mod subnet;
 
 use self::extra::{Extra, walk};
-pub use self::subnet::{Ecs, Subnet};
+pub use self::{
+    plain::{Plain, plain},
+    subnet::{Ecs, Subnet},
+};
 use super::message::{HEADER, Rcode, flag, meta, u16_at};
 use crate::model::{LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameHash, kind};
 
@@ -193,14 +197,22 @@ impl std::fmt::Debug for LowerName {
     }
 }
 
+/// Why nothing is sent back to a packet, if so.
+#[must_use]
+pub fn dropped(packet: &[u8]) -> Option<Dropped> {
+    match packet.first_chunk::<HEADER>() {
+        None => Some(Dropped::Short),
+        Some(header) => (header[2] & flag::QR != 0).then_some(Dropped::Response),
+    }
+}
+
 /// Reads one message, its name into `name`. Never fails: every packet is one of the three.
-#[inline(always)]
 #[must_use]
 pub fn read<'p>(packet: &'p [u8], ecs: Ecs, name: &'p mut LowerName) -> Reading<'p> {
-    let Some((header, rest)) = packet.split_first_chunk::<HEADER>() else { return Reading::Drop(Dropped::Short) };
-    if header[2] & flag::QR != 0 {
-        return Reading::Drop(Dropped::Response);
+    if let Some(why) = dropped(packet) {
+        return Reading::Drop(why);
     }
+    let Some((header, rest)) = packet.split_first_chunk::<HEADER>() else { return Reading::Drop(Dropped::Short) };
     let head = Head {
         id: u16::from_be_bytes([header[0], header[1]]),
         opcode: header[2] & flag::OPCODE,

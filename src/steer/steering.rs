@@ -81,6 +81,8 @@ pub(super) struct Many {
     pub(super) rows: Box<[PoolRow]>,
     /// None of them has less than its whole share.
     pub(super) whole: bool,
+    /// All [`PoolRow::points`] in order, each with the place of its row; only for `nearest`, which looks at each.
+    pub(super) spots: Box<[(Point, u32)]>,
     /// If chance in proportion to weight (or share, while a pool comes back) chooses among them.
     pub(super) wheel: Option<Wheel>,
     /// Where from paths are known, for `fastest`.
@@ -191,8 +193,12 @@ impl Steering {
     }
 
     /// Which rule answers a client, by its place: the first that is for it; `None` if none is.
-    #[inline]
+    #[inline(always)]
     pub(super) fn rule(&self, client: &mut Client<'_>) -> Option<usize> {
+        if self.rules.is_empty() { None } else { self.first_rule(client) }
+    }
+
+    fn first_rule(&self, client: &mut Client<'_>) -> Option<usize> {
         self.rules.iter().position(|rule| client.fits(&rule.when))
     }
 

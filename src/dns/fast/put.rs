@@ -22,13 +22,13 @@ pub(super) const PICKED_MAX: usize = ANSWER_ENDPOINTS_MAX as usize * (RECORD_HEA
 pub(super) struct Put<'s> {
     slot: &'s mut [u8],
     at: usize,
-    asked: &'s Asked,
+    asked: &'s Asked<'s>,
 }
 
 impl<'s> Put<'s> {
     /// Behind the question, which stays where it is.
-    pub(super) fn begin(slot: &'s mut [u8], asked: &'s Asked) -> Self {
-        Self { slot, at: asked.end, asked }
+    pub(super) fn begin(slot: &'s mut [u8], asked: &'s Asked<'s>) -> Self {
+        Self { slot, at: asked.query.end, asked }
     }
 
     /// Writes it all; the reply's length.
@@ -44,7 +44,7 @@ impl<'s> Put<'s> {
                 answers = set.count;
             }
             Data::Negative(zone, soa) => {
-                self.negative(zone, *soa, asked.end);
+                self.negative(zone, *soa, asked.query.end);
                 authorities = 1;
             }
             Data::Picked(_) => answers = self.addresses(picks),
@@ -52,11 +52,14 @@ impl<'s> Put<'s> {
         let [extended, low] = found.rcode.number().to_be_bytes();
         debug_assert!(extended == 0 && low < 16, "no extended code is answered here");
         let bit = |is: bool, bit| if is { bit } else { 0 };
-        self.slot[2] = flag::QR | bit(found.authoritative, flag::AA) | bit(asked.head.recursion_desired, flag::RD);
-        self.slot[3] = bit(asked.head.checking_disabled, flag::CD) | low;
         let [a0, a1] = answers.to_be_bytes();
-        self.slot[6..HEADER].copy_from_slice(&[a0, a1, 0, authorities, 0, u8::from(asked.edns.is_some())]);
-        if let Some(edns) = asked.edns {
+        let edns = asked.query.edns.as_ref();
+        // Of the query's flags two are copied; its opcode is 0.
+        let Some(header) = self.slot.first_chunk_mut::<HEADER>() else { return 0 };
+        header[2] = flag::QR | bit(found.authoritative, flag::AA) | header[2] & flag::RD;
+        header[3] = header[3] & flag::CD | low;
+        header[6..].copy_from_slice(&[a0, a1, 0, authorities, 0, u8::from(edns.is_some())]);
+        if let Some(edns) = edns {
             self.opt(edns, found, own);
         }
         self.at
@@ -112,7 +115,7 @@ impl<'s> Put<'s> {
     }
 
     #[inline(always)]
-    fn opt(&mut self, edns: Edns, found: &Found<'_>, own: Own<'_>) {
+    fn opt(&mut self, edns: &Edns, found: &Found<'_>, own: Own<'_>) {
         // Explaining takes the room that is left.
         let ede = found.ede.filter(|_| self.at + EDE_LENGTH <= self.asked.limit);
         let length = self.asked.tail - OPT + ede.map_or(0, |_| EDE_LENGTH);
@@ -126,7 +129,7 @@ impl<'s> Put<'s> {
         if let Some(keepalive) = own.asked_keepalive(edns) {
             self.option(option::KEEPALIVE, &keepalive.to_be_bytes());
         }
-        if let Some(subnet) = edns.subnet {
+        if let Some(subnet) = &edns.subnet {
             let (data, length) = subnet.echo(found.scope);
             // What is behind the data is written over by what follows, or is no part of the reply.
             self.bytes(&[0, option::SUBNET as u8, 0, length as u8]);

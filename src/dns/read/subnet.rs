@@ -2,8 +2,6 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::dns::message::u16_at;
-
 /// Whether resolvers are believed about their clients' networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ecs {
@@ -26,53 +24,54 @@ const IPV6: u16 = 2;
 pub struct Subnet {
     family: u16,
     source: u8,
-    /// In front; zeros behind the prefix.
-    address: [u8; 16],
+    /// From the top; zeros behind the prefix.
+    address: u128,
 }
 
 impl Subnet {
     /// Reads the data of one option; `None` is for FORMERR (RFC 7871 sections 6 and 7.1.2): an unknown family, a prefix longer than
     /// its address, more or fewer octets than it takes, a bit behind it, or a scope.
+    #[inline(always)]
     pub(super) fn read(data: &[u8]) -> Option<Self> {
-        let family = u16_at(data, 0)?;
-        let (&source, &scope) = (data.get(2)?, data.get(3)?);
-        let told = data.get(FIXED..)?;
+        let ([family_high, family_low, source, scope], told) = data.split_first_chunk::<FIXED>()?;
+        let (family, source) = (u16::from_be_bytes([*family_high, *family_low]), *source);
         let bits = match family {
             NONE => 0,
             IPV4 => 32,
             IPV6 => 128,
             _ => return None,
         };
-        if bits < source || scope != 0 || told.len() != octets(source) {
+        if bits < source || *scope != 0 || told.len() != octets(source) {
             return None;
         }
-        let mut address = [0; 16];
-        address.get_mut(..told.len())?.copy_from_slice(told);
-        let behind = match source % 8 {
-            0 => 0,
-            used => *told.last()? & (0xff >> used),
-        };
+        // An empty prefix is nothing, and shifts nothing.
+        let number = told.iter().fold(0, |number, octet| number << 8 | u128::from(*octet));
+        let address = number << ((16 - told.len()) * 8 % 128);
+        let behind = address.checked_shl(u32::from(source)).unwrap_or(0);
         (behind == 0).then_some(Self { family, source, address })
     }
 
     /// The network to answer for; `None` where its resolver asks for an answer that is for nobody in particular
     /// (section 7.1.2).
+    #[inline(always)]
     #[must_use]
     pub fn network(&self) -> Option<(IpAddr, u8)> {
-        let [a, b, c, d, ..] = self.address;
+        let [a, b, c, d, ..] = self.address.to_be_bytes();
         match (self.family, self.source) {
             (_, 0) => None,
             (IPV4, source) => Some((Ipv4Addr::new(a, b, c, d).into(), source)),
-            (_, source) => Some((Ipv6Addr::from(self.address).into(), source)),
+            (_, source) => Some((Ipv6Addr::from_bits(self.address).into(), source)),
         }
     }
 
     /// Octets of an option that echoes it.
+    #[inline(always)]
     pub(in crate::dns) fn length(&self) -> usize {
         FIXED + octets(self.source)
     }
 
     /// The data of the option in a reply: what came, and how much of it the answer is for (section 7.2.1).
+    #[inline(always)]
     pub(in crate::dns) fn echo(&self, scope: u8) -> ([u8; FIXED + 16], usize) {
         let mut data = [0; FIXED + 16];
         data[..2].copy_from_slice(&self.family.to_be_bytes());
@@ -83,12 +82,13 @@ impl Subnet {
             (IPV4, _) => scope.min(32),
             (_, _) => scope.min(128),
         };
-        data[FIXED..].copy_from_slice(&self.address);
+        data[FIXED..].copy_from_slice(&self.address.to_be_bytes());
         (data, self.length())
     }
 }
 
 /// As many as a prefix takes.
+#[inline]
 fn octets(source: u8) -> usize {
     usize::from(source).div_ceil(8)
 }

@@ -1,7 +1,7 @@
 //! An operator's own networks: which prefix is where, longest match first, as a sorted list of ranges.
 //!
 //! Why ranges and no tree: one binary search finds the range, and its neighbours tell the shortest prefix inside it,
-//! which is how many bits of the address were looked at. 12 octets a range of IPv4 and 32 one of IPv6, two ranges a row at most.
+//! which is how many bits of the address were looked at. 20 octets a range of IPv4 and 32 one of IPv6, two ranges a row at most.
 
 use std::{
     collections::HashMap,
@@ -10,6 +10,7 @@ use std::{
 
 use ipnet::IpNet;
 
+use super::jump::Jump;
 use crate::model::{GeoCode, Locality, Region};
 
 /// Most rows. Above it the whole file is refused.
@@ -25,6 +26,8 @@ const MISTAKES_MAX: usize = 20;
 #[derive(Debug, Default, PartialEq)]
 pub struct Nets {
     v4: Box<[Range<u32>]>,
+    /// Where in `v4` to look.
+    jump: Jump,
     v6: Box<[Range<u128>]>,
     places: Box<[Locality]>,
     rows: usize,
@@ -140,7 +143,9 @@ impl Nets {
             let from = u32::try_from(range.from >> (128 - Ipv4Addr::BITS)).expect("32 bits are left");
             Range { from, place: range.place }
         };
-        Ok(Self { v4: of(true).iter().map(short).collect(), v6: of(false), places: places.into(), rows: count })
+        let v4: Box<[Range<u32>]> = of(true).iter().map(short).collect();
+        let jump = Jump::over(&v4.iter().map(|range| range.from).collect::<Vec<_>>());
+        Ok(Self { v4, jump, v6: of(false), places: places.into(), rows: count })
     }
 
     /// How many rows there are.
@@ -156,35 +161,35 @@ impl Nets {
     }
 
     /// The place of an address, and how many of its bits decided that: every address that shares them has the same.
+    #[inline(always)]
     pub(super) fn find(&self, address: IpAddr) -> (Option<&Locality>, u8) {
         let (place, looked_at) = match address {
-            IpAddr::V4(v4) => find(&self.v4, v4.to_bits()),
-            IpAddr::V6(v6) => find(&self.v6, v6.to_bits()),
+            IpAddr::V4(v4) => find(&self.v4, self.jump.part(v4.to_bits(), self.v4.len()), v4.to_bits()),
+            IpAddr::V6(v6) => find(&self.v6, (0, self.v6.len()), v6.to_bits()),
         };
         (place.map(|place| &self.places[place as usize]), looked_at)
     }
 }
 
-#[inline]
-fn find<A: Bits>(ranges: &[Range<A>], address: A) -> (Option<u32>, u8) {
-    // The last range that begins at the address or before it, by halves; the first one begins at 0.
-    let (mut at, mut left) = (0, ranges.len());
-    if left == 0 {
-        return (None, 0);
+/// Where the address is, if it is searched for between these places; and how many bits of it were looked at.
+#[inline(always)]
+fn find<A: Bits>(ranges: &[Range<A>], (from, to): (usize, usize), address: A) -> (Option<u32>, u8) {
+    // The last range that begins at the address or before it; the first one begins at 0.
+    let part = ranges.get(from..to).unwrap_or(ranges);
+    let behind = from + part.partition_point(|range| range.from <= address);
+    let Some(range) = behind.checked_sub(1).and_then(|at| ranges.get(at)) else { return (None, 0) };
+    let mut looked_at = 0;
+    if 1 < behind {
+        looked_at = address.differs_at(range.from.before());
     }
-    while 1 < left {
-        let half = left / 2;
-        if ranges[at + half].from <= address {
-            at += half;
-        }
-        left -= half;
+    if let Some(next) = ranges.get(behind) {
+        looked_at = looked_at.max(address.differs_at(next.from));
     }
-    let before = (0 < at).then(|| address.differs_at(ranges[at].from.before()));
-    let behind = ranges.get(at + 1).map(|next| address.differs_at(next.from));
-    (ranges[at].place, before.max(behind).unwrap_or(0))
+    (range.place, looked_at)
 }
 
 /// A number of bits of an address.
+#[inline]
 pub(super) fn bits_of(count: u32) -> u8 {
     u8::try_from(count).expect("an address has at most 128 bits")
 }

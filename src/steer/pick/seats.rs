@@ -72,7 +72,7 @@ impl Row {
     }
 
     /// What decides. The client is asked for its network only where that decides.
-    #[inline]
+    #[inline(always)]
     fn order(&self, asking: &mut Asking<'_, '_>, count: usize) -> By {
         let by = match self.answer {
             PoolAnswer::First => return By::Order,

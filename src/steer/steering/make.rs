@@ -116,7 +116,20 @@ impl<'s> Making<'s> {
             | Steer::LeastConnections
             | Steer::All => Arc::default(),
         };
-        Side::Many(Box::new(Many { steer: decided.steer, rows: rows.into(), whole: !partial, wheel, vantages }))
+        let spots = match decided.steer {
+            Steer::Nearest => {
+                (0..).zip(&rows).flat_map(|(at, row)| row.points.iter().map(move |one| (*one, at))).collect()
+            }
+            Steer::Failover
+            | Steer::Fastest
+            | Steer::Weighted
+            | Steer::RoundRobin
+            | Steer::Random
+            | Steer::LeastConnections
+            | Steer::All => Box::default(),
+        };
+        let (steer, rows, whole) = (decided.steer, rows.into(), !partial);
+        Side::Many(Box::new(Many { steer, rows, whole, spots, wheel, vantages }))
     }
 
     fn pool_row(&mut self, family: Family, steer: Steer, choice: &Choice) -> PoolRow {
