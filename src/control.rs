@@ -180,6 +180,7 @@ impl Controller {
         };
         let mut work = deciding::Work::first();
         controller.adopt_held(memory);
+        controller.holds.reload(&controller.slots);
         controller.adopt_brakes(memory, now);
         controller.feeds.reload(&fleet);
         controller.returns.reload(&fleet, now.mono);

@@ -96,11 +96,10 @@ impl Brakes {
 impl Controller {
     /// What a brake held up when the process before this ended goes on being held, until it is looked at.
     pub(super) fn adopt_brakes(&mut self, memory: &Memory, now: Now) {
-        let fleet = std::sync::Arc::clone(&self.slots.fleet);
         self.brakes.reload(&self.slots);
         self.warnings.reload(&self.slots);
         let age = now.wall.since(memory.at);
-        for (endpoint, ago) in memory.braked.left.iter().filter(|(endpoint, _)| fleet.has_endpoint(endpoint)) {
+        for (endpoint, ago) in &memory.braked.left {
             self.brakes.budget.recall(endpoint.clone(), now.mono.before(ago.saturating_add(age)));
         }
         let hold = if memory.braked.frozen { Hold::Freeze } else { Hold::Budget };

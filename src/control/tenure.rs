@@ -2,9 +2,9 @@
 //!
 //! Ends are absolute times of day, and a clock may be set. Forward: the monotonic time since receipt must agree that
 //! the time has come, within [`SLACK_PERCENT`]. Backward: what has begun has begun, and what has run out is remembered
-//! for as long as the store lists it; what was over before it ever held here is not, so that a clock that ran ahead and is
-//! put right does not miss a drain. So a set clock prolongs an override by at most the life it was made
-//! for.
+//! for as long as the store lists it; what was over before this process ever held it is not, so that a clock that ran
+//! ahead at the start (as many do until they are first set) and is put right misses no drain. So a set clock prolongs
+//! an override by at most the life it was made for.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -51,6 +51,21 @@ impl Tenure {
         let lived = now.mono.0.saturating_sub(self.received.mono.0);
         let slack = if life == 0 { 0 } else { life / 100 * SLACK_PERCENT + SLACK_MS };
         at.0.saturating_sub(now.wall.0).max(life.saturating_sub(lived).saturating_sub(slack))
+    }
+
+    /// Received by a clock that ran ahead, it is received anew by one that says otherwise. Where that would make it
+    /// longer than it was made for, this clock is behind: then what has passed since counts.
+    fn put_right(&mut self, now: Now) {
+        if self.received.wall < self.order.expires {
+            return;
+        }
+        let lived = now.mono.0.saturating_sub(self.received.mono.0);
+        let left = self.order.expires.0.saturating_sub(now.wall.0);
+        let made_for = self.order.expires.0.saturating_sub(self.order.created.0);
+        if lived.saturating_add(left) <= made_for {
+            self.received.mono = now.mono;
+        }
+        self.received.wall = now.wall;
     }
 
     fn next_mark(&self, now: Now) -> Option<Wall> {
@@ -112,14 +127,21 @@ impl Tenures {
             .map(|(id, _)| id.clone())
             .collect();
         for id in over {
-            let Some(tenure) = self.held.remove(&id) else { continue };
+            let Some(mut tenure) = self.held.remove(&id) else { continue };
             told.push(ended(&tenure.order, true));
-            self.ended.insert(id, tenure.order.expires);
-            self.went(tenure.order);
+            self.went(tenure.order.clone());
+            if tenure.received.wall < tenure.order.expires {
+                self.ended.insert(id, tenure.order.expires);
+            } else {
+                // Nothing but the clock that this process began with says so.
+                tenure.begun = false;
+                self.held.insert(id, tenure);
+            }
         }
         for tenure in self.held.values_mut() {
             if !tenure.begun && tenure.left(tenure.order.from, now) == 0 && tenure.left(tenure.order.expires, now) > 0 {
                 tenure.begun = true;
+                tenure.put_right(now);
                 told.push(began(&tenure.order));
             }
             if let Some(mark) = nearest_mark(tenure.order.expires, now.wall).filter(|mark| *mark < tenure.announced) {

@@ -4,6 +4,7 @@ mod brakes;
 mod feeds;
 mod holds;
 mod returns;
+mod tenures;
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! Who votes: this node and the ballots of the others, fresh or stale.
 //!
-//! Freshness is the arrival of a higher sequence on our own monotonic clock, never the sender's clock. A peer unheard
+//! Freshness is the arrival of a higher sequence on our own monotonic clock, never the sender's clock; of a peer that
+//! has fallen silent, of any other sequence than its last. A peer unheard
 //! for a day is no longer known. A peer whose self-test failed does not vote while a fresh node's has passed: its own
 //! network is the likelier fault (DECIDING section 3, suspects).
 
@@ -128,7 +129,9 @@ impl Voters {
             by_slot: Vec::new(),
             paths: BTreeMap::new(),
         });
-        if peer.sequence.is_some_and(|held| sequence <= held) {
+        // One that has fallen silent may have begun again with its clock put right: then any other sequence is new.
+        let silent = peer.fresh_until <= now.mono;
+        if peer.sequence.is_some_and(|held| sequence == held || (sequence < held && !silent)) {
             return;
         }
         peer.by_slot.resize(fleet.subjects.len() * 2, None);

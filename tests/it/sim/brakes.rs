@@ -1,17 +1,21 @@
 //! What must hold of the brakes of the fleet: the removal budget, outages, the automatic freeze. Counted in another way
 //! from what the snapshots and events said before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    time::Duration,
+};
 
 use wayshift::{
     control::Step,
+    judge::Orders,
     model::{
         Ballot, EndpointId, Happening, Health, Hold, Mono, Now, OUTAGE_AT, SelfTest, Snapshot, Target, Verdict, ms,
     },
 };
 
 use super::{
-    node::{Node, Run},
+    node::{BEGINS, Node, Run},
     rules::verdicts,
     setup::Setup,
 };
@@ -34,6 +38,22 @@ pub(super) struct Braking {
     calm: Option<Mono>,
     seen: BTreeMap<EndpointId, Seen>,
     groups: Groups,
+}
+
+/// What had left when a process ended: how long ago, who, and whether the budget paid for it.
+pub(super) type Left = Vec<(Duration, EndpointId, bool)>;
+
+impl Braking {
+    /// As a process that starts so long after it was kept should know it.
+    pub(super) fn started(left: &Left, elapsed: Duration) -> Self {
+        let at = |ago: Duration| Mono(BEGINS - ms(ago.saturating_add(elapsed)).min(BEGINS));
+        let left = left.iter().map(|(ago, endpoint, paid)| (at(*ago), endpoint.clone(), *paid)).collect();
+        Self { left, ..Self::default() }
+    }
+
+    pub(super) fn kept(&self, now: Mono) -> Left {
+        self.left.iter().map(|(at, endpoint, paid)| (now.since(*at), endpoint.clone(), *paid)).collect()
+    }
 }
 
 /// Endpoints that share a fate.
@@ -82,16 +102,41 @@ pub(super) fn after(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, s
     let agreed = std::mem::take(&mut model.agreed);
     model.agreed = agree(agreed, &was, &here, failed, now.mono);
     model.groups = Groups::of(model, snapshot);
+    if before.is_none() {
+        // What goes on at a start is not told again, and nothing else does.
+        let small = model.groups.counts.keys().filter(|group| !model.groups.reached(group));
+        model.outages = small.map(|group| (group.clone(), false)).collect();
+    }
     outages(model, step);
     freezes(model, &here, now, setup, step, turned && before.is_some(), voting);
     holds_are_lawful(model, snapshot, &here, setup);
-    if before.is_some() {
-        removals_are_lawful(model, snapshot, &was, &here, now, setup);
-    }
+    let in_force = match before {
+        Some(_) => was.into_iter().filter(|(_, before)| in_force(before)).map(|(target, _)| target).collect(),
+        None => remembered(node, snapshot),
+    };
+    removals_are_lawful(model, snapshot, &in_force, &here, now, setup);
 }
 
 fn is_free(verdict: &Verdict) -> bool {
     verdict.order.is_none() && verdict.frozen.is_none()
+}
+
+/// Neither out nor put in or out by order.
+fn in_force(verdict: &Verdict) -> bool {
+    verdict.order.is_none() && verdict.health != Health::Down
+}
+
+/// What was in force when the process before this one ended, and in nobody's hands.
+fn remembered(node: &Node, snapshot: &Snapshot) -> HashSet<Target> {
+    let then: Vec<_> = node.disk.overrides.iter().filter(|order| order.holds(node.disk.at)).cloned().collect();
+    let orders = Orders::new(&snapshot.fleet, &then);
+    let free = |target: &Target| {
+        let subject = snapshot.fleet.find_subject(&target.subject)?;
+        let endpoint = snapshot.fleet.subject(subject).endpoint;
+        Some(orders.availability(endpoint).is_none() && orders.freeze(subject).is_none())
+    };
+    let held = node.disk.verdicts.iter().filter(|(_, held)| held.health != Health::Down).map(|(target, _)| target);
+    held.filter(|target| free(target) == Some(true)).cloned().collect()
 }
 
 fn is_down(verdict: &Verdict) -> bool {
@@ -180,6 +225,11 @@ impl Groups {
         groups
     }
 
+    fn reached(&self, group: &(String, String)) -> bool {
+        let (down, of, elsewhere) = self.count(group);
+        of >= 3 && down > 0 && down * 100 >= usize::from(OUTAGE_AT) * of && elsewhere > 0
+    }
+
     fn count(&self, group: &(String, String)) -> (usize, usize, usize) {
         self.counts.get(group).copied().unwrap_or_default()
     }
@@ -191,17 +241,14 @@ fn outages(model: &mut Braking, step: &Step) {
         let Happening::Outage { group, id, active, .. } = &event.what else { continue };
         let held = model.outages.insert((group.clone(), id.clone()), *active);
         assert!(held != Some(*active), "outages: {group} {id} twice {active}");
-        let (down, of, elsewhere) = model.groups.count(&(group.clone(), id.clone()));
-        let reached = of >= 3 && down > 0 && down * 100 >= share * of && elsewhere > 0;
+        let (down, of, _) = model.groups.count(&(group.clone(), id.clone()));
+        let reached = model.groups.reached(&(group.clone(), id.clone()));
         let over = of < 3 || down * 200 < share * of;
         assert!(if *active { reached } else { over }, "outages: {group} {id} {active}: {down} of {of}");
     }
     for endpoint in model.seen.iter().filter(|(_, seen)| seen.down).map(|(id, _)| id) {
         let groups = &model.groups.of[endpoint];
-        let reached = |group: &(String, String)| {
-            let (down, of, elsewhere) = model.groups.count(group);
-            of >= 3 && down * 100 >= share * of && elsewhere > 0
-        };
+        let reached = |group: &(String, String)| model.groups.reached(group);
         let known = |group: &(String, String)| model.outages.get(group) != Some(&false);
         // What was told in an earlier life is not told again; so only what is known to have ended is missed.
         let missed = groups.iter().any(reached) && !groups.iter().any(known);
@@ -295,14 +342,13 @@ fn holds_are_lawful(model: &Braking, snapshot: &Snapshot, here: &BTreeMap<Target
 fn removals_are_lawful(
     model: &mut Braking,
     snapshot: &Snapshot,
-    was: &HashMap<Target, &Verdict>,
+    in_force: &HashSet<Target>,
     here: &BTreeMap<Target, &Verdict>,
     now: Now,
     setup: &Setup,
 ) {
     let falls = here.iter().filter(|(target, verdict)| {
-        let before = was.get(*target).filter(|before| before.order.is_none() && before.health != Health::Down);
-        before.is_some() && verdict.health == Health::Down && is_down(verdict) && is_free(verdict)
+        in_force.contains(target) && verdict.health == Health::Down && is_down(verdict) && is_free(verdict)
     });
     let leaving: BTreeSet<EndpointId> = falls.map(|(target, _)| target.subject.endpoint.clone()).collect();
     model.left.retain(|(at, ..)| now.mono.0 < at.0 + ms(setup.budget.per));

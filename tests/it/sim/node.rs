@@ -14,7 +14,11 @@ use wayshift::{
     steer::AnswerTable,
 };
 
-use super::{brakes::Braking, recovery::Recovery, setup::Setup};
+use super::{
+    brakes::{Braking, Left},
+    recovery::Recovery,
+    setup::Setup,
+};
 
 /// True time zero, as a time of day.
 pub(super) const BASE: u64 = 1_760_000_000_000;
@@ -51,6 +55,8 @@ pub(super) struct Node {
     pub dropped: HashSet<(OverrideId, Wall)>,
     /// What is on its disk, as `recovery` understands it.
     pub recovery: Recovery,
+    /// The same, as `brakes` does.
+    pub left: Left,
 }
 
 /// One life of its process.
@@ -112,6 +118,7 @@ impl Node {
             clock_true: self.offset == 0,
             received: self.disk.overrides.iter().map(|order| ((order.id.clone(), order.expires), (t, false))).collect(),
             recovery: self.recovery.started(now.wall.since(self.disk.at)),
+            braking: Braking::started(&self.left, now.wall.since(self.disk.at)),
             ..Told::default()
         };
         self.run = Some(Run {
@@ -198,8 +205,11 @@ impl Run {
         for input in inputs {
             match input {
                 Input::Heard(ballot) if ballot.node != *me => {
-                    let newer =
-                        (self.told.heard.get(&ballot.node)).is_none_or(|(held, _)| held.sequence < ballot.sequence);
+                    // Of who was silent any other ballot is new: its clock may have run ahead before.
+                    let newer = self.told.heard.get(&ballot.node).is_none_or(|(held, arrived)| {
+                        let silent = arrived.0 + 10_000 <= now.mono.0 && held.sequence != ballot.sequence;
+                        held.sequence < ballot.sequence || silent
+                    });
                     if newer {
                         self.told.heard.insert(ballot.node.clone(), (ballot.clone(), now.mono));
                         let (region, provider) = (ballot.region.clone(), ballot.provider.clone());

@@ -10,12 +10,13 @@ use wayshift::{
     control::Step,
     judge::returning,
     model::{
-        Action, Availability, Ended, EndpointId, EndpointIx, FlapHold, Health, Hold, Load, Mono, Now, OverrideId,
+        Action, Arm, Availability, Ended, EndpointId, EndpointIx, FlapHold, Health, Hold, Load, Mono, Now, OverrideId,
         Resume, Snapshot, SubjectIx, Target, Verdict, ms,
     },
 };
 
 use super::{
+    expected,
     node::{BEGINS, Run},
     rules::verdicts,
     setup::{LOAD_STALE_AFTER, Setup},
@@ -211,16 +212,17 @@ fn may_be_held(snapshot: &Snapshot, target: &Target, flapping: bool) -> bool {
         fleet.subject(*other).endpoint != endpoint && both(*other).any(fine)
     };
     let arms = fleet.services.iter().flat_map(|service| &service.arms).filter(|arm| arm.subjects.contains(&subject));
-    let enough = |subjects: &[SubjectIx]| {
-        let (all, left) = (subjects.len(), subjects.iter().filter(|other| serves(other)).count());
+    let enough = |arm: &Arm| {
+        let subjects = &arm.subjects;
+        let left: Vec<(u64, bool)> = subjects.iter().map(|other| (1, serves(other))).collect();
         let held: HashSet<EndpointIx> = (subjects.iter())
             .map(|other| (fleet.subject(*other).endpoint, *other))
             .filter(|(ix, other)| *ix != endpoint && both(*other).any(|v| matches!(v.hold, Some(Hold::Flap { .. }))))
             .map(|(ix, _)| ix)
             .collect();
-        left > 0 && (all <= 4 || left * 100 >= all * 34) && held.len() < (all / 3).max(1)
+        expected::opens(fleet.pool(arm.pool).min_up, &left) && held.len() < (left.len() / 3).max(1)
     };
-    !flapping || arms.into_iter().all(|arm| enough(&arm.subjects))
+    !flapping || arms.into_iter().all(enough)
 }
 
 fn shares_follow_their_steps(

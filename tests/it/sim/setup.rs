@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, net::Ipv6Addr, sync::Arc, time::Duration};
 use wayshift::{
     control::Identity,
     model::{
-        Addresses, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx, FlapHold, Fleet, LoadFeed,
-        Member, MinUp, Nodes, Parts, Pool, PoolAnswer, PoolIx, Quorum, RemovalBudget, Resume, Safety, Serves, Service,
-        Startup, Steer, Thresholds, Tuning, VerdictPolicy, Weight, WhenNone, Window, Zone,
+        Addresses, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx, FlapHold, Fleet, KeepRule,
+        LoadFeed, Member, MinUp, Nodes, PanicBelow, Parts, Pool, PoolAnswer, PoolIx, Quorum, RemovalBudget, Resume,
+        Safety, Serves, Service, Startup, Steer, Thresholds, Tuning, VerdictPolicy, Weight, WhenNone, Window, Zone,
     },
 };
 
@@ -31,6 +31,13 @@ pub(super) struct Setup {
     /// Every so many-th endpoint is resumed by hand.
     pub manual: Option<usize>,
     pub budget: RemovalBudget,
+    /// Of pools `a` and `b`.
+    pub min_up: [MinUp; 2],
+    pub panic_below: PanicBelow,
+    /// How much of the fleet orders may take out, in percent.
+    pub max_drained: u8,
+    /// So many of the regions, and so many of the pools, must be left.
+    pub keep: [u16; 2],
     /// Many endpoints, of which many fail together.
     pub large: bool,
 }
@@ -92,6 +99,13 @@ impl Setup {
         let (failback, ramp) = (wait(20), wait(40));
         let manual = rng.bool().then(|| rng.usize(2..=4));
         let endpoints = rng.usize(6..=9);
+        let mut min_up = || match rng.u8(0..4) {
+            0 => MinUp::Count(rng.u16(1..=3)),
+            1 => MinUp::Share(rng.u8(10..=70)),
+            _ => MinUp::Auto,
+        };
+        let min_up = [min_up(), min_up()];
+        let panic_below = if rng.bool() { PanicBelow::Share(rng.u8(0..=70)) } else { PanicBelow::Auto };
         Self {
             nodes,
             endpoints,
@@ -105,6 +119,10 @@ impl Setup {
             ramp,
             manual,
             budget: RemovalBudget::default(),
+            min_up,
+            panic_below,
+            max_drained: rng.u8(30..=100),
+            keep: [rng.u16(0..=3), rng.u16(0..=2)],
             large: false,
         }
     }
@@ -120,12 +138,12 @@ impl Setup {
             provider: Some(format!("p{}", i % providers).parse().unwrap()),
         };
         (setup.nodes, setup.providers, setup.regions) = ((0..count).map(node).collect(), providers, regions);
-        (setup.endpoints, setup.large, setup.dual) = (rng.usize(40..=44), true, rng.u8(0..4) == 0);
+        (setup.endpoints, setup.large, setup.dual) = (rng.usize(40..=44), true, rng.u8(0..3) == 0);
         (setup.failback, setup.ramp, setup.manual, setup.policy.flap) = (Duration::ZERO, Duration::ZERO, None, None);
         setup.check.interval = Duration::from_millis(rng.u64(2..=4) * 1000);
         setup.check.timeout = Duration::from_millis(400);
         // What one region alone may take out is confirmed by nobody.
-        if rng.u8(0..3) == 0 {
+        if rng.bool() {
             setup.policy.quorum = Quorum::Any;
             setup.policy.min_vantages = 1;
         }
@@ -169,7 +187,7 @@ impl Setup {
                 },
             }
         };
-        let pool = |id: &str, check, taken: &dyn Fn(usize) -> bool| Pool {
+        let pool = |id: &str, check, min_up, taken: &dyn Fn(usize) -> bool| Pool {
             id: id.parse().unwrap(),
             members: (0..version.endpoints)
                 .filter(|i| taken(*i))
@@ -177,7 +195,7 @@ impl Setup {
                 .collect(),
             answer: PoolAnswer::All,
             count: 8,
-            min_up: MinUp::Auto,
+            min_up,
             check,
             implicit: false,
             degraded: Degraded::Same,
@@ -199,6 +217,11 @@ impl Setup {
             rules: Box::default(),
             tuning: Tuning { failback: self.failback, ramp: self.ramp, ..Tuning::default() },
         };
+        let keep = |name: &str, keep, of: &[&str]| KeepRule {
+            name: name.into(),
+            keep,
+            of: of.iter().map(|group| group.parse().unwrap()).collect(),
+        };
         let web = Check { revision: version.revision, ..self.check.clone() };
         let other = Check { id: "other".parse().unwrap(), ..self.check.clone() };
         Fleet::assemble(Parts {
@@ -206,14 +229,23 @@ impl Setup {
             checks: vec![web, other],
             endpoints: (0..version.endpoints).map(endpoint).collect(),
             pools: vec![
-                pool("a", None, &|i| i % 2 == 0),
-                pool("b", None, &|i| i % 2 == 1),
-                pool("c", Some(CheckIx::new(1)), &|i| i < 3),
+                pool("a", None, self.min_up[0], &|i| i % 2 == 0),
+                pool("b", None, self.min_up[1], &|i| i % 2 == 1),
+                pool("c", Some(CheckIx::new(1)), MinUp::Auto, &|i| i < 3),
             ],
             services: vec![service("one", &[0, 1]), service("two", &[1, 0]), service("three", &[2])],
             default_check: Some(CheckIx::new(0)),
             verdict: self.policy.clone(),
-            safety: Safety { removal_budget: self.budget, ..Safety::default() },
+            safety: Safety {
+                removal_budget: self.budget,
+                panic_below: self.panic_below,
+                max_drained: self.max_drained,
+                rules: vec![
+                    keep("regions", self.keep[0], &["region:r0", "region:r1", "region:r2"]),
+                    keep("pools", self.keep[1], &["pool:a", "pool:b"]),
+                ],
+                ..Safety::default()
+            },
             ..Parts::default()
         })
         .unwrap()

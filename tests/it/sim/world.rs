@@ -30,7 +30,11 @@ pub(super) struct World {
     pub(super) nodes: Vec<Node>,
     /// By endpoint; dead for all.
     pub(super) dead: Vec<bool>,
+    /// By endpoint; its IPv6 is dead for all.
+    pub(super) dead_v6: Vec<bool>,
     pub(super) blackout: bool,
+    /// Until then no other disaster comes.
+    pub(super) settled: u64,
     /// (region of a vantage, endpoint).
     pub(super) cut_links: HashSet<(usize, usize)>,
     /// (from, to) for ballots.
@@ -70,15 +74,18 @@ impl World {
             generation: 0,
             dropped: HashSet::new(),
             recovery: Default::default(),
+            left: Vec::new(),
         });
         Self {
             nodes: nodes.collect(),
             dead: vec![false; setup.endpoints + 4],
+            dead_v6: vec![false; setup.endpoints + 4],
             seed,
             rng,
             t: 0,
             setup,
             blackout: false,
+            settled: 0,
             cut_links: HashSet::new(),
             cut_peers: HashSet::new(),
             stormy: false,
@@ -132,7 +139,12 @@ impl World {
         self.blackout = false;
         self.cut_links.clear();
         self.cut_peers.clear();
-        let most = self.rng.usize(0..=2);
+        self.dead_v6.fill(false);
+        let mut most = self.rng.usize(0..=2);
+        // A node that finds nothing alive elsewhere does not vote, and no truth follows from too few votes.
+        while 0 < most && (0..self.nodes.len()).any(|at| self.is_lost(at, most)) {
+            most -= 1;
+        }
         for endpoint in 0..self.dead.len() {
             self.dead[endpoint] = endpoint < most;
         }
@@ -155,6 +167,16 @@ impl World {
                 "quiet: all overrides have ended"
             );
         }
+    }
+
+    /// Whether all that a node has beyond its provider and region would be dead.
+    fn is_lost(&self, at: usize, most: usize) -> bool {
+        let (node, fleet) = (&self.setup.nodes[at], self.setup.fleet(&self.version));
+        let elsewhere = fleet.endpoints.iter().enumerate().filter(|(_, endpoint)| {
+            node.provider.as_ref() != Some(&endpoint.provider) && node.region.as_ref() != Some(&endpoint.region)
+        });
+        let places: Vec<usize> = elsewhere.map(|(place, _)| place).collect();
+        !places.is_empty() && places.into_iter().all(|place| place < most)
     }
 
     /// A person restores everything: what was held or awaited one is let go when it is up again.
@@ -238,7 +260,7 @@ impl World {
         }
         let now = self.nodes[at].now(t);
         let region = at % self.setup.regions;
-        let (dead, links, blackout) = (&self.dead, &self.cut_links, self.blackout);
+        let (dead, dead_v6, links, blackout) = (&self.dead, &self.dead_v6, &self.cut_links, self.blackout);
         let node = &mut self.nodes[at];
         let (fault, clock_right) = (node.fault, node.offset == 0);
         let Some(run) = &mut node.run else { return };
@@ -247,6 +269,7 @@ impl World {
             Fault::NoV6 if family == Family::V6 => failed(),
             Fault::Network => failed(),
             Fault::None | Fault::NoV6 if dead[endpoint] || blackout || links.contains(&(region, endpoint)) => failed(),
+            Fault::None | Fault::NoV6 if family == Family::V6 && dead_v6[endpoint] => failed(),
             Fault::None | Fault::NoV6 => Outcome::Pass,
         });
         if self.rng.u8(0..3) == 0 {
@@ -284,6 +307,7 @@ impl World {
             let last_good = run.table.as_ref().map(|table| table.last_good()).unwrap_or_default();
             node.disk = run.controller.memory(now, last_good);
             node.recovery = run.told.recovery.clone();
+            node.left = run.told.braking.kept(now.mono);
         }
         if let Some(ballot) = step.ballot {
             self.post(at, ballot);
