@@ -33,7 +33,7 @@ pub use self::{
     live::{Live, Reader},
     locate::{Client, DATABASE_SIZE_MAX, Locator, LocatorError, NETS_MAX, NETS_SIZE_MAX, Nets, NetsError, WrongRow},
     names::{Glue, Lookup, ZoneTable},
-    pick::{Draw, Outcome, Picks, Seat, Seated},
+    pick::{Draw, Outcome, Picks, Seat, Seated, Single},
     steering::Steering,
     table::{AnswerTable, compile},
 };

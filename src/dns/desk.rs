@@ -17,7 +17,7 @@ use super::{
 use crate::{
     clock::Clock,
     model::{Fleet, Mono, PoolIx},
-    steer::{AnswerTable, Draw, Picks, Reader, Steering},
+    steer::{AnswerTable, Draw, Reader, Steering},
     telemetry::dns::{DnsShard, DropReason, Proto, Share},
 };
 
@@ -158,7 +158,9 @@ impl Desk {
                 let asker = Asker::of(query, client.address, own.face, now);
                 let answer = answer(table, query, asker, &mut self.chance);
                 if let Some(steering) = answer.steering {
-                    self.shares.count(table, steering, &answer.picks, &self.counts);
+                    if let Some(seat) = answer.picks.seats().next() {
+                        self.shares.count(table, steering, seat.pool, &self.counts);
+                    }
                 }
                 if query.edns.is_some_and(|edns| edns.subnet.is_some()) {
                     self.counts.told_subnet(0 < answer.scope);
@@ -190,8 +192,10 @@ impl From<Dropped> for DropReason {
 /// The counts of answers by service and pool: found by place, without a lock, while the fleet stays the same.
 #[derive(Debug, Default)]
 pub(super) struct Shares {
-    /// Whose places these are. While it is known here, no other fleet lies where it lies.
-    fleet: Weak<Fleet>,
+    /// Where the fleet lies whose places these are.
+    at: usize,
+    /// While it is known here, no other lies there.
+    _fleet: Weak<Fleet>,
     /// For each service, by place, the first of its entries in `known`, counted from 1; 0 is none yet.
     first: Vec<u32>,
     known: Vec<KnownShare>,
@@ -209,26 +213,25 @@ struct KnownShare {
 impl Shares {
     /// One answer more of a service, from the pool of its first address.
     #[inline(always)]
-    pub(super) fn count(&mut self, table: &AnswerTable, steering: &Steering, picks: &Picks<'_>, counts: &DnsShard) {
-        let Some(seat) = picks.seats().next() else { return };
+    pub(super) fn count(&mut self, table: &AnswerTable, steering: &Steering, pool: PoolIx, counts: &DnsShard) {
         let fleet = &table.snapshot().fleet;
-        if self.fleet.as_ptr() != Arc::as_ptr(fleet) {
+        if self.at != Arc::as_ptr(fleet).addr() {
             self.begin(fleet);
         }
         let service = steering.service_ix().index();
         let mut at = self.first.get(service).copied().unwrap_or(0);
         while let Some(known) = (at as usize).checked_sub(1).and_then(|at| self.known.get(at)) {
-            if known.pool == seat.pool {
+            if known.pool == pool {
                 return known.share.answered();
             }
             at = known.next;
         }
-        self.add(table, steering, seat.pool, counts);
+        self.add(table, steering, pool, counts);
     }
 
     #[cold]
     fn begin(&mut self, fleet: &Arc<Fleet>) {
-        *self = Self { fleet: Arc::downgrade(fleet), ..Self::default() };
+        *self = Self { at: Arc::as_ptr(fleet).addr(), _fleet: Arc::downgrade(fleet), ..Self::default() };
     }
 
     #[cold]
@@ -267,9 +270,13 @@ impl Chance {
         self.last = None;
     }
 
+    /// The first turn of a slot that has had none, its second one kept.
     #[cold]
-    fn begin(&mut self, slot: usize) {
+    fn begin(&mut self, slot: usize) -> u32 {
         self.turns.resize_with(slot + 1, || self.random.u32(..));
+        let first = self.turns[slot];
+        self.turns[slot] = first.wrapping_add(1);
+        first
     }
 }
 
@@ -278,11 +285,14 @@ impl Draws for Chance {
     /// many as the largest table had slots, one more for each service, and one.
     #[inline(always)]
     fn draw(&mut self, slot: usize) -> Draw {
-        if self.turns.len() <= slot {
-            self.begin(slot);
-        }
-        let turn = self.turns[slot];
-        self.turns[slot] = turn.wrapping_add(1);
+        let turn = match self.turns.get_mut(slot) {
+            Some(next) => {
+                let turn = *next;
+                *next = turn.wrapping_add(1);
+                turn
+            }
+            None => self.begin(slot),
+        };
         let draw = Draw { word: self.random.u64(..), turn, now: Mono(0) };
         self.last = Some((slot, draw));
         draw

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     model::{Family, Mono, Rrset, kind},
-    steer::{self, AnswerTable, Draw, Lookup, Outcome, Picks, Steering, ZoneTable},
+    steer::{self, AnswerTable, Draw, Lookup, Outcome, Picks, Single, Steering, ZoneTable},
     telemetry::dns::{DnsShard, Proto},
 };
 
@@ -65,8 +65,14 @@ impl Desk {
             counts.told_subnet(0 < found.scope);
         }
         counts.replied(client.proto, found.rcode.number(), false);
-        if let Data::Picked(steering) = found.data {
-            shares.count(asking.table, steering, &picks, counts);
+        match found.data {
+            Data::Single(steering, one) => shares.count(asking.table, steering, one.pool, counts),
+            Data::Picked(steering) => {
+                if let Some(seat) = picks.seats().next() {
+                    shares.count(asking.table, steering, seat.pool, counts);
+                }
+            }
+            Data::Nothing | Data::Set(_) | Data::Negative(..) => {}
         }
         Fast::Replied(written)
     }
@@ -123,6 +129,8 @@ enum Data<'t> {
     Set(Rrset<'t>),
     /// The proof that there is nothing.
     Negative(&'t ZoneTable, Rrset<'t>),
+    /// One address.
+    Single(&'t Steering, Single<'t>),
     /// The addresses in the picks.
     Picked(&'t Steering),
 }
@@ -174,11 +182,16 @@ impl<'t> Asking<'_, 't> {
                     if let Some(family) = family {
                         let soa = zone.negative();
                         let most = put::PICKED_MAX.max(soa.records.len());
-                        let negative = Data::Negative(zone, soa);
                         if soa.count != 1 || !fits(most) {
                             return None;
                         }
-                        return Some(self.picked(asked, family, negative, steering, chance, picks));
+                        let draw = Draw { now: self.now, ..chance.draw(steering.slot(family)) };
+                        if let Some(one) = steering.single(family, draw) {
+                            let ede = one.stale.then_some(Ede::StaleAnswer);
+                            return Some(Found { ede, ..fixed(Rcode::NoError, Data::Single(steering, one)) });
+                        }
+                        let negative = Data::Negative(zone, soa);
+                        return Some(self.picked(asked, family, negative, steering, draw, picks));
                     }
                 }
                 if let Some(set) = sets.find(asked.query.kind) {
@@ -202,14 +215,13 @@ impl<'t> Asking<'_, 't> {
         }
     }
 
-    #[inline(always)]
     fn picked(
         &self,
         asked: &Asked<'_>,
         family: Family,
         negative: Data<'t>,
         steering: &'t Steering,
-        chance: &mut Chance,
+        draw: Draw,
         picks: &mut Picks<'t>,
     ) -> Found<'t> {
         let network =
@@ -218,7 +230,6 @@ impl<'t> Asking<'_, 't> {
             Some((address, bits)) => steer::Client::new(self.table.locator(), address, bits),
             None => steer::Client::nobody(),
         };
-        let draw = Draw { now: self.now, ..chance.draw(steering.slot(family)) };
         let (rcode, data) = match steering.pick(family, &mut client, draw, picks) {
             Outcome::Addresses => (Rcode::NoError, Data::Picked(steering)),
             // A service that has targets is left to the general path.

@@ -10,7 +10,7 @@ mod subnet;
 use self::extra::{Extra, walk};
 pub use self::{
     plain::{Plain, plain},
-    subnet::{Ecs, Subnet},
+    subnet::{Ecs, SUBNET_ROOM, Subnet},
 };
 use super::message::{HEADER, Rcode, flag, meta, u16_at};
 use crate::model::{LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameHash, kind};
@@ -130,20 +130,20 @@ impl LowerName {
     /// shows their harm).
     #[inline(always)]
     fn take(&mut self, bytes: &[u8]) -> Option<usize> {
+        // A root octet further behind would end a name that is too long.
+        let within = &bytes[..bytes.len().min(NAME_LENGTH_MAX)];
         let mut at = 0;
         loop {
-            let length = usize::from(*bytes.get(at)?);
-            if length > LABEL_LENGTH_MAX {
-                return None;
-            }
-            at += 1 + length;
-            if at > NAME_LENGTH_MAX {
-                return None;
-            }
-            if length == 0 {
+            let length = usize::from(*within.get(at)?);
+            if LABEL_LENGTH_MAX <= length.wrapping_sub(1) {
+                if length != 0 {
+                    return None;
+                }
                 break;
             }
+            at += 1 + length;
         }
+        at += 1;
         self.length = u8::try_from(at).ok()?;
         match bytes.get(..at.next_multiple_of(8)) {
             Some(padded) => self.lower(padded, at),
@@ -163,19 +163,17 @@ impl LowerName {
         let mut hash = NameHash::default();
         let (words, _) = padded.as_chunks::<8>();
         let Some((last, full)) = words.split_last() else { return };
-        let mut places = self.words.iter_mut();
-        let mut put = |word: u64| {
-            let lower = lowered(word);
+        for (word, place) in full.iter().zip(&mut self.words) {
+            let lower = lowered(u64::from_le_bytes(*word));
             hash.word(lower);
-            if let Some(place) = places.next() {
-                *place = lower.to_le_bytes();
-            }
-        };
-        for word in full {
-            put(u64::from_le_bytes(*word));
+            *place = lower.to_le_bytes();
         }
         let behind = padded.len() - octets;
-        put(u64::from_le_bytes(*last) & (u64::MAX >> (8 * behind)));
+        let lower = lowered(u64::from_le_bytes(*last) & (u64::MAX >> (8 * behind)));
+        hash.word(lower);
+        if let Some(place) = self.words.get_mut(full.len()) {
+            *place = lower.to_le_bytes();
+        }
         self.hash = hash.finish(octets);
     }
 }

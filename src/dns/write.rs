@@ -9,7 +9,7 @@ use super::{
     desk::{Face, NSID_LENGTH_MAX},
     message::{Ede, HEADER, OPT, Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN, flag, option},
     names::{Case, Names},
-    read::{Edns, Head, Query, Refusal},
+    read::{Edns, Head, Query, Refusal, SUBNET_ROOM},
 };
 use crate::{
     model::{NAME_LENGTH_MAX, kind},
@@ -31,7 +31,7 @@ impl<'s> Own<'s> {
     pub(super) fn opt_length(self, edns: &Edns) -> usize {
         OPT + self.asked_nsid(edns).map_or(0, |nsid| 4 + nsid.len())
             + self.asked_keepalive(edns).map_or(0, |_| 4 + 2)
-            + edns.subnet.as_ref().map_or(0, |subnet| 4 + subnet.length())
+            + edns.subnet.as_ref().map_or(0, |subnet| subnet.length())
     }
 
     #[inline(always)]
@@ -228,7 +228,7 @@ impl<'o> Message<'o> {
         let [size_high, size_low] = own.face.udp_size.to_be_bytes();
         let flags = if edns.dnssec_ok { 0x80 } else { 0 };
         let length = own.opt_length(edns) - OPT + told.ede.map_or(0, |_| EDE_LENGTH)
-            - edns.subnet.filter(|_| told.scope.is_none()).map_or(0, |subnet| 4 + subnet.length());
+            - edns.subnet.filter(|_| told.scope.is_none()).map_or(0, |subnet| subnet.length());
         let length = u16::try_from(length).expect("options are short");
         let [length_high, length_low] = length.to_be_bytes();
         self.out.extend_from_slice(&[
@@ -251,8 +251,9 @@ impl<'o> Message<'o> {
             put_option(self.out, option::KEEPALIVE, &keepalive.to_be_bytes());
         }
         if let Some((subnet, scope)) = edns.subnet.zip(told.scope) {
-            let (data, length) = subnet.echo(scope);
-            put_option(self.out, option::SUBNET, &data[..length]);
+            let mut room = [0; SUBNET_ROOM];
+            let length = subnet.put(scope, &mut room);
+            self.out.extend_from_slice(&room[..length]);
         }
         if let Some(ede) = told.ede {
             put_option(self.out, option::EXTENDED_ERROR, &ede.number().to_be_bytes());

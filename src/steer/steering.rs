@@ -24,9 +24,9 @@ pub struct Steering {
     ix: ServiceIx,
     pub(super) tuned: Tuned,
     /// For clients that no rule is for.
-    sides: [Side; 2],
+    pub(super) sides: [Side; 2],
     /// Which of them are the last set answered while healthy.
-    stale: [bool; 2],
+    pub(super) stale: [bool; 2],
     /// First match wins.
     rules: Box<[Ruled]>,
     /// The last set answered while healthy, kept only where `when_none_healthy` asks for it.
@@ -129,6 +129,8 @@ pub(super) struct Row {
     pub(super) wheel: Option<Wheel>,
     /// A seat has less than its whole share.
     pub(super) partial: bool,
+    /// One seat is answered, and where the client's network decides nothing, chance alone says which.
+    pub(super) alone: bool,
 }
 
 impl Side {

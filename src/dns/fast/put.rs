@@ -8,7 +8,7 @@ use super::{Asked, Data, Found};
 use crate::{
     dns::{
         message::{HEADER, OPT, flag, meta, option},
-        read::Edns,
+        read::{Edns, SUBNET_ROOM, Subnet},
         write::{EDE_LENGTH, Own},
     },
     model::{ANSWER_ENDPOINTS_MAX, OWNER_ASKED, RECORD_HEAD, Rrset, kind},
@@ -47,6 +47,10 @@ impl<'s> Put<'s> {
                 self.negative(zone, *soa, asked.query.end);
                 authorities = 1;
             }
+            Data::Single(_, one) => {
+                self.address(one.address, one.ttl);
+                answers = 1;
+            }
             Data::Picked(_) => answers = self.addresses(picks),
         }
         let [extended, low] = found.rcode.number().to_be_bytes();
@@ -71,26 +75,31 @@ impl<'s> Put<'s> {
         self.at += bytes.len();
     }
 
-    #[inline(always)]
     fn addresses(&mut self, picks: &Picks<'_>) -> u16 {
-        let [t0, t1, t2, t3] = picks.ttl().to_be_bytes();
-        let [o0, o1] = OWNER_ASKED;
-        let [_, class] = meta::CLASS_IN.to_be_bytes();
         let mut count = 0;
         for address in picks.addresses() {
-            match address {
-                IpAddr::V4(address) => {
-                    let [a, b, c, d] = address.octets();
-                    self.bytes(&[o0, o1, 0, kind::A as u8, 0, class, t0, t1, t2, t3, 0, 4, a, b, c, d]);
-                }
-                IpAddr::V6(address) => {
-                    self.bytes(&[o0, o1, 0, kind::AAAA as u8, 0, class, t0, t1, t2, t3, 0, 16]);
-                    self.bytes(&address.octets());
-                }
-            }
+            self.address(&address, picks.ttl());
             count += 1;
         }
         count
+    }
+
+    #[inline(always)]
+    fn address(&mut self, address: &IpAddr, ttl: u32) {
+        let [t0, t1, t2, t3] = ttl.to_be_bytes();
+        let [o0, o1] = OWNER_ASKED;
+        let [_, class] = meta::CLASS_IN.to_be_bytes();
+        match address {
+            IpAddr::V4(address) => {
+                let mut record = [o0, o1, 0, kind::A as u8, 0, class, t0, t1, t2, t3, 0, 4, 0, 0, 0, 0];
+                record[12..].copy_from_slice(&address.octets());
+                self.bytes(&record);
+            }
+            IpAddr::V6(address) => {
+                self.bytes(&[o0, o1, 0, kind::AAAA as u8, 0, class, t0, t1, t2, t3, 0, 16]);
+                self.bytes(&address.octets());
+            }
+        }
     }
 
     /// The SOA, its owner a pointer into the question. So are the ends of its names, where the question spells them as
@@ -130,18 +139,23 @@ impl<'s> Put<'s> {
             self.option(option::KEEPALIVE, &keepalive.to_be_bytes());
         }
         if let Some(subnet) = &edns.subnet {
-            let (data, length) = subnet.echo(found.scope);
             // What is behind the data is written over by what follows, or is no part of the reply.
-            self.bytes(&[0, option::SUBNET as u8, 0, length as u8]);
-            match self.slot.get_mut(self.at..self.at + data.len()) {
-                Some(room) => room.copy_from_slice(&data),
-                None => self.slot[self.at..self.at + length].copy_from_slice(&data[..length]),
+            match self.slot.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut) {
+                Some(room) => self.at += subnet.put(found.scope, room),
+                None => self.at_the_end(subnet, found.scope),
             }
-            self.at += length;
         }
         if let Some(ede) = ede {
             self.option(option::EXTENDED_ERROR, &ede.number().to_be_bytes());
         }
+    }
+
+    /// The echo where the slot has no room for what is behind the data.
+    #[cold]
+    fn at_the_end(&mut self, subnet: &Subnet, scope: u8) {
+        let mut room = [0; SUBNET_ROOM];
+        let length = subnet.put(scope, &mut room);
+        self.bytes(&room[..length]);
     }
 
     #[inline(always)]

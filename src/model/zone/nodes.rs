@@ -120,7 +120,7 @@ impl Nodes {
                 let same = |(a, b): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b);
                 same((end, found_end)) && words.iter().zip(found_words).all(same)
             }
-            _ => !name.is_empty() && name.iter().eq(found),
+            _ => is_short(name, found),
         }
     }
 
@@ -140,6 +140,12 @@ impl Nodes {
     fn name_at(&self, place: u32) -> &[u8] {
         name_at(&self.0.run, place)
     }
+}
+
+/// The same for names of less than a word, which are few. Apart, or what it needs is made ready for all others too.
+#[cold]
+fn is_short(name: &[u8], found: &[u8]) -> bool {
+    !name.is_empty() && name == found
 }
 
 fn name_at(run: &[u8], place: u32) -> &[u8] {

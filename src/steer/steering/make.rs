@@ -210,7 +210,8 @@ impl<'s> Making<'s> {
         }
         let reads = partial || reads_weights(answer);
         let wheel = reads.then(|| Wheel::new(seats.iter().map(|seat| seat.weight))).flatten();
-        let row = Row { answer, count, partial, wheel, seats: seats.into() };
+        let alone = seats.len() == 1 || count == 1 && matches!(answer, PoolAnswer::Random | PoolAnswer::Weighted);
+        let row = Row { answer, count, partial, wheel, seats: seats.into(), alone };
         match self.rows.get(&row) {
             Some(known) => Arc::clone(known),
             None => {
