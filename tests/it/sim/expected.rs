@@ -20,6 +20,8 @@ pub(super) struct Member {
     /// By family; `None` without an address.
     pub health: [Option<Health>; 2],
     weight: u64,
+    /// It has only a part of its share: a slow drain takes it.
+    slow: bool,
     /// By family: when it came back.
     since: [Option<Mono>; 2],
 }
@@ -114,13 +116,15 @@ fn pool(snapshot: &Snapshot, orders: &Orders<'_>, ix: ServiceIx, arm: &Arm) -> P
     let (failback, ramp, now) = (about.tuning.failback, about.tuning.ramp, snapshot.at.mono);
     // `recovery` says that what follows from the time of a return is right.
     let returned = opened.flatten().map(returning::Opened::Since);
+    // What all of its members lack goes elsewhere.
+    let slow = members.iter().any(Member::serves) && members.iter().filter(|one| one.serves()).all(|one| one.slow);
     Pool {
         pool: arm.pool,
         members,
         open: opened.is_some(),
         panics: false,
         waits: returned.is_some_and(|opened| opened.is_young(now, failback)),
-        whole: returned.is_none_or(|opened| returning::share(opened.ramps_from(failback), now, ramp) == 100),
+        whole: returned.is_none_or(|opened| returning::share(opened.ramps_from(failback), now, ramp) == 100) && !slow,
     }
 }
 
@@ -144,6 +148,8 @@ fn member(snapshot: &Snapshot, orders: &Orders<'_>, ix: ServiceIx, arm: &Arm, at
         Action::Down => Some(Availability::Down),
         Action::Up | Action::Weight(_) | Action::Pin(_) | Action::Freeze => None,
     });
+    let slow = order
+        .is_some_and(|order| order.action == Action::Drain && returning::over_share(order, snapshot.at.wall) < 100);
     let health = verdicts.map(|verdict| {
         let verdict = verdict?;
         // A wider order is hidden behind a narrower one.
@@ -160,6 +166,7 @@ fn member(snapshot: &Snapshot, orders: &Orders<'_>, ix: ServiceIx, arm: &Arm, at
         out,
         health,
         weight: orders.weight(ix, arm.pool, about.endpoint).map_or(about.weight, |(weight, _)| weight).0.into(),
+        slow,
         since: verdicts.map(|verdict| verdict.and_then(|verdict| verdict.returned).max(ended)),
     }
 }
