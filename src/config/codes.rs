@@ -184,4 +184,8 @@ const CODES: &[(&str, &str)] = &[
         "W222",
         "A quorum that is a number above `vantages_per_endpoint`: so many votes are never cast on an endpoint once more nodes are known than probe it, and nothing goes down any more.",
     ),
+    (
+        "W223",
+        "A file of own `nets` in [geo] without a row: it locates nobody. A running node would go on with the rows it read before, because a file that was cut off looks the same; leave the key out to have none.",
+    ),
 ];
