@@ -18,7 +18,7 @@ impl<'a> Epoch<'a> {
     }
 
     /// The next of the same state, after this one and another.
-    #[cfg_attr(not(feature = "etcd"), expect(dead_code, reason = "only a shared store is adopted"))]
+    #[cfg(any(feature = "etcd", test))]
     pub(super) fn next(self, other: &str) -> String {
         let other = Epoch::of(other);
         let adopted = if other.identity == self.identity { self.adopted.max(other.adopted) } else { self.adopted };
