@@ -157,10 +157,10 @@ impl Desk {
                 let table = self.table.table();
                 let asker = Asker::of(query, client.address, own.face, now);
                 let answer = answer(table, query, asker, &mut self.chance);
-                if let Some(steering) = answer.steering {
-                    if let Some(seat) = answer.picks.seats().next() {
-                        self.shares.count(table, steering, seat.pool, &self.counts);
-                    }
+                if let Some(steering) = answer.steering
+                    && let Some(seat) = answer.picks.seats().next()
+                {
+                    self.shares.count(table, steering, seat.pool, &self.counts);
                 }
                 if query.edns.is_some_and(|edns| edns.subnet.is_some()) {
                     self.counts.told_subnet(0 < answer.scope);

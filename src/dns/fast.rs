@@ -8,7 +8,7 @@
 mod alike;
 mod put;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub use self::alike::{Difference, compare};
 use self::put::Put;
@@ -191,7 +191,12 @@ impl<'t> Asking<'_, 't> {
                             return Some(Found { ede, ..fixed(Rcode::NoError, Data::Single(steering, one)) });
                         }
                         let negative = Data::Negative(zone, soa);
-                        return Some(self.picked(asked, family, negative, steering, draw, picks));
+                        let network = if steering.is_blind() {
+                            None
+                        } else {
+                            Asker::network_of(asked.query.edns.as_ref(), self.client.address)
+                        };
+                        return Some(self.picked(network, family, negative, steering, draw, picks));
                     }
                 }
                 if let Some(set) = sets.find(asked.query.kind) {
@@ -217,15 +222,13 @@ impl<'t> Asking<'_, 't> {
 
     fn picked(
         &self,
-        asked: &Asked<'_>,
+        network: Option<(IpAddr, u8)>,
         family: Family,
         negative: Data<'t>,
         steering: &'t Steering,
         draw: Draw,
         picks: &mut Picks<'t>,
     ) -> Found<'t> {
-        let network =
-            if steering.is_blind() { None } else { Asker::network_of(asked.query.edns.as_ref(), self.client.address) };
         let mut client = match network {
             Some((address, bits)) => steer::Client::new(self.table.locator(), address, bits),
             None => steer::Client::nobody(),

@@ -142,7 +142,7 @@ impl<'s> Put<'s> {
             // What is behind the data is written over by what follows, or is no part of the reply.
             match self.slot.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut) {
                 Some(room) => self.at += subnet.put(found.scope, room),
-                None => self.at_the_end(subnet, found.scope),
+                None => self.at_the_end(*subnet, found.scope),
             }
         }
         if let Some(ede) = ede {
@@ -152,7 +152,7 @@ impl<'s> Put<'s> {
 
     /// The echo where the slot has no room for what is behind the data.
     #[cold]
-    fn at_the_end(&mut self, subnet: &Subnet, scope: u8) {
+    fn at_the_end(&mut self, subnet: Subnet, scope: u8) {
         let mut room = [0; SUBNET_ROOM];
         let length = subnet.put(scope, &mut room);
         self.bytes(&room[..length]);

@@ -57,19 +57,14 @@ impl Subnet {
                 let top = last << (32 - 8 * told.len()) << 32;
                 (top << source == 0).then_some(Self { family: Family::V4, source, address: [top, 0] })
             }
-            2 if source <= 128 => Self::long(told, source),
+            2 if source <= 128 => {
+                let number = long(told);
+                let behind = number.checked_shl(u32::from(source)).unwrap_or(0);
+                (behind == 0).then_some(Self { family: Family::V6, source, address: halves(number) })
+            }
             0 if source == 0 => Some(Self { family: Family::Nobody, source, address: [0; 2] }),
             _ => None,
         }
-    }
-
-    #[inline(never)]
-    fn long(told: &[u8], source: u8) -> Option<Self> {
-        let mut octets = [0; 16];
-        octets.get_mut(..told.len())?.copy_from_slice(told);
-        let number = u128::from_be_bytes(octets);
-        let behind = number.checked_shl(u32::from(source)).unwrap_or(0);
-        (behind == 0).then_some(Self { family: Family::V6, source, address: halves(number) })
     }
 
     /// The network to answer for; `None` where its resolver asks for an answer that is for nobody in particular
@@ -122,6 +117,14 @@ impl Subnet {
 #[inline]
 fn octets(source: u8) -> usize {
     usize::from(source).div_ceil(8)
+}
+
+/// At most 16 octets as a number, the first of them on top. Apart and in registers, or IPv4 waits for its room.
+#[inline(never)]
+fn long(told: &[u8]) -> u128 {
+    let mut octets = [0; 16];
+    octets[..told.len()].copy_from_slice(told);
+    u128::from_be_bytes(octets)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "each half is taken")]
