@@ -172,4 +172,8 @@ const CODES: &[(&str, &str)] = &[
         "W220",
         "A target is answered as CNAME, and a CNAME stands alone at its name (RFC 1034 section 3.6.2). A pool that answers several endpoints at once leaves the others out, or the target.",
     ),
+    (
+        "W221",
+        "A file of own `nets` in [geo] without a row: it locates nobody. A running node would go on with the rows it read before, because a file that was cut off looks the same; leave the key out to have none.",
+    ),
 ];

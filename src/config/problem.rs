@@ -175,6 +175,12 @@ impl Problem {
         Self { severity: Severity::Error, code: "E036", message, places, notes, hint: Some(hint) }
     }
 
+    /// A warning of such a file: it can be read, and locates nobody.
+    #[must_use]
+    pub fn of_empty_geo(message: String, hint: String) -> Self {
+        Self { severity: Severity::Warning, code: "W221", ..Self::of_geo(message, hint) }
+    }
+
     /// The same in one line of it, counted from 1.
     #[must_use]
     pub fn in_line(mut self, file: &str, text: &str, line: usize) -> Self {

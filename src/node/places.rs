@@ -1,6 +1,6 @@
 //! The files that say where clients are (`[geo]`), in memory and replaced while the node runs.
 //!
-//! A file that comes in broken, or goes away, changes nothing: the one read before goes on serving, and a person is
+//! A file that comes in broken or empty, or goes away, changes nothing: the one read before goes on serving, and a person is
 //! told. A file is read once it has stood still for a look, so that one being copied is not read half; at the start and
 //! at a reload it is read at once. All of it happens on a thread that may block, never on the control task.
 //!
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{GeoSettings, Loaded, read_whole},
     model::Region,
-    steer::{DATABASE_SIZE_MAX, Locator, NETS_SIZE_MAX},
+    steer::{DATABASE_SIZE_MAX, Locator, NETS_SIZE_MAX, Nets},
     telemetry::geo::GeoMetrics,
 };
 
@@ -127,9 +127,11 @@ impl Desk {
         }
         let before = &self.locator;
         let nets = self.nets.look(settings.nets.as_deref(), NETS_SIZE_MAX, at_once, metrics, |octets| {
-            let text = String::from_utf8(octets.unwrap_or_default()).map_err(|_| "it is not UTF-8".to_owned())?;
+            let Some(octets) = octets else { return Ok(before.clone().with_nets(Nets::default())) };
+            let text = String::from_utf8(octets).map_err(|_| "it is not UTF-8".to_owned())?;
             let nets = Locator::nets_from_csv(&text, regions).map_err(|error| error.to_string())?;
-            Ok(before.clone().with_nets(nets))
+            // A file that was cut to nothing looks the same as one that means it: who means it leaves the key out.
+            if nets.is_empty() { Err("it has no row".to_owned()) } else { Ok(before.clone().with_nets(nets)) }
         });
         changed | self.put(nets)
     }

@@ -373,7 +373,7 @@ fn line(member: &MemberTrace) -> String {
         line.push_str(&format!(" by {order}"));
     }
     if let Some(busy) = &member.busy {
-        let load = busy.load.map_or_else(|| "unknown".to_owned(), |load| load.0.to_string());
+        let load = busy.load.map_or_else(|| "unknown".to_owned(), |load| load.to_string());
         let of = busy.capacity.map(|capacity| format!(" of {capacity}")).unwrap_or_default();
         line.push_str(&format!("  load {load}{of}"));
     }

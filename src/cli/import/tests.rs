@@ -64,6 +64,68 @@ www:
 }
 
 #[test]
+fn what_octodns_would_not_take_is_listed_and_never_lost() {
+    let yaml = r#"
+'':
+  - { type: NS, values: [ns1.example.com., 7] }
+ns1: { type: A, value: 192.0.2.53 }
+a: [id]
+b: 5
+c: { type: A }
+d: [{ type: A, value: 192.0.2.1 }, 17, [x], ~]
+e: { type: A, ttl: x, value: 192.0.2.2 }
+f: { value: 192.0.2.3 }
+g:
+h: { type: A, values: [] }
+i: { type: TXT, values: text }
+j: { type: A, ttl: '60', value: 192.0.2.4 }
+k: { type: A, dynamic: none, value: 192.0.2.5 }
+l: { type: A, value: { x: 1 } }
+www:
+  type: A
+  ttl: -1
+  dynamic:
+    pools:
+      eu: { values: [{ value: 203.0.113.1, weight: heavy }, { valeu: 203.0.113.2 }] }
+    rules: [{ geos: EU, pool: eu }, { pol: eu }, { pool: eu }]
+  octodns: { healthcheck: https }
+"#;
+    let parsed: serde_json::Value = serde_saphyr::from_str(yaml).unwrap();
+    let draft = octodns::convert(parsed.as_object().unwrap(), "example.com");
+    let mut told = draft.left_out.clone();
+    for (start, words) in [
+        ("example.com NS: ", "no name: 7"),
+        ("a.example.com: ", r#"no record: "id""#),
+        ("b.example.com: ", "no record: 5"),
+        ("c.example.com A: ", "no `value`"),
+        ("d.example.com: ", "no record: 17"),
+        ("d.example.com: ", r#"no record: ["x"]"#),
+        ("d.example.com: ", "no record: null"),
+        ("e.example.com A: ", r#"`ttl` is no number of seconds, so the usual one stands there: "x""#),
+        ("f.example.com: ", "no `type`"),
+        ("g.example.com: ", "no record: null"),
+        ("h.example.com A: ", "no `value`"),
+        ("k.example.com A: ", "`dynamic` is no mapping"),
+        ("l.example.com A: ", "not understood"),
+        ("www.example.com: ", "`ttl` is no number"),
+        ("www.example.com: ", r#"weight of 203.0.113.1 is no number up to 65535: "heavy""#),
+        ("www.example.com: ", "a value that is not understood"),
+        ("www.example.com: ", "not both lists"),
+        ("www.example.com: ", r#"no pool: {"pol":"eu"}"#),
+        ("www.example.com: ", "health check is no mapping"),
+    ] {
+        let at = told.iter().position(|line| line.starts_with(start) && line.contains(words));
+        told.remove(at.unwrap_or_else(|| panic!("{start}{words} of {told:#?}")));
+    }
+    assert_eq!(told, Vec::<String>::new(), "each is told once");
+    let fleet = fleet(&draft);
+    assert!(fleet.services[0].rules.is_empty(), "a rule for some must not become one for all");
+    let ttl = |name: &str| fleet.zones[0].set(&format!("{name}.example.com").parse().unwrap(), 1).map(|set| set.ttl);
+    assert_eq!((ttl("d"), ttl("e"), ttl("j"), ttl("k")), (Some(3600), Some(3600), Some(60), Some(3600)));
+    assert!(fleet.zones[0].set(&"i.example.com".parse().unwrap(), 16).is_some(), "one text is a list of one");
+}
+
+#[test]
 fn gdnsd_resources_become_services() {
     let config = r#"
 options => { listen => [127.0.0.1] }

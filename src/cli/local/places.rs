@@ -3,16 +3,18 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    config::{GeoSettings, Loaded, Problem, Problems, read_whole},
+    config::{GeoSettings, Loaded, Problem, Problems, Severity, read_whole},
     model::Region,
     steer::{DATABASE_SIZE_MAX, Locator, LocatorError, NETS_SIZE_MAX, NetsError},
 };
 
-/// A configuration with what its clients are located with; refused where one of the files locates nobody, because what
-/// a node would answer depends on them as on the rest.
-pub(in crate::cli) fn located(loaded: Loaded) -> Result<(Loaded, Arc<Locator>), Problems> {
+/// A configuration with what its clients are located with; refused where one of the files cannot be used, because what
+/// a node would answer depends on them as on the rest. A file without rows is warned of.
+pub(in crate::cli) fn located(mut loaded: Loaded) -> Result<(Loaded, Arc<Locator>), Problems> {
     let (locator, problems) = read(&loaded.settings.geo, &loaded.fleet.regions);
-    if problems.is_empty() { Ok((loaded, Arc::new(locator))) } else { Err(loaded.warnings.with(problems)) }
+    let refused = problems.iter().any(|problem| problem.severity == Severity::Error);
+    loaded.warnings = loaded.warnings.with(problems);
+    if refused { Err(loaded.warnings) } else { Ok((loaded, Arc::new(locator))) }
 }
 
 /// What clients are located with, and every file of it that locates nobody, with what to write instead.
@@ -32,6 +34,11 @@ fn read(settings: &GeoSettings, regions: &[Region]) -> (Locator, Vec<Problem>) {
     database("asn", settings.asn.as_deref(), Locator::with_asn);
     if let Some(path) = &settings.nets {
         match rows(path, regions) {
+            Ok(nets) if nets.is_empty() => {
+                let message = format!("geo.nets {}: it has no row, and locates nobody", path.display());
+                let hint = "write rows like 198.51.100.0/24,EU-DE, or leave geo.nets out".to_owned();
+                problems.push(Problem::of_empty_geo(message, hint));
+            }
             Ok(nets) => locator = locator.with_nets(nets),
             Err(found) => problems.extend(found),
         }
@@ -99,6 +106,19 @@ ns = { ns1 = "192.0.2.53" }
             "5 errors",
         ] {
             assert!(told.contains(words), "{words}: {told}");
+        }
+    }
+
+    #[test]
+    fn rows_that_are_none_are_a_warning() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("w.toml"), CONFIG).unwrap();
+        for empty in ["", "subnet,region\n", "# none yet\n"] {
+            std::fs::write(folder.path().join("nets.csv"), empty).unwrap();
+            let (loaded, locator) = located(load(&folder.path().join("w.toml"), &|_| None).unwrap()).unwrap();
+            let told = loaded.warnings.render(false);
+            assert!(locator.is_nowhere() && told.contains("warning[W221]: geo.nets "), "{empty:?}: {told}");
+            assert_eq!(loaded.warnings.errors().count(), 0, "{told}");
         }
     }
 
