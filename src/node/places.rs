@@ -1,7 +1,7 @@
 //! The files that say where clients are (`[geo]`), in memory and replaced while the node runs.
 //!
-//! A file that comes in broken or empty, or goes away, changes nothing: the one read before goes on serving, and a person is
-//! told. A file is read once it has stood still for a look, so that one being copied is not read half; at the start and
+//! A file that comes in broken or empty, or goes away, changes nothing: the one read before goes on serving, and a
+//! person is told. A file is read once it has stood still for a look, so that one being copied is not read half; at the start and
 //! at a reload it is read at once. All of it happens on a thread that may block, never on the control task.
 //!
 //! Memory: databases are held as they are on disk (GeoLite City about 60 MB, ASN about 10 MB), and while one is
