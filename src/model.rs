@@ -38,7 +38,9 @@ mod observation;
 mod overrides;
 mod policy;
 mod position;
+mod replication;
 mod selector;
+mod serial;
 mod service;
 mod snapshot;
 mod time;
@@ -69,7 +71,9 @@ pub use self::{
         FlapHold, KeepRule, Lives, PanicBelow, Quorum, ReloadGuard, RemovalBudget, Safety, Startup, VerdictPolicy,
     },
     position::{CheckIx, EndpointIx, PoolIx, ServiceIx, SubjectIx},
+    replication::{Replication, Secondaries, TsigAlgorithm, TsigKey},
     selector::{Glob, SELECTOR_LENGTH_MAX, Selector, SelectorError},
+    serial::Serial,
     service::{
         ANSWER_ENDPOINTS_MAX, Arm, Degraded, Https, Member, MinUp, POOL_MEMBERS_MAX, Pool, PoolAnswer, Rule, Service,
         Steer, Sticky, TRICKLE_WHOLE, Tuning, When, WhenNone,

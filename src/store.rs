@@ -11,6 +11,7 @@ pub mod detached;
 pub mod journal;
 mod lock;
 pub mod records;
+pub mod serials;
 pub mod snapshot;
 pub mod sqlite;
 mod worker;

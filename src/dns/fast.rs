@@ -59,7 +59,8 @@ impl Desk {
             }
             Reading::Refuse(_) => return Fast::General,
         };
-        if query.class != meta::CLASS_IN || !is_plain(query.kind) || query.name.wire().starts_with(WHY) {
+        let is_other = query.class != meta::CLASS_IN || query.signed.is_some();
+        if is_other || !is_plain(query.kind) || query.name.wire().starts_with(WHY) {
             return Fast::General;
         }
         let asked = asking.asked(&query);
@@ -128,7 +129,7 @@ enum Data<'t> {
 
 impl<'t> Asking<'_, 't> {
     fn own(&self) -> Own<'_> {
-        Own { face: self.face, keepalive: self.client.keepalive }
+        Own { face: self.face, keepalive: self.client.keepalive, behind: 0 }
     }
 
     #[inline(always)]
@@ -182,6 +183,7 @@ impl<'t> Asking<'_, 't> {
                     }
                 }
                 if let Some(set) = sets.find(asked.kind) {
+                    let set = zone.current(set);
                     return fits(set.records.len()).then(|| fixed(Rcode::NoError, Data::Set(set)));
                 }
                 // An alias is followed on the general path.
@@ -240,7 +242,7 @@ impl Desk {
     /// The first [`Difference`].
     pub fn recheck(&mut self, query: &[u8], reply: &[u8], client: &Client, now: Mono) -> Result<(), Difference> {
         let Self { table, face, chance, .. } = self;
-        let own = Own { face, keepalive: client.keepalive };
+        let own = Own { face, keepalive: client.keepalive, behind: 0 };
         let mut name = LowerName::default();
         let Reading::Query(query) = read(query, face.ecs, &mut name) else { return Err(Difference::NotAnswered) };
         let asker = Asker::of(&query, client.address, face, now);

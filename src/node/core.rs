@@ -19,7 +19,7 @@ use crate::{
     clock::Clock,
     control::{Controller, Identity, Input, Step},
     model::{Ballot, EndpointId, Event, Fleet, Happening, LastGood, Memory, Mono, NodeId, PoolId, Snapshot, Tempi},
-    steer::{AnswerChange, AnswerSet, AnswerTable, Live, Locator},
+    steer::{AnswerChange, AnswerSet, AnswerTable, Editions, Live, Locator},
     store::{BallotBus, Durable},
     telemetry::control::ControlMetrics,
 };
@@ -52,6 +52,8 @@ pub(super) struct CoreParts {
     pub(super) announce: Box<dyn FnMut(Vec<Event>) + Send>,
     /// What clients are located with; the table in force follows it.
     pub(super) locator: watch::Receiver<Arc<Locator>>,
+    /// What secondaries are given; the table in force follows it.
+    pub(super) editions: watch::Receiver<Arc<Editions>>,
     /// Counts verdicts and how long failovers take.
     pub(super) metrics: Arc<ControlMetrics>,
     /// Writes the snapshot file. Called before overrides of a newer store generation are announced, so that "applied"
@@ -74,6 +76,8 @@ pub(super) struct CoreHandle {
     pub(super) memory: watch::Receiver<Arc<Recall>>,
     /// Beats with every turn of the loop.
     pub(super) beat: watch::Receiver<Mono>,
+    /// The editions whose serials are answered.
+    pub(super) editions: watch::Receiver<Arc<Editions>>,
 }
 
 /// The loop before it runs: a first snapshot is decided and compiled, so that doors have answers when they open.
@@ -84,6 +88,8 @@ pub(super) struct Core {
     bus: Arc<dyn BallotBus>,
     durable: watch::Receiver<Arc<Durable>>,
     locator: watch::Receiver<Arc<Locator>>,
+    editions: watch::Receiver<Arc<Editions>>,
+    published: watch::Sender<Arc<Editions>>,
     announce: Box<dyn FnMut(Vec<Event>) + Send>,
     persist: Box<dyn FnMut(&Memory) + Send>,
     metrics: Arc<ControlMetrics>,
@@ -101,8 +107,8 @@ pub(super) struct Core {
 impl Core {
     /// Decides and compiles for the first time.
     pub(super) fn new(parts: CoreParts) -> (Self, CoreHandle) {
-        let CoreParts { identity, fleet, memory, clock, bus, durable, mut locator, mut announce, mut persist, metrics } =
-            parts;
+        let CoreParts { identity, fleet, memory, clock, bus, durable, .. } = parts;
+        let CoreParts { mut locator, editions, mut announce, mut persist, metrics, .. } = parts;
         let (inbox_in, inbox) = mpsc::channel(INBOX_MAX);
         let now = clock.now();
         let (mut controller, mut step) = Controller::new(identity.clone(), Arc::clone(&fleet), &memory, now);
@@ -121,6 +127,7 @@ impl Core {
         let (tempi, tempis) = watch::channel(tempi);
         let (memory, memories) = watch::channel(Arc::new(remembered));
         let (beat, beats) = watch::channel(now.mono);
+        let (published, publishes) = watch::channel(Arc::default());
         let handle = CoreHandle {
             inbox: inbox_in,
             snapshot: snapshots,
@@ -128,6 +135,7 @@ impl Core {
             tempi: tempis,
             memory: memories,
             beat: beats,
+            editions: publishes,
         };
         let core = Self {
             controller,
@@ -136,6 +144,8 @@ impl Core {
             bus,
             durable,
             locator,
+            editions,
+            published,
             announce,
             persist,
             metrics,
@@ -156,7 +166,7 @@ impl Core {
     pub(super) async fn run(mut self, until: CancellationToken) {
         let mut ballots = self.bus.watch();
         let mut batch = Vec::new();
-        let (mut store_gone, mut places_gone) = (false, false);
+        let (mut store_gone, mut places_gone, mut editions_gone) = (false, false, false);
         loop {
             let wait = self.wait();
             tokio::select! {
@@ -170,6 +180,10 @@ impl Core {
                 changed = self.locator.changed(), if !places_gone => match changed {
                     Ok(()) => self.relocate(),
                     Err(_) => places_gone = true,
+                },
+                changed = self.editions.changed(), if !editions_gone => match changed {
+                    Ok(()) => self.republish(),
+                    Err(_) => editions_gone = true,
                 },
                 Ok(()) = ballots.changed() => {
                     let all = Arc::clone(&ballots.borrow_and_update());
@@ -189,6 +203,13 @@ impl Core {
         let table = self.live.relocate(locator);
         let outline = self.memory.borrow().outline.clone();
         self.memory.send_replace(Arc::new(Recall { outline, table }));
+    }
+
+    /// Secondaries are given something else from now on, and its serial is answered. They are told afterwards.
+    fn republish(&mut self) {
+        let editions = Arc::clone(&self.editions.borrow_and_update());
+        self.live.republish(Arc::clone(&editions));
+        self.published.send_replace(editions);
     }
 
     fn wait(&self) -> Duration {

@@ -47,6 +47,7 @@ impl Vantage {
             bus,
             durable: durable_seen,
             locator: watch::channel(Arc::default()).1,
+            editions: watch::channel(Arc::default()).1,
             announce: Box::new(|_| ()),
             metrics: metrics.control,
             persist: Box::new(|_| ()),
