@@ -2,7 +2,7 @@
 .PHONY: test tools check bench
 
 # Real peers the tests talk to, and the program that brings each.
-TOOLS = dig:bind9-dnsutils unbound:unbound curl:curl sqlite3:sqlite3 systemd-analyze:systemd cc:gcc
+TOOLS = dig:bind9-dnsutils unbound:unbound curl:curl sqlite3:sqlite3 systemd-analyze:systemd cc:gcc nsd:nsd knotd:knot
 
 test: tools
 	cargo test --locked --all-features

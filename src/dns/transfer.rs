@@ -8,7 +8,7 @@
 pub mod notify;
 mod parcel;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::{
     net::IpAddr,
@@ -30,7 +30,7 @@ use super::{
     write::{Own, Page},
 };
 use crate::{
-    model::{DnsName, Mono, Replication, kind},
+    model::{DnsName, Replication, kind},
     steer::{AnswerTable, Edition},
     telemetry::dns::{DnsMetrics, TransferKind, TransferOutcome},
 };
@@ -91,7 +91,7 @@ impl Transfers {
 
     /// What becomes of a query for AXFR or IXFR. `signing` is its signature, which holds.
     pub(super) fn ask(&self, asked: &Asked<'_, '_>, table: &AnswerTable, signing: &mut Option<Signing>) -> Granted {
-        let Asked { query, packet, from, is_stream, now } = *asked;
+        let Asked { query, packet, from, is_stream } = *asked;
         let Ok(apex) = DnsName::from_wire(query.name.wire()) else { return Granted::Refused };
         let transfer = if query.kind == kind::AXFR { TransferKind::Axfr } else { TransferKind::Ixfr };
         let told = |outcome| self.metrics.transfer(transfer, outcome);
@@ -121,7 +121,6 @@ impl Transfers {
             first: Some((query.question.to_vec(), query.edns)),
             head: query.head,
             signing: signing.take(),
-            ends: now.plus(TIME_MAX),
             metrics: Arc::clone(&self.metrics),
             transfer,
             _running: running,
@@ -136,7 +135,6 @@ pub(super) struct Asked<'q, 'p> {
     pub(super) packet: &'p [u8],
     pub(super) from: IpAddr,
     pub(super) is_stream: bool,
-    pub(super) now: Mono,
 }
 
 /// A transfer under way.
@@ -147,18 +145,12 @@ pub(super) struct Outgoing {
     first: Option<(Vec<u8>, Option<Edns>)>,
     head: Head,
     signing: Option<Signing>,
-    ends: Mono,
     metrics: Arc<DnsMetrics>,
     transfer: TransferKind,
     _running: Running,
 }
 
 impl Outgoing {
-    /// When it is cut.
-    pub(super) fn ends(&self) -> Mono {
-        self.ends
-    }
-
     /// Appends the next message with its length in front; tells whether more follow. `wall` is the time in seconds since
     /// 1970.
     pub(super) fn next(&mut self, face: &Face, wall: u64, out: &mut Vec<u8>) -> bool {

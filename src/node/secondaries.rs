@@ -13,7 +13,7 @@ use crate::{
     config::Loaded,
     dns::{Transfers, transfer::notify},
     model::{DnsName, Replication, Snapshot},
-    steer::{Editions, Last, Live},
+    steer::{AnswerTable, Editions, Last, Live},
     store::serials,
     telemetry::dns::DnsMetrics,
 };
@@ -28,6 +28,8 @@ pub(super) struct Secondaries {
     transfers: Arc<Transfers>,
     metrics: Arc<DnsMetrics>,
     editions: Arc<Editions>,
+    /// What they were made of.
+    made_of: Option<(Arc<AnswerTable>, Replication)>,
     /// From before the start.
     last: HashMap<DnsName, Last>,
     out: watch::Sender<Arc<Editions>>,
@@ -50,7 +52,7 @@ impl Secondaries {
         });
         let last = known.into_iter().map(|(zone, (serial, digest))| (zone, Last { serial, digest })).collect();
         let live = handle.live.clone();
-        let mut made = Self { live, folder, transfers, metrics, editions: Arc::default(), last, out };
+        let mut made = Self { live, folder, transfers, metrics, editions: Arc::default(), made_of: None, last, out };
         made.transfers.allow(loaded.settings.replication.clone());
         if made.round(&loaded.settings.replication) {
             made.live.republish(Arc::clone(&made.editions));
@@ -112,6 +114,13 @@ impl Secondaries {
     /// Makes new editions of what has changed; whether anything has.
     fn round(&mut self, who: &Replication) -> bool {
         let table = self.live.load();
+        if let Some((before, of)) = &self.made_of
+            && of == who
+            && !table.may_differ(before)
+        {
+            return false;
+        }
+        self.made_of = Some((Arc::clone(&table), who.clone()));
         let made = Editions::of(&table, who, &self.editions, &self.last, Clock::wall().0 / 1000);
         if made.is_same(&self.editions) {
             return false;

@@ -54,6 +54,12 @@ pub struct Last {
 }
 
 impl Editions {
+    /// One alone.
+    #[cfg(test)]
+    pub(crate) fn only(edition: Arc<Edition>) -> Self {
+        Self(HashMap::from([(edition.apex.clone(), edition)]))
+    }
+
     /// No zone has secondaries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -63,12 +69,6 @@ impl Editions {
     /// That of a zone.
     #[must_use]
     pub fn get(&self, apex: &DnsName) -> Option<&Arc<Edition>> {
-        self.0.get(apex)
-    }
-
-    /// The same by the apex in lower wire form.
-    #[must_use]
-    pub fn at(&self, apex: &[u8]) -> Option<&Arc<Edition>> {
         self.0.get(apex)
     }
 

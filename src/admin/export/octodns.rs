@@ -66,7 +66,7 @@ impl Content<'_> {
             left_out.push(note("endpoints that are targets: write a CNAME or ALIAS for them"));
         }
         for (family, word) in [(Family::V4, "A"), (Family::V6, "AAAA")] {
-            let (values, _) = self.addresses(service, family);
+            let values = self.addresses(service, family);
             if values.is_empty() {
                 continue;
             }

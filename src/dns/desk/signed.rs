@@ -42,7 +42,7 @@ impl Desk {
         };
         let own = Own { behind: signing.as_ref().map_or(0, Signing::length), ..own };
         let written = match query.kind {
-            kind::AXFR | kind::IXFR => self.zone(query, packet, client, now, own, &mut signing, out)?,
+            kind::AXFR | kind::IXFR => self.zone(query, packet, client, own, &mut signing, out)?,
             _ => self.reply(query, client, now, own, out),
         };
         if let Some(mut signing) = signing {
@@ -51,13 +51,11 @@ impl Desk {
         Some(written)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that one query consists of")]
     fn zone(
         &mut self,
         query: &Query<'_>,
         packet: &[u8],
         client: &Client,
-        now: Mono,
         own: Own<'_>,
         signing: &mut Option<Signing>,
         out: &mut Vec<u8>,
@@ -66,7 +64,7 @@ impl Desk {
             Proto::Udp => false,
             Proto::Tcp => true,
         };
-        let asked = Asked { query, packet, from: client.address.ip(), is_stream, now };
+        let asked = Asked { query, packet, from: client.address.ip(), is_stream };
         let room = if is_stream { Room::Stream } else { Room::Datagram };
         let granted = self.transfers.ask(&asked, self.table.table(), signing);
         let answer = match &granted {

@@ -17,7 +17,10 @@ use super::{
     guests::Guest,
 };
 use crate::{
-    dns::{desk::Client, transfer::Outgoing},
+    dns::{
+        desk::Client,
+        transfer::{Outgoing, TIME_MAX},
+    },
     model::Mono,
 };
 
@@ -73,6 +76,8 @@ pub(super) struct Connection<S> {
     unsent: Vec<u8>,
     /// A transfer under way: what was asked behind it waits.
     transfer: Option<Box<Outgoing>>,
+    /// When that is cut, however far it is.
+    ends: Mono,
     /// Whole queries wait for a turn.
     waits: bool,
     /// The client will send no more than what the system holds.
@@ -93,6 +98,7 @@ impl<S: Read + Write> Connection<S> {
             queries: Vec::new(),
             unsent: Vec::new(),
             transfer: None,
+            ends: now,
             waits: false,
             half_closed: false,
             last: None,
@@ -182,8 +188,7 @@ impl<S: Read + Write> Connection<S> {
     /// The next messages of a transfer. Each write's worth must be taken in time, and all of them together.
     fn go_on(&mut self, tools: &mut Tools, limits: &Limits, now: Mono) -> Result<Next, End> {
         let Some(transfer) = &mut self.transfer else { return Ok(Next::Turn) };
-        let ends = transfer.ends();
-        if ends <= now {
+        if self.ends <= now {
             return Err(End);
         }
         let mut messages = Vec::new();
@@ -193,7 +198,7 @@ impl<S: Read + Write> Connection<S> {
         let sent = send(&mut self.stream, &messages)?;
         messages.drain(..sent);
         self.unsent = messages;
-        self.due = now.plus(limits.query).min(ends);
+        self.due = now.plus(limits.query).min(self.ends);
         Ok(if self.unsent.is_empty() { Next::Turn } else { Next::Writable })
     }
 
@@ -203,7 +208,9 @@ impl<S: Read + Write> Connection<S> {
         let replies = answers.replies();
         let sent = if replies.is_empty() { 0 } else { send(&mut self.stream, replies)? };
         self.unsent.extend_from_slice(&replies[sent..]);
-        self.transfer = if left == Left::Later { answers.take_transfer() } else { None };
+        if left == Left::Later {
+            (self.transfer, self.ends) = (answers.take_transfer(), now.plus(TIME_MAX));
+        }
         self.waits = matches!(left, Left::Whole | Left::Later);
         self.over = left == Left::Rubbish;
         if self.over && self.unsent.is_empty() { Err(End) } else { Ok(taken) }

@@ -28,8 +28,16 @@ const WHOLE: u8 = 100;
 type Sets = BTreeMap<u16, (u32, Vec<Vec<u8>>)>;
 
 impl AnswerTable {
-    /// The steered names of a zone with their records.
-    pub(super) fn steered(&self, zone: &Zone, before: Option<&Nodes>) -> Nodes {
+    /// Whether secondaries may have to be given something else than of the table before. Cheap while they need not.
+    #[must_use]
+    pub fn may_differ(&self, before: &Self) -> bool {
+        let is_same = self.differing(before).is_some_and(|services| services.is_empty());
+        !is_same || self.snapshot().feeds.resolved != before.snapshot().feeds.resolved
+    }
+
+    /// The steered names of a zone with their records; `before` is what they were last.
+    #[must_use]
+    pub fn steered(&self, zone: &Zone, before: Option<&Nodes>) -> Nodes {
         let mut names: BTreeMap<&[u8], Sets> = BTreeMap::new();
         for (ix, service) in self.snapshot().fleet.services() {
             let inside = |name: &&DnsName| self.zone_of(name.wire()).is_some_and(|of| of.apex == zone.apex);

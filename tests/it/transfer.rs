@@ -1,0 +1,195 @@
+//! Secondaries, seen from outside: who gets the zone, what is in it, and that it outlives the node.
+
+#![allow(clippy::disallowed_methods, reason = "waiting at the outer edge is by the machine's clock")]
+
+use std::{collections::BTreeMap, fs, net::SocketAddr, time::Duration};
+
+use crate::{
+    secondary::{KEY, Make, SECRET, Secondary, ZONE, free_port, serial},
+    support::{Endpoint, Node, eventually, short},
+};
+
+/// A failover is with the secondaries after so long at most, from when the node itself answers otherwise: an edition a
+/// second, and a transfer.
+const FOLLOWS_MAX: Duration = Duration::from_secs(5);
+
+/// A zone with something of everything; two endpoints behind one check.
+fn config(notify: &[SocketAddr], one: &Endpoint, two: &Endpoint, more: &str) -> String {
+    let notify: Vec<String> = notify.iter().map(ToString::to_string).collect();
+    let (one, two) = (one.address, two.address);
+    format!(
+        "[tsig.{KEY}]\nsecret = {{ file = \"xfr.key\" }}\n[tsig.other]\nalgorithm = \"hmac-sha512\"\nsecret = \"b3RoZXI=\"\n\
+         [zone.\"{ZONE}\"]\nns = {{ ns1 = \"192.0.2.53\", \"ns.example.net.\" = [] }}\n\
+         transfer = {{ allow = [\"127.0.0.0/8\"], tsig = \"{KEY}\" }}\nnotify = {notify:?}\nrecords = '''\n\
+         @ 60 CAA 0 issue \"ca.example\"\n@ 60 MX 10 mail\nmail 60 A 192.0.2.25\nsub 60 NS ns.sub\nns.sub 60 A 192.0.2.54\n\
+         *.wild 60 TXT \"any\"\nalias 60 CNAME www\n{more}'''\n\
+         [check.web]\nurl = \"http://www.example.com/\"\ninterval = \"200ms\"\ntimeout = \"150ms\"\nfall = 2\nrise = 2\n\
+         recheck = \"200ms\"\ncooldown = \"0s\"\n[provider.aws]\n[provider.gcp]\n[region.eu]\n[endpoint]\n\
+         one = {{ provider = \"aws\", region = \"eu\", address = [\"203.0.113.1\", \"2001:db8::1\"], check_at = \"{one}\" }}\n\
+         two = {{ provider = \"gcp\", region = \"eu\", address = \"203.0.113.2\", check_at = \"{two}\" }}\n\
+         [pool]\nfirst = {{ endpoints = [\"one\", \"two\"], answer = \"first\" }}\nall = {{ endpoints = [\"one\", \"two\"] }}\n\
+         [service.www]\nnames = [\"www.{ZONE}\", \"*.app.{ZONE}\"]\npools = [\"first\"]\ncheck = \"web\"\nttl = \"7s\"\n\
+         [service.both]\nnames = [\"both.{ZONE}\"]\npools = [\"all\"]\ncheck = \"web\"\n"
+    )
+}
+
+fn start(config: &str) -> Node {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("xfr.key"), format!("{SECRET}\n")).unwrap();
+    let node = Node::start_in(folder, config);
+    node.all_up();
+    node
+}
+
+fn signed(key: &str, secret: &str) -> String {
+    format!("hmac-sha256:{key}:{secret}")
+}
+
+/// Records of an answer of `dig`, without comments: owner, TTL, type, data.
+fn records(said: &str) -> Vec<[String; 4]> {
+    let lines = said.lines().filter(|line| !line.starts_with(';') && !line.is_empty() && !line.contains("\tTSIG\t"));
+    let fields = |line: &str| -> Option<[String; 4]> {
+        let mut words = line.split_whitespace();
+        let (owner, ttl, _, kind) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let data = words.collect::<Vec<_>>().join(" ");
+        Some([owner, ttl, kind, &data].map(str::to_owned))
+    };
+    lines.filter_map(fields).filter(|record| record[2] != "TSIG").collect()
+}
+
+#[test]
+fn what_is_transferred_is_what_is_answered() {
+    let (one, two) = (Endpoint::start("127.0.0.1"), Endpoint::start("127.0.0.1"));
+    let node = start(&config(&[], &one, &two, ""));
+    let key = signed(KEY, SECRET);
+    let said = node.dig(&["-y", &key, ZONE, "AXFR"]);
+    let all = records(&said);
+    assert_eq!((all[0][2].as_str(), all.first() == all.last()), ("SOA", true), "{said}");
+    let mut sets: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for [owner, ttl, kind, data] in &all[1..] {
+        sets.entry((owner.clone(), kind.clone())).or_default().push(format!("{ttl} {data}"));
+    }
+    assert!(sets.len() > 15, "{sets:?}");
+    for ((owner, kind), mut set) in sets {
+        // Below a cut the node speaks of nothing; what stands there is for the secondary's referrals.
+        if owner.contains("sub.") {
+            continue;
+        }
+        let name = owner.replacen('*', "some", 1);
+        let said = node.dig(&["+norecurse", "+noall", "+answer", &name, &kind]);
+        let mut asked: Vec<String> =
+            records(&said).into_iter().map(|[_, ttl, _, data]| format!("{ttl} {data}")).collect();
+        (set.sort(), asked.sort());
+        assert_eq!(set, asked, "{owner} {kind}");
+    }
+    assert!(said.contains("sub.gslb.example.com.\t60\tIN\tNS") && said.contains("ns.sub.gslb.example.com."), "{said}");
+    // `first` answers with one endpoint, `all` with both.
+    assert_eq!(all.iter().filter(|record| record[0].starts_with("www.") && record[2] == "A").count(), 1);
+    assert_eq!(all.iter().filter(|record| record[0].starts_with("both.") && record[2] == "A").count(), 2);
+    let exported = node.ok(&["export", "zone", ZONE]);
+    for [owner, _, kind, data] in all.iter().filter(|record| record[0].starts_with("both.")) {
+        assert!(exported.contains(&format!("{owner} 30 IN {kind} {data}")), "{exported}");
+    }
+}
+
+#[test]
+fn who_may_not_have_the_zone_learns_why() {
+    let (one, two) = (Endpoint::start("127.0.0.1"), Endpoint::start("127.0.0.1"));
+    let node = start(&config(&[], &one, &two, ""));
+    let refused = |said: &str| assert!(records(said).is_empty() && said.contains("Transfer failed"), "{said}");
+    refused(&node.dig(&[ZONE, "AXFR"]));
+    refused(&node.dig(&[ZONE, "IXFR=1"]));
+    refused(&node.dig(&["-y", "hmac-sha512:other:b3RoZXI=", ZONE, "AXFR"]));
+    refused(&node.dig(&["-y", &signed(KEY, "d3Jvbmc="), ZONE, "AXFR"]));
+    let asked = |key: &str| node.dig(&["-y", key, ZONE, "SOA"]);
+    let wrong = asked(&signed(KEY, "d3Jvbmc="));
+    assert!(wrong.contains("NOTAUTH") && wrong.contains("BADSIG"), "{wrong}");
+    let unknown = asked(&signed("nobody", SECRET));
+    assert!(unknown.contains("NOTAUTH") && unknown.contains("BADKEY"), "{unknown}");
+    let right = asked("hmac-sha512:other:b3RoZXI=");
+    assert!(
+        right.contains("status: NOERROR") && !right.contains("WARNING") && right.contains("TSIG PSEUDOSECTION"),
+        "{right}"
+    );
+}
+
+#[test]
+fn secondaries_follow_a_failover_and_outlive_the_node() {
+    let (one, two) = (Endpoint::start("127.0.0.1"), Endpoint::start("127.0.0.1"));
+    let ports = [free_port(), free_port()];
+    let node = start(&config(&ports.map(|port| ([127, 0, 0, 1], port).into()), &one, &two, ""));
+    let secondaries =
+        [(Make::Nsd, ports[0]), (Make::Knot, ports[1])].map(|(make, port)| Secondary::start(make, port, node.dns));
+    let www = format!("www.{ZONE}");
+    let follow = |what: &str, expected: &str| {
+        eventually(what, || (node.short(&www, "A") == [expected]).then_some(()));
+        let begun = std::time::Instant::now();
+        for secondary in &secondaries {
+            eventually(what, || (short(secondary.address, &www, "A") == [expected]).then_some(()));
+            assert!(begun.elapsed() < FOLLOWS_MAX, "{what} took {:?}", begun.elapsed());
+            eventually("the same serial", || (secondary.serial() == serial(node.dns)).then_some(()));
+        }
+    };
+    follow("the zone", "203.0.113.1");
+    one.kill();
+    follow("a dead endpoint", "203.0.113.2");
+    one.revive();
+    follow("its return", "203.0.113.1");
+    node.ok(&["drain", "provider:aws", "--reason", "test", "--yes"]);
+    follow("a drain", "203.0.113.2");
+    let metrics = metrics(&node);
+    assert!(count(&metrics, "dns_transfers_total{kind=\"ixfr\",outcome=\"done\"}") >= 6, "{metrics}");
+    assert!(count(&metrics, "dns_notifies_total{outcome=\"answered\"}") >= 6, "{metrics}");
+    let (last, tested) = (serial(node.dns), node.short(&format!("both.{ZONE}"), "A"));
+    drop(node.kill());
+    for secondary in &secondaries {
+        assert_eq!((secondary.serial(), short(secondary.address, &www, "A")), (last, vec!["203.0.113.2".to_owned()]));
+        assert_eq!(short(secondary.address, &format!("x.app.{ZONE}"), "A"), ["203.0.113.2"]);
+        assert_eq!(short(secondary.address, &format!("both.{ZONE}"), "A"), tested);
+    }
+}
+
+fn metrics(node: &Node) -> String {
+    let output = std::process::Command::new("curl")
+        .args(["-sS", "--unix-socket"])
+        .arg(node.socket())
+        .arg("http://localhost/metrics")
+        .output()
+        .expect("curl is installed by `make test`");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn count(metrics: &str, series: &str) -> u64 {
+    let line = metrics.lines().find(|line| line.contains(series));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn a_serial_stays_over_a_restart_and_rises_with_the_configuration() {
+    let (one, two) = (Endpoint::start("127.0.0.1"), Endpoint::start("127.0.0.1"));
+    let node = start(&config(&[], &one, &two, ""));
+    let before = serial(node.dns).unwrap();
+    let node = Node::restart_in(node.kill());
+    node.all_up();
+    assert_eq!(serial(node.dns), Some(before), "nothing in the zone has changed");
+    node.write(&config(&[], &one, &two, "new 60 A 192.0.2.77\n"));
+    node.ok(&["reload"]);
+    let after = eventually("a newer serial", || serial(node.dns).filter(|serial| *serial != before));
+    assert!(before < after, "{before} {after}");
+    let said = node.dig(&["-y", &signed(KEY, SECRET), ZONE, &format!("IXFR={before}")]);
+    let told: Vec<String> = records(&said).into_iter().map(|[owner, _, kind, _]| format!("{owner} {kind}")).collect();
+    let soa = format!("{ZONE}. SOA");
+    assert_eq!(told, [&soa, &soa, &soa, &format!("new.{ZONE}. A"), &soa], "{said}");
+}
+
+#[test]
+fn a_reload_takes_the_right_away() {
+    let (one, two) = (Endpoint::start("127.0.0.1"), Endpoint::start("127.0.0.1"));
+    let with = config(&[], &one, &two, "");
+    let node = start(&with);
+    let asked = || records(&node.dig(&["-y", &signed(KEY, SECRET), ZONE, "AXFR"])).len();
+    assert!(asked() > 15);
+    node.write(&with.replace("\"127.0.0.0/8\"", "\"192.0.2.0/24\""));
+    node.ok(&["reload"]);
+    eventually("the refusal", || (asked() == 0).then_some(()));
+}
