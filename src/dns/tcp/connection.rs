@@ -197,7 +197,7 @@ impl<S: Read + Write> Connection<S> {
         }
         let sent = send(&mut self.stream, &messages)?;
         messages.drain(..sent);
-        self.unsent = messages;
+        self.unsent = if messages.is_empty() { Vec::new() } else { messages };
         self.due = now.plus(limits.query).min(self.ends);
         Ok(if self.unsent.is_empty() { Next::Turn } else { Next::Writable })
     }

@@ -83,9 +83,9 @@ fn replies_are_signed_one_after_the_other() {
     for at in 0..length {
         let mut bent = reply.clone();
         bent[at] ^= 1;
-        // The record's own class and TTL are no part of what is signed as they stand.
+        // The record's own class and TTL are no part of what is signed as they stand, and its id counts for the header's.
         let fixed = end + 5..end + 5 + FIXED;
-        assert!(!client.is_answer(&bent, end) || fixed.contains(&at), "octet {at}");
+        assert!(!client.is_answer(&bent, end) || fixed.contains(&at) || at < 2, "octet {at}");
     }
     let mut second = packet;
     signing.sign(&mut second, 0, NOW);
