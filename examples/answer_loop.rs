@@ -1,6 +1,6 @@
 //! Answers queries one by one without a network, to count what an answer costs:
-//! `answer_loop [WORK] [NAMES] [QUERIES] [DOOR]`, where WORK is `static`, `weighted`, `nearest-ecs` or `nxdomain`, and
-//! DOOR is `fast` or `general`.
+//! `answer_loop [WORK] [NAMES] [QUERIES] [DOOR]`, where WORK is `static`, `weighted`, `weighted-ecs`, `nearest-ecs` or
+//! `nxdomain`, and DOOR is `fast` or `general`.
 //!
 //! Everything is made before the first query. One query is answered in `one_query`, which is never inlined, so that
 //! `valgrind --tool=callgrind --toggle-collect='*one_query*'` counts the answers alone; divide by what is printed.
@@ -126,7 +126,7 @@ fn fleet(work: &str, names: usize) -> anyhow::Result<Arc<Fleet>> {
         text.push_str("[pool]\n");
         for name in 0..names {
             match work {
-                "weighted" => {
+                "weighted" | "weighted-ecs" => {
                     let members: Vec<String> =
                         (0..ENDPOINTS).map(|n| format!("e{} = {}", name * ENDPOINTS + n, n + 1)).collect();
                     writeln!(
@@ -140,13 +140,13 @@ fn fleet(work: &str, names: usize) -> anyhow::Result<Arc<Fleet>> {
                         writeln!(text, "p{name}-{n} = {{ endpoints = [\"e{}\"] }}", name * ENDPOINTS + n)?;
                     }
                 }
-                word => bail!("{word} is no work; there are static, weighted, nearest-ecs and nxdomain"),
+                word => bail!("{word} is no work; there are static, weighted, weighted-ecs, nearest-ecs and nxdomain"),
             }
         }
         text.push_str("[service]\n");
         for name in 0..names {
             let (steer, pools) = match work {
-                "weighted" => ("failover", format!("\"p{name}\"")),
+                "weighted" | "weighted-ecs" => ("failover", format!("\"p{name}\"")),
                 _ => ("nearest", (0..ENDPOINTS).map(|n| format!("\"p{name}-{n}\"")).collect::<Vec<_>>().join(", ")),
             };
             writeln!(
@@ -187,6 +187,7 @@ fn snapshot(fleet: &Arc<Fleet>) -> Arc<Snapshot> {
         overrides: Arc::default(),
         planned: Arc::default(),
         ended: Arc::default(),
+        here: Default::default(),
         feeds: Arc::default(),
     })
 }
@@ -208,7 +209,7 @@ fn query(work: &str, nth: usize, chance: &mut fastrand::Rng) -> anyhow::Result<V
     query.extend_from_slice(name.wire());
     query.extend_from_slice(&[0, 1, 0, 1]);
     query.extend_from_slice(&[0, 0, u8::try_from(kind::OPT)?, 0x04, 0xd0, 0, 0, 0, 0, 0]);
-    if work == "nearest-ecs" {
+    if work.ends_with("-ecs") {
         let net = chance.u32(..NETS);
         let [.., b, c] = net.to_be_bytes();
         query.extend_from_slice(&[11, 0, 8, 0, 7, 0, 1, 24, 0, 11, b, c]);

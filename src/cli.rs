@@ -18,11 +18,13 @@ mod export;
 mod foresight;
 mod import;
 mod local;
+mod nodes;
 mod probe;
 mod reload;
 mod screen;
 mod sse;
 mod status;
+mod store;
 mod times;
 mod token;
 mod traffic;
@@ -35,9 +37,16 @@ pub use self::args::{
     operate::{DemoArgs, ServeArgs},
     parse,
 };
+#[cfg(test)]
+pub(crate) use self::events::read_event;
 pub use self::local::place::{NoFile, config_file, variable};
 use self::{
-    args::{At, Manner, change::ConfigVerb, operate::TokenVerb, traffic::OverrideVerb},
+    args::{
+        At, Manner,
+        change::ConfigVerb,
+        operate::{StoreVerb, TokenVerb},
+        traffic::OverrideVerb,
+    },
     client::{
         Client,
         door::{Door, Surroundings},
@@ -79,6 +88,8 @@ fn act(verb: &Verb, screen: &mut Screen) -> Result<Exit, Failure> {
         | Verb::Events(_)
         | Verb::Availability(_)
         | Verb::Export(_)
+        | Verb::Node(_)
+        | Verb::Store(_)
         | Verb::Probe(_)
         | Verb::Drain(_)
         | Verb::Restore(_)
@@ -113,6 +124,8 @@ async fn converse(verb: &Verb, client: &Client, screen: &mut Screen) -> Result<E
         Verb::Events(args) => events::run(args, client, screen).await,
         Verb::Availability(args) => availability::run(args, client, screen).await,
         Verb::Export(verb) => export::run(verb, client, screen).await,
+        Verb::Node(verb) => nodes::run(verb, client, screen).await,
+        Verb::Store(verb) => store::run(verb, client, screen).await,
         Verb::Probe(args) => probe::run(args, client, screen).await,
         Verb::Drain(args) => traffic::drain(args, client, screen).await,
         Verb::Restore(args) => traffic::restore::run(args, client, screen).await,
@@ -143,6 +156,8 @@ fn flags(verb: &Verb) -> (&Manner, Option<&At>) {
         Verb::Events(args) => (&args.manner, Some(&args.at)),
         Verb::Availability(args) => (&args.manner, Some(&args.at)),
         Verb::Export(verb) => (&verb.args().manner, Some(&verb.args().at)),
+        Verb::Node(verb) => verb.flags(),
+        Verb::Store(StoreVerb::Adopt(args)) => (&args.manner, Some(&args.at)),
         Verb::Import(from) => (&from.args().manner, None),
         Verb::Probe(args) => (&args.manner, Some(&args.at)),
         Verb::Drain(args) => (&args.manner, Some(&args.at)),

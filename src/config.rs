@@ -37,14 +37,15 @@ use crate::model::{Case, Digest, Fleet};
 pub use self::{
     build::{ENTITIES_MAX, MEMBERSHIPS_MAX},
     codes::{codes, explain_code},
-    files::{FILE_SIZE_MAX, INCLUDE_DEPTH_MAX, INCLUDES_MAX, open_regular},
-    lint::worst_case,
-    master::{RECORDS_MAX, present},
+    files::{FILE_SIZE_MAX, INCLUDE_DEPTH_MAX, INCLUDES_MAX, open_regular, read_whole},
+    lint::{detection, worst_case},
+    master::{RECORDS_MAX, apex_of, present},
     problem::{PROBLEMS_MAX, Problem, Problems, Severity, Spot},
     schema::schema,
     settings::{
-        AdminListen, AdminSettings, AdminToken, Chaos, DnsSettings, Ecs, GeoSettings, Keep, LogFormat, LogLevel,
-        LogSettings, NodeSettings, Role, Roles, Settings, StoreSettings, TcpSettings, TelemetrySettings, Threads,
+        AdminListen, AdminSettings, AdminToken, Chaos, DnsSettings, Ecs, EtcdSettings, EtcdTls, GeoSettings, Keep,
+        LogFormat, LogLevel, LogSettings, NodeSettings, Role, Roles, Settings, StoreSettings, TcpSettings,
+        TelemetrySettings, Threads,
     },
 };
 
@@ -154,7 +155,7 @@ pub fn parse_sealed(text: &str) -> Result<Loaded, Problems> {
 }
 
 fn finish(mut reader: Reader<'_>, root: &Table, sound: bool) -> Result<Loaded, Problems> {
-    shape::table(root, &keys::ROOT, "the configuration", &mut reader.report);
+    shape::table(root, &keys::ROOT, shape::Title::Whole, &mut reader.report);
     // Broken syntax or a merge that failed loses parts of the text; what refers to those would be blamed wrongly.
     let built = sound.then(|| build::Build::new(&mut reader, root).run());
     let failed = reader.report.error_count() > 0;

@@ -6,11 +6,16 @@
 
 mod brakes;
 mod deciding;
+mod duties;
 mod events;
 mod feeds;
 mod foresight;
+mod heartbeat;
+mod held;
 mod holds;
+mod modes;
 mod paths;
+mod presences;
 mod publish;
 mod results;
 mod returns;
@@ -22,10 +27,15 @@ mod warnings;
 
 use std::{collections::BTreeSet, sync::Arc};
 
+pub use self::held::Loss;
 use self::{
     brakes::Brakes,
+    duties::Sharing,
     feeds::{Intake, Soft},
+    heartbeat::Heartbeat,
+    held::Durable,
     holds::Holds,
+    presences::Presences,
     publish::Publisher,
     returns::Returns,
     self_test::Proof,
@@ -35,8 +45,9 @@ use self::{
     warnings::Warnings,
 };
 use crate::model::{
-    Availability, Ballot, Digest, DnsName, EndpointId, Event, Fleet, Happening, LastGood, Load, Memory, Mono, NodeId,
-    Now, Observation, Override, ProviderId, RegionId, Resolved, SelfTest, Snapshot, Tempi,
+    Anchor, Availability, Ballot, Digest, DnsName, Duties, EndpointId, Event, Fleet, Here, LastGood, Load, Memory,
+    Mode, Mono, NodeId, Now, Observation, Override, Presence, ProviderId, RegionId, Resolved, SelfTest, Snapshot,
+    Tempi,
 };
 
 /// Who this node is.
@@ -58,7 +69,7 @@ pub enum Input {
     /// A peer's ballot arrived (its own included; that one is ignored).
     Heard(Ballot),
     /// The durable state as the store has it now: all overrides, whole. An older generation of the same epoch is
-    /// ignored.
+    /// ignored; another epoch is another database, and what was known stays until [`Input::Adopted`].
     Shared {
         /// The database's identity.
         epoch: String,
@@ -66,6 +77,37 @@ pub enum Input {
         generation: u64,
         /// All of them, held or planned.
         overrides: Arc<[Override]>,
+    },
+    /// The store says of itself that it is not what it was. Nothing is taken from it until [`Input::Adopted`], or, of
+    /// one that was replaced, until the one that was known is back.
+    Lost(Loss),
+    /// A person has said that this is the durable state from now on: it continues ours, whatever its epoch and
+    /// generation.
+    Adopted {
+        /// The database's identity.
+        epoch: String,
+        /// Rises with each commit.
+        generation: u64,
+        /// All of them, held or planned.
+        overrides: Arc<[Override]>,
+    },
+    /// A peer's presence arrived (its own is ignored; see [`Input::Echo`]).
+    Present(Presence),
+    /// This node's own presence came back through the store.
+    Echo {
+        /// Its sequence.
+        sequence: u64,
+    },
+    /// A person took a node out: it is no longer known, until it speaks again.
+    Forget(NodeId),
+    /// An anchor was asked.
+    Anchored {
+        /// Which.
+        anchor: Anchor,
+        /// Whether it answered.
+        answered: bool,
+        /// When it did, or was given up.
+        at: Mono,
     },
     /// The configuration was replaced.
     Reloaded(Arc<Fleet>),
@@ -95,8 +137,12 @@ pub struct Step {
     pub snapshot: Option<Arc<Snapshot>>,
     /// The ballot to publish, if it changed or its renewal is due.
     pub ballot: Option<Ballot>,
+    /// What to say of this node, if it was introduced and that is due.
+    pub presence: Option<Presence>,
     /// How soon targets are probed again, if that changed.
     pub tempi: Option<Arc<Tempi>>,
+    /// Which endpoints are probed from here, if that changed.
+    pub duties: Option<Arc<Duties>>,
     /// What happened, in order.
     pub events: Vec<Event>,
     /// When to step again without any input: an override begins or ends, a ballot ages, a timer runs out.
@@ -117,9 +163,16 @@ pub struct Controller {
     self_test: SelfTest,
     /// By family: all that is down there is this node's own fault.
     blind: [bool; 2],
-    /// The durable state's epoch and generation.
-    shared: (String, u64),
+    durable: Durable,
     generation: u64,
+    started: Mono,
+    mode: Mode,
+    heartbeat: Heartbeat,
+    presences: Presences,
+    fleet_told: modes::Told,
+    sharing: Sharing,
+    /// Slots that this node alone sees down.
+    last: BTreeSet<usize>,
     /// Ends of cooldowns.
     timers: BTreeSet<(Mono, usize)>,
     tempi: Arc<Tempi>,
@@ -141,7 +194,7 @@ impl Controller {
     pub fn new(me: Identity, fleet: Arc<Fleet>, memory: &Memory, now: Now) -> (Self, Step) {
         let slots = Slots::new(Arc::clone(&fleet), memory, now);
         let mut proof = Proof::default();
-        proof.reload(&fleet, &me);
+        proof.reload(&fleet);
         let snapshot = Snapshot {
             node: me.node.clone(),
             generation: memory.generation,
@@ -153,6 +206,7 @@ impl Controller {
             planned: Arc::default(),
             ended: Arc::default(),
             feeds: Arc::default(),
+            here: Here::default(),
         };
         let mut controller = Self {
             voters: Voters::new(me.clone(), &memory.known, now),
@@ -161,8 +215,15 @@ impl Controller {
             proof,
             self_test: SelfTest::Unprovable,
             blind: [false; 2],
-            shared: (memory.epoch.clone(), memory.store_generation),
+            durable: Durable { epoch: memory.epoch.clone(), generation: memory.store_generation, lost: None },
             generation: memory.generation,
+            started: now.mono,
+            mode: Mode::default(),
+            heartbeat: Heartbeat::new(now),
+            presences: Presences::default(),
+            fleet_told: modes::Told::default(),
+            sharing: Sharing::default(),
+            last: BTreeSet::new(),
             timers: BTreeSet::new(),
             tempi: Arc::default(),
             ordered: vec![None; fleet.endpoints.len()],
@@ -180,6 +241,7 @@ impl Controller {
         };
         let mut work = deciding::Work::first();
         controller.adopt_held(memory);
+        controller.holds.reload(&controller.slots);
         controller.adopt_brakes(memory, now);
         controller.feeds.reload(&fleet);
         controller.returns.reload(&fleet, now.mono);
@@ -201,8 +263,16 @@ impl Controller {
                     self.voters.hear(now, ballot, &fleet, &mut work.recount);
                 }
                 Input::Shared { epoch, generation, overrides } => {
-                    self.share(now, epoch, generation, &overrides, &mut work);
+                    self.share(now, epoch, generation, &overrides, false, &mut work);
                 }
+                Input::Adopted { epoch, generation, overrides } => {
+                    self.share(now, epoch, generation, &overrides, true, &mut work);
+                }
+                Input::Lost(loss) => self.lose(loss, &mut work),
+                Input::Present(presence) => self.meet(now, presence, &mut work),
+                Input::Echo { sequence } => self.heartbeat.echo(sequence, now.mono),
+                Input::Forget(node) => self.forget(&node, &mut work),
+                Input::Anchored { anchor, answered, at } => self.proof.anchor(&anchor, answered, at),
                 Input::Reloaded(fleet) => self.reload(now, fleet, &mut work),
                 Input::Load { endpoint, load, at } => self.feeds.load(&endpoint, load, at, now.mono),
                 Input::Resolved { target, found } => self.feeds.resolve(&target, found),
@@ -225,8 +295,8 @@ impl Controller {
         Memory {
             at: now.wall,
             generation: self.generation,
-            epoch: self.shared.0.clone(),
-            store_generation: self.shared.1,
+            epoch: self.durable.epoch.clone(),
+            store_generation: self.durable.generation,
             overrides: self.tenures.active().iter().chain(self.tenures.planned().iter()).cloned().collect(),
             ended: self.tenures.ended().clone(),
             known: self.voters.known(),
@@ -243,29 +313,31 @@ impl Controller {
         &self.snapshot
     }
 
+    /// Whether this node's own votes count now.
+    #[must_use]
+    pub fn votes(&self) -> bool {
+        self.voters.right(self.slots.fleet.verdict.alone, self.self_test) == voters::Right::Votes
+    }
+
     /// What this node knows of its own network.
     #[must_use]
     pub fn self_test(&self) -> SelfTest {
         self.self_test
     }
 
-    /// An older generation of the same epoch is ignored. Another epoch is another database: what it does not know stays
-    /// in force until its end, because a replaced database must not undo an evacuation.
-    fn share(&mut self, now: Now, epoch: String, generation: u64, list: &[Override], work: &mut deciding::Work) {
-        let replaced = !self.shared.0.is_empty() && self.shared.0 != epoch;
-        if self.shared.0 == epoch && generation < self.shared.1 {
-            return;
+    fn meet(&mut self, now: Now, presence: Presence, work: &mut deciding::Work) {
+        let node = presence.node.clone();
+        let stale_after = self.slots.fleet.verdict.stale_after;
+        if node != self.me.node && self.presences.hear(now, presence.clone(), stale_after) {
+            self.voters.meet(now, &presence, &mut work.recount);
         }
-        self.tenures.replace(now, list, replaced, &mut work.told);
-        if replaced {
-            work.told.push(Happening::Node {
-                condition: "store-replaced".into(),
-                active: true,
-                detail: "the store is another database than before; overrides it does not know stay until they end"
-                    .into(),
-            });
+    }
+
+    fn forget(&mut self, node: &NodeId, work: &mut deciding::Work) {
+        if self.voters.forget(node, &mut work.recount) {
+            self.sharing.roster.forget(node);
+            work.met = true;
         }
-        self.shared = (epoch, generation);
     }
 }
 

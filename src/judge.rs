@@ -1,5 +1,6 @@
 //! From results to verdicts: standing, quorum, orders, brakes. Pure: values in, values out.
 
+pub mod alone;
 pub mod availability;
 pub mod brakes;
 pub mod budget;
@@ -15,5 +16,7 @@ pub mod safety;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod standing;
+pub mod suspect;
+pub mod vantages;
 
 pub use self::{brakes::Strength, orders::Orders, standing::Standing};

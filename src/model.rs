@@ -12,6 +12,10 @@
 //! | vantage | a node in its role of prober |
 //! | standing | one vantage's debounced opinion of a target (room `judge`) |
 //! | [`Ballot`] | all standings of one vantage, as published |
+//! | [`Presence`] | what a node says of itself beside its ballot |
+//! | [`Mode`] | how a node decides, by whom it hears: single, connected, detached, alone; held, frozen |
+//! | [`Anchor`] | an unrelated target that proves a node's own network |
+//! | [`Duty`] | whether an endpoint is a node's to probe |
 //! | [`Verdict`] | what counts: up, degraded, down or unknown, with its cause |
 //! | [`Override`] | a person's temporary order: scope, action, reason, author, expiry |
 //! | drain | out of the answers, still probed |
@@ -22,10 +26,12 @@
 //!
 //! Nothing in here does I/O, reads a clock or draws by chance.
 
+mod anchor;
 mod ballot;
 mod case;
 mod check;
 pub mod digest;
+mod duty;
 mod endpoint;
 mod event;
 mod feeds;
@@ -33,11 +39,13 @@ mod fleet;
 mod geo;
 mod id;
 mod memory;
+mod mode;
 mod name;
 mod observation;
 mod overrides;
 mod policy;
 mod position;
+mod presence;
 mod replication;
 mod selector;
 mod serial;
@@ -51,12 +59,14 @@ mod zone;
 /// Writes and reads enums by one word for each value; the configuration has such enums too.
 pub(crate) use self::service::words;
 pub use self::{
-    ballot::{Ballot, SelfTest, Vote},
+    anchor::{ANCHOR_INTERVAL, ANCHORS_MAX, Anchor, AnchorAsk},
+    ballot::{Ballot, BrakeState, SelfTest, Vote},
     case::{CASES_MAX, Case, CaseQuestion, Whence, WhenceError},
     check::{
         BODY_READ_MAX, CertLimit, Check, CheckKind, Expect, HttpCheck, INTERVAL_MIN, LatencyLimit, Secret, Thresholds,
         TlsCheck, Window,
     },
+    duty::{Duties, Duty, hash},
     endpoint::{Addresses, CheckAt, Endpoint, Family, LoadFeed, OUTAGE_AT, Provider, Region, Resume, Serves, Weight},
     event::{Event, Happening},
     feeds::{Ended, Feeds, Load, Resolved},
@@ -64,13 +74,16 @@ pub use self::{
     geo::{Continent, GeoCode, GeoCodeError, Locality, Point},
     id::{CheckId, EndpointId, ID_LENGTH_MAX, IdError, NodeId, PoolId, ProviderId, RegionId, ServiceId},
     memory::{Braked, Delays, Flapped, Known, LastGood, Memory, Remembered},
+    mode::{Here, Link, Mode},
     name::{DnsName, LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameError, NameHash, labels, name_is_within, name_parent},
     observation::{Complaint, Failure, Observation, Outcome, OwnFault, Phases, SubjectId, Target, Tempo},
     overrides::{Action, Lane, OVERRIDES_MAX, Override, OverrideId, OverrideIdError, REASON_LENGTH_MAX},
     policy::{
-        FlapHold, KeepRule, Lives, PanicBelow, Quorum, ReloadGuard, RemovalBudget, Safety, Startup, VerdictPolicy,
+        Alone, FlapHold, KeepRule, Lives, OwnView, PanicBelow, Quorum, ReloadGuard, RemovalBudget, Safety, Startup,
+        VerdictPolicy,
     },
     position::{CheckIx, EndpointIx, PoolIx, ServiceIx, SubjectIx},
+    presence::{ADMIN_ADDRESSES_MAX, Agreement, Applied, Company, NodeSeen, Presence, Process},
     replication::{Replication, Secondaries, TsigAlgorithm, TsigKey},
     selector::{Glob, SELECTOR_LENGTH_MAX, Selector, SelectorError},
     serial::Serial,

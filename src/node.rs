@@ -3,6 +3,7 @@
 //! Nothing is decided here. The DNS doors have threads of their own and the admin API a run time of its own, so that
 //! nothing sent to one slows the other. Every task is in one set: the first to end ends the node, and says which it was.
 
+mod answers;
 pub mod boot;
 mod bridge;
 mod chores;
@@ -11,6 +12,7 @@ mod core;
 mod disk;
 mod herald;
 mod map;
+mod news;
 mod places;
 mod probing;
 mod recall;
@@ -19,6 +21,7 @@ mod rooms;
 mod secondaries;
 mod serve;
 mod service;
+mod shared;
 mod vantage;
 
 use std::{future::Future, net::SocketAddr, sync::Arc};
@@ -106,7 +109,8 @@ impl Node {
         let clock = Clock::start();
         let started = clock.now().wall;
         let settings = boot.loaded.settings.clone();
-        let disk = Disk::open(&settings.store.path, started).await?;
+        let disk = Disk::open(&settings.store, started).await?;
+        let bus = disk.bus.clone().unwrap_or(bus);
         let (metrics, mut registry) = Metrics::new();
         let herald = Arc::new(Herald::new(Arc::clone(&disk.journal)));
         let (accepted, copies) = (disk.accepted.clone(), std::mem::take(&mut boot.copies));
@@ -118,6 +122,7 @@ impl Node {
         let identity = map::identity(&settings.node);
         let places = read_places(&boot, &metrics).await?;
         let mut parts = core_parts(&boot, &disk, &herald, identity.clone(), clock, bus, &metrics);
+        parts.process = disk.shared.then(|| map::process(&settings.node));
         parts.locator = places.locator();
         let (editions, editions_seen) = watch::channel(Arc::default());
         parts.editions = editions_seen;
@@ -158,6 +163,7 @@ impl Node {
             clock,
             started,
             snapshot: handle.snapshot.clone(),
+            company: handle.company.clone(),
             live: handle.live.clone(),
             store: Arc::clone(&disk.store),
             turn: admin::Turn::default(),
@@ -360,11 +366,13 @@ fn core_parts(
     let (herald, keeper) = (Arc::clone(herald), Arc::clone(&disk.keeper));
     CoreParts {
         identity,
+        process: None,
         fleet: Arc::clone(&boot.loaded.fleet),
         memory: disk.memory.clone(),
         clock,
         bus,
         durable: disk.store.watch(),
+        held: disk.held.clone(),
         locator: watch::channel(Arc::default()).1,
         editions: watch::channel(Arc::default()).1,
         announce: Box::new(move |events| herald.tell(events)),
@@ -378,3 +386,6 @@ fn with_source(error: &(dyn std::error::Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |error| error.source());
     chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 //! control loop. It judges nothing: an inverted check, thresholds and votes are the judge's.
 
 mod agenda;
+mod anchors;
 mod asks;
 mod cert;
 mod expect;
@@ -20,10 +21,12 @@ mod testing;
 mod tls;
 mod tls_words;
 mod trace;
+mod web;
 
 use tokio::sync::oneshot;
 
 pub use self::{
+    anchors::{Anchors, Asked},
     loads::{Loads, Reading},
     names::{ADDRESSES_MAX, Directory, Found, Lookup, NAMES_MAX, Names, Part, System},
     runner::Runner,

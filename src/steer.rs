@@ -35,9 +35,9 @@ pub use self::{
     explain::Trace,
     https::https_data,
     live::{Live, Reader},
-    locate::{Client, DATABASE_SIZE_MAX, Locator, LocatorError, NETS_MAX, Nets, NetsError},
+    locate::{Client, DATABASE_SIZE_MAX, Locator, LocatorError, NETS_MAX, NETS_SIZE_MAX, Nets, NetsError, WrongRow},
     names::{Glue, Lookup, ZoneTable},
-    pick::{Draw, Outcome, Picks, Seat, Seated},
+    pick::{Draw, Outcome, Picks, Seat, Seated, Single},
     steering::Steering,
     table::{AnswerTable, compile},
 };

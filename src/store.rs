@@ -8,19 +8,26 @@ pub mod accepted;
 pub mod bus;
 mod database;
 pub mod detached;
+mod epoch;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod journal;
 mod lock;
+mod orders;
 pub mod records;
 pub mod serials;
 pub mod snapshot;
 pub mod sqlite;
+mod time;
 mod worker;
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
 
 use tokio::sync::watch;
 
-use crate::model::{Ballot, NodeId, Override, OverrideId, Wall};
+pub use self::{epoch::continues, orders::EXPIRED_KEPT};
+
+use crate::model::{Ballot, NodeId, Override, OverrideId, Presence, Wall};
 
 /// A future of an object-safe method.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -112,6 +119,13 @@ pub struct Idempotency {
     pub body: String,
 }
 
+impl Idempotency {
+    /// Whether it still counts.
+    fn young(&self, now: Wall) -> bool {
+        now < self.at.plus(IDEMPOTENCY_KEPT)
+    }
+}
+
 /// How long idempotency keys are kept.
 pub const IDEMPOTENCY_KEPT: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
@@ -187,12 +201,25 @@ pub enum StoreError {
         /// Who, if it is known.
         pid: Option<u32>,
     },
+    /// The shared store is out of reach; nothing was changed.
+    #[error("the store is out of reach: {why}")]
+    Away {
+        /// In words.
+        why: String,
+    },
+    /// The shared store is not the one this node knew, or an older state of it: what was in force stays in force, and
+    /// nothing is written until a person has decided.
+    #[error("the store takes no writes from here: {why}")]
+    Held {
+        /// In words.
+        why: String,
+    },
     /// It may have happened: repeat with the same idempotency key.
     #[error("the outcome is unknown: {0}")]
     Unknown(String),
 }
 
-/// Durable, linear: embedded SQLite now, etcd later.
+/// Durable, linear: embedded SQLite or etcd.
 pub trait ControlStore: Send + Sync {
     /// The state now.
     fn load(&self) -> Later<'_, Result<Arc<Durable>, StoreError>>;
@@ -212,16 +239,56 @@ pub trait ControlStore: Send + Sync {
     fn kept(&self, principal: String, key: String) -> Later<'_, Result<Option<Idempotency>, StoreError>>;
     /// Audit entries with a sequence below `before` (all: `u64::MAX`), newest first.
     fn audit(&self, before: u64, limit: usize) -> Later<'_, Result<Vec<AuditEntry>, StoreError>>;
+    /// Makes a held store go on from what this node knows: a person has decided. `None` tells only what it would do.
+    fn adopt(&self, audit: Option<AuditDraft>) -> Later<'_, Result<Adoption, StoreError>> {
+        let _ = audit;
+        let why = "this store is not held: the embedded one takes what it lacks by itself, at its start".into();
+        Box::pin(async move { Err(StoreError::Refused { path: "the store".into(), why }) })
+    }
     /// Whether the whole audit chain holds; the sequence of the first entry that does not.
     fn verify_audit(&self) -> Later<'_, Result<Option<u64>, StoreError>>;
 }
 
-/// Ephemeral, lossy by contract: in-process now, leases later.
+/// What adopting a store does to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adoption {
+    /// The epoch and generation that were found; none in an empty store.
+    pub found: Option<(String, u64)>,
+    /// Those it goes on with.
+    pub next: (String, u64),
+    /// Overrides that it lacked, or had otherwise: this node's are taken.
+    pub taken: Vec<OverrideId>,
+    /// Overrides of it that had ended since, or that it alone has of an older state.
+    pub dropped: Vec<OverrideId>,
+    /// How many it has afterwards.
+    pub overrides: usize,
+}
+
+/// Ephemeral, lossy by contract: in-process, or leases in etcd.
 pub trait BallotBus: Send + Sync {
     /// Replaces this node's ballot.
     fn publish(&self, ballot: Ballot);
-    /// The newest ballot of each node.
-    fn watch(&self) -> watch::Receiver<Arc<std::collections::BTreeMap<NodeId, Ballot>>>;
+    /// Replaces what this node says of itself.
+    fn introduce(&self, presence: Presence);
+    /// The newest of each node, this one's own included: what is in here of its own has come back to it.
+    fn watch(&self) -> watch::Receiver<Arc<Voices>>;
+}
+
+/// What was heard, by node: the newest of each.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Voices {
+    /// How they vote. Shared, because a ballot of a large fleet is large and all are handed on when one changes.
+    pub ballots: BTreeMap<NodeId, Arc<Ballot>>,
+    /// What they say of themselves.
+    pub presences: BTreeMap<NodeId, Arc<Presence>>,
+}
+
+/// What stands before the first entry of an audit.
+const FIRST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// An audit entry's hash: it covers the hash before it, the sequence, and the record exactly as it is kept.
+fn link(previous: &str, sequence: u64, record: &str) -> String {
+    sum(&format!("{previous}\n{sequence}\n{record}"))
 }
 
 /// SHA-256 of a text, in hexadecimal.

@@ -60,7 +60,7 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for Named<T> {
     }
 }
 
-/// A JSON body, with its octets for fingerprints.
+/// A JSON object as body, with its octets for fingerprints.
 pub(super) struct Body<T> {
     pub(super) value: T,
     pub(super) octets: bytes::Bytes,
@@ -73,6 +73,12 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             return Err(Problem::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
         let octets = read(request).await?;
+        // serde also fills a struct from a list, by position: that would let `["drain", "all"]` act.
+        match octets.iter().find(|octet| !matches!(octet, b' ' | b'\t' | b'\n' | b'\r')) {
+            Some(b'{') => {}
+            Some(_) => return Err(Problem::bad("", "the body is not a JSON object: it does not begin with `{`")),
+            None => return Err(Problem::bad("", "the body is empty; a JSON object is expected")),
+        }
         let mut json = serde_json::Deserializer::from_slice(&octets);
         let value = T::deserialize(&mut json).and_then(|value| json.end().map(|()| value));
         let value = value.map_err(|error| {

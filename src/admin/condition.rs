@@ -9,7 +9,7 @@ use super::{handles::Handles, views::NodeView};
 use crate::{
     clock::Clock,
     control::Identity,
-    model::{Snapshot, Span, Wall},
+    model::{Company, Snapshot, Span, Wall},
     store::Durable,
 };
 
@@ -19,11 +19,17 @@ pub(super) struct NodeParts {
     identity: Arc<Identity>,
     started: Wall,
     durable: watch::Receiver<Arc<Durable>>,
+    company: Arc<Company>,
 }
 
 impl FromRef<Handles> for NodeParts {
     fn from_ref(handles: &Handles) -> Self {
-        Self { identity: Arc::clone(&handles.identity), started: handles.started, durable: handles.store.watch() }
+        Self {
+            identity: Arc::clone(&handles.identity),
+            started: handles.started,
+            durable: handles.store.watch(),
+            company: Arc::clone(&handles.company.borrow()),
+        }
     }
 }
 
@@ -41,6 +47,7 @@ impl NodeParts {
             config: snapshot.fleet.digest.to_string(),
             store_generation: self.durable.borrow().generation,
             at: snapshot.at.wall,
+            mode: self.company.mode.word().to_owned(),
         }
     }
 }

@@ -18,6 +18,9 @@ use crate::{
 /// Words an override's action is written as.
 const ACTIONS: [&str; 6] = ["drain", "down", "up", "weight", "pin", "freeze"];
 
+/// A beginning that is past by no more than this is now: clocks differ, and a request takes its time.
+const FROM_LATE_MAX: Duration = Duration::from_secs(60);
+
 /// Who asks, and when.
 pub(super) struct Asking<'a> {
     pub(super) author: &'a str,
@@ -30,7 +33,11 @@ pub(super) fn read(fleet: &Fleet, asking: &Asking<'_>, body: &NewOverride) -> Re
     let action = action(fleet, body, &target)?;
     let reason = reason(fleet, body.reason.as_deref())?;
     let from = time("/from", body.from.as_deref())?.unwrap_or(asking.now);
-    // A clock that runs a little ahead of ours is no wish to begin in the past.
+    let late = asking.now.since(from);
+    if FROM_LATE_MAX < late {
+        let detail = format!("it would have begun {} ago, and nothing is ordered for the past", Span(whole(late)));
+        return Err(Problem::unfit("override.life", "/from", detail).hint("leave `from` out to let it begin now"));
+    }
     let from = from.max(asking.now);
     let expires = match (&body.lasts, &body.expires) {
         (Some(_), Some(_)) => {
@@ -91,6 +98,10 @@ pub(super) fn extended(fleet: &Fleet, now: Wall, order: &Override, body: &Extend
     };
     let pointer = if body.lasts.is_some() { "/for" } else { "/expires" };
     safety::bounded(&fleet.safety, now, order.from, end).map_err(|error| life(pointer, error))
+}
+
+fn whole(span: Duration) -> Duration {
+    Duration::from_secs(span.as_secs())
 }
 
 fn life(pointer: &str, error: LifeError) -> Problem {

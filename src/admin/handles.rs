@@ -12,7 +12,7 @@ use crate::{
     clock::Clock,
     config::{Loaded, Problems},
     control::{Identity, Input},
-    model::{EndpointId, Observation, Snapshot, Wall},
+    model::{Company, EndpointId, Observation, Snapshot, Wall},
     steer::{Live, outlook::Plan},
     store::{ControlStore, journal::Journal},
     telemetry::http::HttpMetrics,
@@ -29,6 +29,8 @@ pub struct Handles {
     pub started: Wall,
     /// The picture in force.
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// All nodes, as this one sees them.
+    pub company: watch::Receiver<Arc<Company>>,
     /// The answer table in force, to explain and to preview.
     pub live: Live,
     /// Overrides and audit.
@@ -147,6 +149,7 @@ part! {
     identity: Arc<Identity>,
     clock: Clock,
     snapshot: watch::Receiver<Arc<Snapshot>>,
+    company: watch::Receiver<Arc<Company>>,
     live: Live,
     store: Arc<dyn ControlStore>,
     recent: Arc<Recent>,

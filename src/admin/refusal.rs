@@ -32,6 +32,11 @@ pub(super) fn of_store(error: &StoreError) -> Problem {
         StoreError::InUse { .. } => unavailable("store.in_use", error.to_string()),
         StoreError::Damaged { .. } => unavailable("store.damaged", error.to_string())
             .hint("answers go on from the last snapshot; overrides are refused until the database is repaired"),
+        StoreError::Away { .. } => unavailable("store.away", error.to_string())
+            .hint("nothing was changed; answers and overrides stay as they are")
+            .retry_after(Duration::from_secs(5)),
+        StoreError::Held { .. } => Problem::new(StatusCode::CONFLICT, "store.held", error.to_string())
+            .hint("what is in force stays in force; `wayshift store adopt --dry-run` shows what this node would have it go on with"),
         StoreError::Unknown(_) => unavailable("store.outcome_unknown", error.to_string())
             .hint("it may have happened: repeat with the same Idempotency-Key")
             .with("outcome", "unknown")

@@ -13,13 +13,14 @@ mod metrics;
 mod overrides;
 mod probes;
 mod simulations;
+mod store;
 mod zones;
 
 use std::sync::Arc;
 
 use axum::{
     Extension, Router, middleware,
-    routing::{get, post, put},
+    routing::{delete, get, post, put},
 };
 
 use super::{
@@ -45,6 +46,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/status", get(look::status))
         .route("/v1/whoami", get(look::whoami))
         .route("/v1/nodes", get(look::nodes))
+        .route("/v1/nodes/{id}", delete(look::forget))
         .route("/v1/services", get(inventory::services))
         .route("/v1/services/{id}", get(inventory::service))
         .route("/v1/services/{id}/up", get(inventory::service_up))
@@ -78,6 +80,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/config/test", post(config::test))
         .route("/v1/config/reload", post(config::reload))
         .route("/v1/simulations", post(simulations::simulate))
+        .route("/v1/store/adopt", post(store::adopt))
         .route_layer(middleware::from_fn(edge::note_route))
         .layer(Extension(events::Followers::default()))
         .layer(Extension(config::Judging::default()))

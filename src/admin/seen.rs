@@ -6,7 +6,7 @@ use axum::extract::FromRef;
 
 use super::{handles::Handles, picture::Picture};
 use crate::{
-    model::{LastGood, Snapshot},
+    model::{Company, LastGood, Snapshot},
     steer::{AnswerTable, compile},
 };
 
@@ -15,6 +15,7 @@ use crate::{
 pub(super) struct Seen {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) good: Arc<LastGood>,
+    pub(super) company: Arc<Company>,
     live: Arc<AnswerTable>,
 }
 
@@ -22,7 +23,8 @@ impl FromRef<Handles> for Seen {
     fn from_ref(handles: &Handles) -> Self {
         let snapshot = Arc::clone(&handles.snapshot.borrow());
         let live = handles.live.load();
-        Self { snapshot, good: Arc::new(live.last_good()), live }
+        let company = Arc::clone(&handles.company.borrow());
+        Self { snapshot, good: Arc::new(live.last_good()), company, live }
     }
 }
 

@@ -219,6 +219,7 @@ impl House {
             clock,
             started: Clock::wall(),
             snapshot,
+            company: watch::channel(Arc::default()).1,
             live,
             store,
             turn: Turn::default(),

@@ -15,13 +15,17 @@ mod group;
 mod node;
 mod outlook;
 mod overrides;
+mod peer;
 mod pool;
 mod service;
+mod store;
 pub(super) mod word;
 mod zone;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+pub(crate) use self::event::samples;
 pub use self::{
     audit::AuditView,
     availability::{AssumptionsView, AvailabilityView, MeasuredView, ModelView, ServiceAvailabilityView, WhatIfView},
@@ -39,14 +43,16 @@ pub use self::{
     overrides::{
         BlockedView, ChangeView, EffectView, ExtendOverride, NewOverride, OverrideState, OverrideView, SafetyView,
     },
+    peer::PeerView,
     pool::{MemberView, PoolView},
     service::{AnswerView, ArmView, ServiceView},
+    store::AdoptionView,
     zone::{ExportView, ZoneView},
 };
 pub(super) use self::{
     explain::Past,
     outlook::{NAMES_MAX, kind, listed, touched},
-    overrides::{EFFECT_MAX, MATCHES_MAX, tag_of},
+    overrides::{EFFECT_MAX, MATCHES_MAX, receipts, tag_of},
 };
 
 /// One page of a list, sorted by id (history: newest first).

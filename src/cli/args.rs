@@ -86,6 +86,12 @@ pub enum Verb {
     /// Make tokens of the admin API
     #[command(subcommand)]
     Token(operate::TokenVerb),
+    /// See the other nodes, and forget those that are gone for good
+    #[command(subcommand)]
+    Node(operate::NodeVerb),
+    /// Decide about a store that is held
+    #[command(subcommand)]
+    Store(operate::StoreVerb),
     /// Write a zone for another server, with the current answers
     #[command(subcommand)]
     Export(operate::ExportVerb),
@@ -166,7 +172,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ("Look", &["status", "explain", "events", "probe", "availability"]),
     ("Move traffic", &["drain", "restore", "override", "simulate"]),
     ("Change config", &["check", "test", "plan", "reload", "config", "import"]),
-    ("Operate", &["serve", "demo", "token", "export", "completions", "man", "version"]),
+    ("Operate", &["serve", "demo", "node", "store", "token", "export", "completions", "man", "version"]),
 ];
 
 /// The command with its grouped help.

@@ -16,6 +16,9 @@ use super::{
 };
 use wire::{Availability, Measured, Modelled};
 
+/// Said where the node says so; it knows the bound.
+const TOO_SHORT: &str =
+    "this is too short to say anything of a year: what is down here is no rate, and the models assume";
 /// Rows of pools and endpoints that are shown: those that were down.
 const WORST_SHOWN_MAX: usize = 20;
 
@@ -31,14 +34,19 @@ pub(super) async fn run(args: &AvailabilityArgs, client: &Client, screen: &mut S
 fn page(seen: &Availability, paint: Paint) -> String {
     let mut text = String::new();
     let of = |at: Option<crate::model::Wall>| at.map(|at| at.to_string()).unwrap_or_default();
-    let lead = format!("measured from {} to {}; ordered down counts as up", of(seen.from), of(seen.to));
+    let span = seen.measured.map(|span| format!(" ({})", times::short(span.0))).unwrap_or_default();
+    let lead = format!("measured from {} to {}{span}; ordered down counts as up", of(seen.from), of(seen.to));
     text.push_str(&paint.tone(Tone::Faint, &safe::line(&lead)));
     text.push('\n');
+    if seen.too_short {
+        text.push_str(&paint.tone(Tone::Warn, TOO_SHORT));
+        text.push('\n');
+    }
     text.push_str(&measured(seen).aligned(paint));
     for service in &seen.services {
         let Some(model) = &service.model else { continue };
         text.push('\n');
-        text.push_str(&modelled(&service.measured.id, model, paint));
+        text.push_str(&modelled(&service.measured.id, model, seen.too_short, paint));
     }
     text
 }
@@ -68,17 +76,23 @@ fn measured(seen: &Availability) -> Table {
 }
 
 /// One service's model.
-fn modelled(id: &str, model: &Modelled, paint: Paint) -> String {
+fn modelled(id: &str, model: &Modelled, too_short: bool, paint: Paint) -> String {
+    let assumed = match (model.assumed, too_short) {
+        (false, _) => "",
+        (true, false) => " (no outage of one was measured: 99.9 % and 1 h taken for each)",
+        (true, true) => " (measured for too short a time: 99.9 % and 1 h taken for each)",
+    };
     let mut text = format!(
         "{}: modelled {} a year over {} region{}{}\n",
         safe::cell(id),
         percent(model.availability),
         model.regions,
         if model.regions == 1 { "" } else { "s" },
-        if model.assumed { " (no outage of one was measured: 99.9 % and 1 h taken for each)" } else { "" },
+        assumed,
     );
-    let span = |span: crate::model::Span| times::short(span.0);
-    text.push_str(&format!("  failover   mean {}, worst {}\n", span(model.failover_mean), span(model.failover_worst)));
+    let mean = times::short(model.failover_mean.0 + std::time::Duration::from_millis(500));
+    // To the millisecond: its arithmetic stands below it.
+    text.push_str(&format!("  failover   mean {mean}, worst {}\n", model.failover_worst));
     text.push_str(&format!("             {}\n", safe::line(&model.arithmetic)));
     text.push_str(&format!(
         "  lost       {:.1} min/year while failing over ({:.1} times), {:.1} min/year with all regions out\n",
@@ -146,5 +160,18 @@ www: modelled 99.998 % a year over 2 regions
   with half the TTL: 99.999 % (saves 1.2 min/year, 0.01 by mistake)
 ";
         assert_eq!(text, expected);
+        let mut short = seen;
+        (short.too_short, short.measured) = (true, "6m".parse().ok());
+        let model = short.services[0].model.as_mut().unwrap();
+        (model.assumed, model.failover_worst) = (true, "53s250ms".parse().unwrap());
+        let text = page(&short, Paint(false));
+        for words in [
+            "2026-11-23T00:00:00.000Z (6m); ordered",
+            "this is too short to say anything of a year",
+            "(measured for too short a time: 99.9 % and 1 h taken for each)",
+            "worst 53s250ms",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
     }
 }

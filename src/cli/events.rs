@@ -153,6 +153,24 @@ fn fields(events: &[Event]) -> Table {
     table
 }
 
+/// An event as the client reads it, for those who see both ends.
+#[cfg(test)]
+pub(crate) struct ReadBack {
+    pub(crate) id: u64,
+    pub(crate) at: Option<Wall>,
+    pub(crate) kind: String,
+    pub(crate) text: String,
+    pub(crate) line: String,
+}
+
+/// Reads one as `events` does.
+#[cfg(test)]
+pub(crate) fn read_event(json: &str) -> Result<ReadBack, serde_json::Error> {
+    let event: Event = serde_json::from_str(json)?;
+    let line = line(&event, Wall(0));
+    Ok(ReadBack { id: event.id, at: event.at, kind: event.kind, text: event.text, line })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

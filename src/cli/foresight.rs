@@ -5,22 +5,26 @@ pub(super) mod simulate;
 pub(super) mod test;
 pub(super) mod wire;
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use super::{
     ending::{Exit, Failure},
-    local::{check, place},
+    local::{check, place, places},
     screen::{Screen, paint::Paint, table::Table},
 };
-use crate::config::{self, FILE_SIZE_MAX, Loaded};
+use crate::{
+    config::{self, FILE_SIZE_MAX, Loaded},
+    steer::Locator,
+};
 
 use self::wire::Difference;
 
-/// Loads a file with everything it includes; what is wrong with it is said.
-fn load(named: Option<&Path>, screen: &mut Screen) -> Result<Loaded, Failure> {
+/// Loads a file with everything it includes, and what clients are located with; what is wrong with it is said.
+fn load(named: Option<&Path>, screen: &mut Screen) -> Result<(Loaded, Arc<Locator>), Failure> {
     let path = place::config_file(named)
         .map_err(|error| Failure::new(Exit::Configuration, error.to_string()).hint("name one"))?;
-    config::load(&path, &place::variable).map_err(|problems| {
+    let read = config::load(&path, &place::variable).and_then(places::located);
+    read.map_err(|problems| {
         screen.say(check::rendered(&problems, Paint(false)).trim_end());
         Failure::silent(Exit::Configuration)
     })

@@ -18,8 +18,10 @@ use super::{
     ending::{Exit, Failure},
     screen::{Screen, safe, table::Table},
 };
-use crate::config::{self, SourceFile};
+use crate::config::{self, Problem, SourceFile};
 
+/// The draft's own file.
+const MAIN: &str = "wayshift.toml";
 /// Largest file that is read, in octets; a larger one is refused.
 const READ_MAX: u64 = 64 * 1024 * 1024;
 
@@ -35,16 +37,16 @@ pub(super) fn run(from: &ImportFrom, screen: &mut Screen) -> Result<Exit, Failur
 
 fn finish(args: &ImportArgs, mut draft: Draft, screen: &mut Screen) -> Result<Exit, Failure> {
     let toml = draft.toml();
-    let problems = problems(&toml, &draft);
+    let problems = problems(&toml, &draft, args.out.as_deref());
     draft.left_out.extend(problems);
     let files: Vec<&str> = draft.files.iter().map(|(name, _)| name.as_str()).collect();
     match &args.out {
         Some(folder) => {
-            write(folder, "wayshift.toml", &toml)?;
+            write(folder, MAIN, &toml)?;
             for (name, text) in &draft.files {
                 write(folder, name, text)?;
             }
-            screen.note(&format!("written: {}/wayshift.toml", folder.display()));
+            screen.note(&format!("written: {}", folder.join(MAIN).display()));
         }
         None => {
             let raw = json!({ "toml": toml, "files": draft.files, "left_out": draft.left_out }).to_string();
@@ -66,15 +68,27 @@ fn finish(args: &ImportArgs, mut draft: Draft, screen: &mut Screen) -> Result<Ex
     Ok(Exit::Done)
 }
 
-/// What the draft still lacks to be a configuration.
-fn problems(toml: &str, draft: &Draft) -> Vec<String> {
+/// What the draft still lacks to be a configuration, by the files that are written, or by the line of what is shown.
+fn problems(toml: &str, draft: &Draft, out: Option<&Path>) -> Vec<String> {
     let copy = |path: &str, text: &str| SourceFile { path: path.into(), text: text.to_owned() };
     let files = draft.files.iter().map(|(path, text)| copy(path, text));
-    let copies: Vec<SourceFile> = std::iter::once(copy("wayshift.toml", toml)).chain(files).collect();
+    let copies: Vec<SourceFile> = std::iter::once(copy(MAIN, toml)).chain(files).collect();
     match config::load_copies(&copies, &|_| None) {
         Ok(_) => Vec::new(),
-        Err(problems) => problems.errors().take(20).map(|problem| format!("to be mended by hand: {problem}")).collect(),
+        Err(problems) => {
+            problems.errors().take(20).map(|one| format!("to be mended by hand: {}", told(one, out))).collect()
+        }
     }
+}
+
+fn told(problem: &Problem, out: Option<&Path>) -> String {
+    let Some(spot) = problem.at() else { return problem.message.clone() };
+    let place = match (out, spot.file.as_str()) {
+        (Some(folder), file) => format!("{}:{}", folder.join(file).display(), spot.line),
+        (None, MAIN) => format!("line {} of the draft", spot.line),
+        (None, file) => format!("line {} of the draft's {file}", spot.line),
+    };
+    format!("{place}: {}", problem.message)
 }
 
 /// Never over an existing file: a configuration that was worked on is worth more than a draft.

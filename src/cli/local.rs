@@ -4,3 +4,4 @@ pub(super) mod about;
 pub(super) mod check;
 pub(super) mod config;
 pub(super) mod place;
+pub(super) mod places;

@@ -181,14 +181,15 @@ fn named(endpoints: &[String]) -> String {
     names.join(", ")
 }
 
-/// One endpoint in trouble: state, since when, who says so and why.
+/// One endpoint in trouble: state, since when that holds, who says so and why.
 fn trouble(name: &str, endpoint: &Endpoint, lead: usize, now: Wall, paint: Paint) -> String {
     let worst = endpoint.targets.iter().find(|target| target.verdict == endpoint.verdict);
     let since = worst.and_then(|target| target.since).or(endpoint.since);
-    let (word, why) = match &endpoint.order {
-        Some(order) if order.action == "drain" => ("drained", format!("by {}", safe::cell(&order.id))),
-        Some(order) => (endpoint.verdict.as_str(), format!("ordered {} by {}", order.action, order.id)),
-        None => (endpoint.verdict.as_str(), worst.map(reason).unwrap_or_default()),
+    let (word, since, why) = match &endpoint.order {
+        // Its verdict may be as it was for months.
+        Some(order) if order.action == "drain" => ("drained", order.since, format!("by {}", safe::cell(&order.id))),
+        Some(order) => (endpoint.verdict.as_str(), since, format!("ordered {} by {}", order.action, order.id)),
+        None => (endpoint.verdict.as_str(), since, worst.map(reason).unwrap_or_default()),
     };
     let state = paint.state(word);
     let (ago, at) = (times::ago(since, now), times::clock(since, now));

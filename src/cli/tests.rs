@@ -192,7 +192,7 @@ async fn each_request_has_a_key_of_its_own_and_known_failures_are_final() {
     }
     let seen = double.seen();
     assert_eq!(seen.len(), 2);
-    assert_eq!(seen[0].line, "DELETE /v1/overrides/ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6?reason=x");
+    assert_eq!(seen[0].line, "DELETE /v1/overrides/ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6?wait=5s&reason=x");
     assert_ne!(seen[0].header("idempotency-key"), seen[1].header("idempotency-key"));
 }
 
@@ -275,7 +275,7 @@ async fn restore_ends_what_lies_inside_and_names_what_is_wider() {
                 (200, json!({"items": [{"id": "gcp-use", "provider": "gcp"}]}).to_string())
             }
             "GET /v1/pools?limit=1000" => (200, json!({"items": []}).to_string()),
-            "DELETE /v1/overrides/ov_in" => {
+            "DELETE /v1/overrides/ov_in?wait=5s" => {
                 *ended = true;
                 (204, String::new())
             }

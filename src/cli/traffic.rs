@@ -177,6 +177,10 @@ async fn report(reply: &Reply, order: &OrderArgs, client: &Client, screen: &mut 
     if !made.applied_on.is_empty() {
         screen.note(&format!("in the answers of {}", made.applied_on.join(" ")));
     }
+    if !made.unheard_on.is_empty() {
+        let unheard = made.unheard_on.join(" ");
+        screen.say(&format!("warning: not heard, and so without it until they are back: {unheard}"));
+    }
     screen.note(&format!("undo: wayshift override clear {}", made.id));
     Ok(made.id)
 }
@@ -201,13 +205,16 @@ async fn applied(made: &Override, client: &Client) -> Result<Override, Failure> 
     }
 }
 
-/// The action with what belongs to it: `weight 10`, `pin to eu`.
+/// The action with what belongs to it: `weight 10`, `pin to eu`, `drain over 10m`.
 pub(super) fn deed(order: &Override) -> String {
     let action = safe::cell(&order.action);
     match (order.weight, &order.pool) {
         (Some(weight), _) => format!("{action} {weight}"),
         (None, Some(pool)) => format!("{action} to {}", safe::cell(pool)),
-        (None, None) => action,
+        (None, None) => match order.over {
+            Some(over) => format!("{action} over {over}"),
+            None => action,
+        },
     }
 }
 

@@ -156,6 +156,7 @@ pub(super) struct Order {
     pub(super) action: String,
     #[serde(rename = "override")]
     pub(super) id: String,
+    pub(super) since: Option<Wall>,
 }
 
 /// One address under one check.
@@ -264,6 +265,7 @@ pub(super) struct Override {
     pub(super) created: Option<Wall>,
     pub(super) from: Option<Wall>,
     pub(super) expires: Option<Wall>,
+    pub(super) over: Option<Span>,
     pub(super) state: String,
     pub(super) forced: bool,
     pub(super) matches: Vec<String>,
@@ -274,6 +276,7 @@ pub(super) struct Override {
     pub(super) warnings: Vec<String>,
     pub(super) applied_on: Vec<String>,
     pub(super) pending_on: Vec<String>,
+    pub(super) unheard_on: Vec<String>,
     pub(super) safe_to_stop_at: Option<Wall>,
     pub(super) etag: String,
 }
@@ -289,8 +292,10 @@ pub(super) struct Effect {
     pub(super) effect_total: usize,
     pub(super) shadows: Vec<String>,
     pub(super) warnings: Vec<String>,
+    pub(super) from: Option<Wall>,
     pub(super) expires: Option<Wall>,
     pub(super) lasts: Option<Span>,
+    pub(super) over: Option<Span>,
     pub(super) etag: String,
 }
 
@@ -317,6 +322,7 @@ pub(super) struct Change {
     pub(super) name: String,
     #[serde(rename = "type")]
     pub(super) kind: String,
+    pub(super) clients: Vec<String>,
     pub(super) from: Vec<String>,
     pub(super) to: Vec<String>,
     pub(super) note: Option<String>,
@@ -361,4 +367,23 @@ pub(super) struct Exported {
     pub(super) text: String,
     #[serde(default)]
     pub(super) left_out: Vec<String>,
+}
+
+/// `GET /v1/nodes`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Peer {
+    pub(super) id: String,
+    pub(super) region: Option<String>,
+    pub(super) provider: Option<String>,
+    pub(super) here: bool,
+    pub(super) mode: Option<String>,
+    pub(super) votes: bool,
+    pub(super) suspect: bool,
+    pub(super) silent: Option<Span>,
+    pub(super) version: Option<String>,
+    pub(super) store_generation: Option<u64>,
+    pub(super) behind: Option<u64>,
+    pub(super) agreement: String,
+    pub(super) clock_offset_ms: Option<i64>,
 }

@@ -184,6 +184,11 @@ impl<'r, 'a> Build<'r, 'a> {
         rule.map_or_else(|| self.service_places[ix.index()], |node| node.place)
     }
 
+    /// Where a key of a section is written.
+    pub(super) fn written(&self, section: &str, key: &str) -> Option<Place> {
+        self.root.section(section).get(key).map(|node| node.place)
+    }
+
     /// Whether a file that locates clients is named.
     pub(super) fn has_geo(&self, key: &str) -> bool {
         self.root.section("geo").get(key).is_some()

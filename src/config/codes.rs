@@ -116,6 +116,14 @@ const CODES: &[(&str, &str)] = &[
         "The target of an endpoint is a name that is steered here, or leads to one by CNAME records of this server. The answer would send resolvers round in a circle.",
     ),
     (
+        "E036",
+        "A file of [geo] that locates nobody: a row of `nets` that is not `subnet,place`, or a database of another format or kind. A running node would go on with the file it read before.",
+    ),
+    (
+        "E037",
+        "This program was built without etcd. The image and the package have it; to build it, install protobuf-compiler and libprotobuf-dev and say `--features etcd`.",
+    ),
+    (
         "W201",
         "A secret stands in the configuration itself. Configurations are copied, committed and shown; a reference is not worth stealing.",
     ),
@@ -167,5 +175,17 @@ const CODES: &[(&str, &str)] = &[
     (
         "W220",
         "A target is answered as CNAME, and a CNAME stands alone at its name (RFC 1034 section 3.6.2). A pool that answers several endpoints at once leaves the others out, or the target.",
+    ),
+    (
+        "W221",
+        "One anchor alone: while it is away, this node's own network looks broken, and the node does not vote. Name three or more, of different providers; one in three answers is enough.",
+    ),
+    (
+        "W222",
+        "A quorum that is a number above `vantages_per_endpoint`: so many votes are never cast on an endpoint once more nodes are known than probe it, and nothing goes down any more.",
+    ),
+    (
+        "W223",
+        "A file of own `nets` in [geo] without a row: it locates nobody. A running node would go on with the rows it read before, because a file that was cut off looks the same; leave the key out to have none.",
     ),
 ];

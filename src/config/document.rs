@@ -2,6 +2,8 @@
 //!
 //! Why not serde: `flatten` and `untagged` lose places and reasons, and it stops at the first error.
 
+mod pieces;
+
 use std::collections::HashMap;
 
 use toml::Spanned;
@@ -10,14 +12,14 @@ use toml::de::{DeTable, DeValue};
 use super::report::{Place, Raw, Report};
 
 /// A value and its place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Node {
     pub(super) place: Place,
     pub(super) value: Value,
 }
 
 /// What TOML knows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
     Text(String),
     /// `None`: beyond 64 bits.
@@ -30,13 +32,13 @@ pub(super) enum Value {
 }
 
 /// Keys in the order they were written.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Table {
     pub(super) entries: Vec<Entry>,
 }
 
 /// A key with its value.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Entry {
     pub(super) key: String,
     pub(super) place: Place,
@@ -161,12 +163,15 @@ pub(super) fn read(file: u32, report: &mut Report) -> (Table, bool) {
 }
 
 fn parse(text: &str, file: u32) -> (Table, Vec<toml::de::Error>) {
+    if let Some(table) = pieces::read(text, file, pieces::PIECE) {
+        return (table, Vec::new());
+    }
     let (root, errors) = match DeTable::parse(text) {
         Ok(root) => (root, Vec::new()),
         Err(error) if text.len() > RECOVERY_MAX => (Spanned::new(0..0, DeTable::new()), vec![error]),
         Err(_) => DeTable::parse_recoverable(text),
     };
-    (table(root.into_inner(), file), errors)
+    (table(root.into_inner(), Offset { file, by: 0 }), errors)
 }
 
 /// Works on a thread of its own and waits for it. The common allocator gives each thread a place of its own, so the
@@ -215,13 +220,26 @@ fn paragraph(text: &str, at: usize) -> (usize, usize) {
     (start, text.len())
 }
 
-fn table(from: DeTable<'_>, file: u32) -> Table {
+/// Where what was parsed stands in its file: so many octets further on than in what was parsed.
+#[derive(Clone, Copy)]
+struct Offset {
+    file: u32,
+    /// Wraps around where it stands before that.
+    by: usize,
+}
+
+impl Offset {
+    fn place(self, span: std::ops::Range<usize>) -> Place {
+        Place { file: self.file, from: span.start.wrapping_add(self.by), to: span.end.wrapping_add(self.by) }
+    }
+}
+
+fn table(from: DeTable<'_>, at: Offset) -> Table {
     let mut entries: Vec<Entry> = from
         .into_iter()
         .map(|(key, value)| {
-            let span = key.span();
-            let place = Place { file, from: span.start, to: span.end };
-            Entry { key: key.into_inner().into_owned(), place, node: node(value, file) }
+            let place = at.place(key.span());
+            Entry { key: key.into_inner().into_owned(), place, node: node(value, at) }
         })
         .collect();
     // The parser sorts by name; lists of problems and of entities follow the file.
@@ -229,18 +247,18 @@ fn table(from: DeTable<'_>, file: u32) -> Table {
     Table { entries }
 }
 
-fn node(from: Spanned<DeValue<'_>>, file: u32) -> Node {
-    let span = from.span();
+fn node(from: Spanned<DeValue<'_>>, at: Offset) -> Node {
+    let place = at.place(from.span());
     let value = match from.into_inner() {
         DeValue::String(text) => Value::Text(text.into_owned()),
         DeValue::Integer(number) => Value::Whole(i64::from_str_radix(number.as_str(), number.radix()).ok()),
         DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(yes) => Value::Bool(yes),
         DeValue::Datetime(time) => Value::Time(time.to_string()),
-        DeValue::Array(list) => Value::List(list.into_iter().map(|item| node(item, file)).collect()),
-        DeValue::Table(inner) => Value::Table(table(inner, file)),
+        DeValue::Array(list) => Value::List(list.into_iter().map(|item| node(item, at)).collect()),
+        DeValue::Table(inner) => Value::Table(table(inner, at)),
     };
-    Node { place: Place { file, from: span.start, to: span.end }, value }
+    Node { place, value }
 }
 
 /// Puts another file's tables into the first one's: sections of the same name are joined, lists of tables follow each

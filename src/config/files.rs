@@ -2,9 +2,9 @@
 
 use std::{
     collections::HashSet,
-    fs::File,
+    fs::{File, Metadata},
     io::{self, Read as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
     /// Puts variables in: after parsing, so that places stay right and a value never becomes structure.
     fn expand(&mut self, node: &mut Node) {
         match &mut node.value {
-            Value::Text(text) if text.contains("${") => {
+            Value::Text(text) if text.as_bytes().contains(&b'$') && text.contains("${") => {
                 let expanded = self.expanded(node.place, text);
                 *text = expanded;
             }
@@ -269,6 +269,28 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
     Ok(file)
+}
+
+/// The octets of a file that others write while it is read: one that changes meanwhile is not believed.
+///
+/// # Errors
+/// In words: those of the operating system, more than `size_max` octets, and a change while it was read.
+pub fn read_whole(path: &Path, size_max: usize) -> Result<Vec<u8>, String> {
+    let words = |error: io::Error| error.to_string();
+    let file = open_regular(path).map_err(words)?;
+    let before = file.metadata().map_err(words)?;
+    let too_large = || format!("it has more than {size_max} octets");
+    let size = usize::try_from(before.len()).ok().filter(|size| *size <= size_max).ok_or_else(too_large)?;
+    let mut octets = Vec::with_capacity(size);
+    // One more than there may be, to see that it grew.
+    let bound = u64::try_from(size).unwrap_or(u64::MAX).saturating_add(1);
+    (&file).take(bound).read_to_end(&mut octets).map_err(words)?;
+    let after = file.metadata().map_err(words)?;
+    let stamp = |of: &Metadata| (of.dev(), of.ino(), of.size(), of.mtime(), of.mtime_nsec());
+    if octets.len() != size || stamp(&before) != stamp(&after) {
+        return Err("it changed while it was read".into());
+    }
+    Ok(octets)
 }
 
 /// Reads a file whole, unless it is larger than `limit`.

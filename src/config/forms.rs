@@ -88,6 +88,8 @@ pub(super) static NOTIFY_AT: Form = form("an address with or without port", "192
 pub(super) static ADMIN_LISTEN: Form =
     form("an address with port or unix:/path", "127.0.0.1:8653", "E017", parsed::<AdminListen>, "", "");
 pub(super) static CHECK_URL: Form = form("a URL", "https://www.example.com/healthz", "E025", url, "", "");
+pub(super) static ANCHOR: Form =
+    form("a URL", "https://status.example.net/", "E025", |text| anchor_of(text).map(drop), "", "");
 pub(super) static CHECK: Form = form("a check's id or a URL", "web", "E025", check, "", "");
 pub(super) static MEMBER: Form = form("an endpoint's id or an IP address", "203.0.113.10", "E010", member, "", "");
 pub(super) static STATUS: Form =
@@ -111,6 +113,9 @@ pub(super) static LOAD_URL: Form = form("a URL", "http://{address}:9100/load", "
 pub(super) static QUERY: Form = form("a question", "www.example.com A from EU-DE", "E016", question, "", "");
 pub(super) static ORIGIN: Form =
     form("an origin", "https://wayshift.example.com", "E025", origin, "^https?://[^/]+$", "");
+pub(super) static ENGINE: Form =
+    form("a member of etcd", "https://etcd-1.example.com:2379", "E025", engine, "^https?://[^/]+$", "");
+pub(super) static KEY_PREFIX: Form = form("a prefix of keys", "/wayshift/prod/", "E016", key_prefix, "^/", "");
 
 /// A hundred years, in milliseconds: far beyond every use and far below every overflow.
 const YEARS: u64 = 100 * 365 * 86_400_000;
@@ -355,6 +360,34 @@ fn origin(text: &str) -> Result<(), Wrong> {
     match fits {
         true => Ok(()),
         false => Err(Wrong::new(format!("`{text}` is not an origin"), "scheme, host and port, without a path")),
+    }
+}
+
+fn engine(text: &str) -> Result<(), Wrong> {
+    let fits = reqwest::Url::parse(text).is_ok_and(|url| {
+        ["http", "https"].contains(&url.scheme())
+            && url.has_host()
+            && url.port_or_known_default().is_some_and(|port| port != 0)
+            && url.username().is_empty()
+            && url.password().is_none()
+            && matches!(url.path(), "" | "/")
+            && url.query().is_none()
+            && url.fragment().is_none()
+    });
+    match fits {
+        true => Ok(()),
+        false => Err(Wrong::new(format!("`{text}` is not a member of etcd"), "scheme, host and port, without a path")),
+    }
+}
+
+fn key_prefix(key: &str) -> Result<(), Wrong> {
+    text(key)?;
+    let fits = key.starts_with('/') && !key.contains("//") && key.bytes().all(|octet| octet.is_ascii_graphic());
+    match fits {
+        true => Ok(()),
+        false => {
+            Err(Wrong::new(format!("`{key}` is not a prefix of keys"), "it begins with `/` and holds printable ASCII"))
+        }
     }
 }
 

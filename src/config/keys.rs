@@ -4,6 +4,7 @@
 
 mod fleet;
 mod steering;
+mod verdict;
 
 use super::{
     forms::*,
@@ -13,6 +14,7 @@ use super::{
 use Kind::{Bool, Either, List, Many, Map, Table, Text, Time, Whole, Word};
 use fleet::{CHECK_KEYS, ENDPOINT, PROVIDER, REGION, TSIG, ZONE_KEYS};
 use steering::{DEGRADED, POOL, SERVICE, STICKY, TESTS, WHEN_NONE};
+use verdict::VERDICT;
 
 /// Most items of a list that has no narrower limit.
 const MANY: usize = 100_000;
@@ -173,47 +175,6 @@ static GEO_KEYS: Section = Section {
     later: &[],
 };
 
-static VERDICT: Section = Section {
-    keys: &[
-        Key::new(
-            "quorum",
-            Either(&[Word(&["any", "majority", "all"], &[]), Whole(1, 1000)]),
-            r#""majority""#,
-            "What `down` needs of the votes cast.",
-        ),
-        Key::new(
-            "min_vantages",
-            Whole(1, 1000),
-            "2",
-            "`down` needs so many voting regions, once more than one is known.",
-        ),
-        Key::new("stale_after", Text(&POSITIVE), r#""10s""#, "Votes that were not renewed for this long do not count."),
-        Key::new(
-            "startup",
-            Word(&["last-known", "unknown"], &[]),
-            r#""last-known""#,
-            "What holds before the first results.",
-        ),
-        Key::new(
-            "flap",
-            Either(&[Bool, Table(&FLAP)]),
-            r#"{ changes = 6, within = "10m", hold = "5m", max = "30m" }"#,
-            "What changes too often is held down for a while; false: never.",
-        ),
-    ],
-    later: &["own_view", "alone", "anchors", "vantages_per_endpoint"],
-};
-
-static FLAP: Section = Section {
-    keys: &[
-        Key::new("changes", Whole(2, 1000), "6", "So many changes of the measured value ..."),
-        Key::new("within", Text(&POSITIVE), r#""10m""#, "... within this time ..."),
-        Key::new("hold", Text(&POSITIVE), r#""5m""#, "... hold it down for this long, doubled each time ..."),
-        Key::new("max", Text(&POSITIVE), r#""30m""#, "... up to this."),
-    ],
-    later: &[],
-};
-
 static SAFETY: Section = Section {
     keys: &[
         Key::new(
@@ -292,8 +253,43 @@ static STORE: Section = Section {
             "The folder of the embedded database, the snapshot and the accepted configurations.",
         ),
         Key::new("keep", Table(&KEEP), "", "How long history is kept."),
+        Key::new(
+            "etcd",
+            Table(&ETCD),
+            "",
+            "Overrides, audit and ballots are shared in etcd instead of kept here alone.",
+        ),
     ],
-    later: &["etcd"],
+    later: &[],
+};
+
+static ETCD: Section = Section {
+    keys: &[
+        Key::needed(
+            "endpoints",
+            List(&Text(&ENGINE), 1, 16),
+            "Members in the order they are asked, the nearest first.",
+        ),
+        Key::new("prefix", Text(&KEY_PREFIX), r#""/wayshift/""#, "What all keys begin with: one for each fleet."),
+        Key::new("user", Text(&TEXT), "", "Who this node is in etcd; a certificate may say it instead."),
+        Key::new("password", Kind::Secret, "", "The user's password."),
+        Key::new("tls", Table(&ETCD_TLS), "", "Trust and own certificate, for https."),
+    ],
+    later: &[],
+};
+
+static ETCD_TLS: Section = Section {
+    keys: &[
+        Key::new(
+            "ca",
+            Text(&PATH),
+            "",
+            "Who signed the members' certificates; the machine's trust anchors by default.",
+        ),
+        Key::new("cert", Text(&PATH), "", "This node's certificate, in PEM."),
+        Key::new("key", Kind::Secret, "", "Its key, in PEM."),
+    ],
+    later: &[],
 };
 
 static KEEP: Section = Section {

@@ -5,7 +5,7 @@ mod steering;
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::model::{Arm, Check, Fleet, PoolAnswer, Service, ServiceIx, Span};
+use crate::model::{Arm, Check, Fleet, PoolAnswer, Quorum, Service, ServiceIx, Span};
 
 use super::{build::Build, report::Raw};
 
@@ -35,7 +35,9 @@ fn answering(service: &Service) -> impl Iterator<Item = &Arm> {
     service.arms.iter().chain(service.rules.iter().flat_map(|rule| &rule.arms))
 }
 
-fn detection(check: &Check) -> Duration {
+/// From a failure until it is a verdict, at worst, under one check.
+#[must_use]
+pub fn detection(check: &Check) -> Duration {
     let fall = u32::from(check.thresholds.fall);
     let wait = check.recheck.min(check.interval);
     check.interval + check.timeout * fall + wait * fall.saturating_sub(1) + Duration::from_secs(1)
@@ -46,6 +48,7 @@ pub(super) fn find(build: &Build<'_, '_>, fleet: &Fleet) -> Vec<Raw> {
     let mut found = Vec::new();
     checks(build, fleet, &mut found);
     pools(build, fleet, &mut found);
+    votes(build, fleet, &mut found);
     let mut left = rules::COMPARED_MAX;
     for (ix, service) in fleet.services() {
         self::service(build, fleet, ix, service, &mut found);
@@ -68,6 +71,23 @@ fn checks(build: &Build<'_, '_>, fleet: &Fleet, found: &mut Vec<Raw>) {
             found.push(raw.at(*place, label));
         }
     }
+}
+
+/// A third of one anchor is all of it; and votes that nobody is asked for are never cast.
+fn votes(build: &Build<'_, '_>, fleet: &Fleet, found: &mut Vec<Raw>) {
+    let most = fleet.verdict.vantages_per_endpoint;
+    if let (Quorum::Count(quorum), Some(place)) = (fleet.verdict.quorum, build.written("verdict", "quorum"))
+        && most < quorum
+    {
+        let message = format!("a quorum of {quorum} is more than the {most} vantages that probe an endpoint");
+        let raw = Raw::warning("W222", message).at(place, "nothing ever goes down, once that many are known");
+        found.push(raw.hint(format!("write vantages_per_endpoint = {quorum} or more")));
+    }
+    let [anchor] = &fleet.verdict.anchors[..] else { return };
+    let Some(place) = build.written("verdict", "anchors") else { return };
+    let raw = Raw::warning("W221", format!("`{anchor}` is the only anchor"));
+    let raw = raw.at(place, "while it is away, this node takes its own network for broken");
+    found.push(raw.hint("name three or more, of different providers"));
 }
 
 fn pools(build: &Build<'_, '_>, fleet: &Fleet, found: &mut Vec<Raw>) {

@@ -3,6 +3,7 @@
 //! Why a reader of our own around the crate `domain`: that one stops at the first mistake, keeps no offset, and does
 //! not know LOC or URI. So entries, owners, TTLs and directives are read here, and record data there.
 
+mod apex;
 mod lex;
 mod loc;
 mod present;
@@ -16,7 +17,7 @@ use super::{
 };
 use lex::{Entry, Token};
 
-pub use self::present::present;
+pub use self::{apex::apex_of, present::present};
 
 /// Most records of one zone.
 pub const RECORDS_MAX: usize = 2_000_000;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::text::{Line, width};
+use super::text::{Line, Lines, width};
 
 /// Most problems that are kept; further ones are only counted, because nobody reads the thousandth.
 pub const PROBLEMS_MAX: usize = 500;
@@ -83,6 +83,18 @@ impl Problems {
         Self { list, unlisted, files }
     }
 
+    /// The same with what was found in files that are not read as configuration, behind the others.
+    #[must_use]
+    pub fn with(mut self, more: Vec<Problem>) -> Self {
+        let mut files: Vec<&str> = more.iter().filter_map(Problem::at).map(|spot| spot.file.as_str()).collect();
+        files.dedup();
+        self.files += files.len();
+        let room = PROBLEMS_MAX.saturating_sub(self.list.len());
+        self.unlisted += more.iter().skip(room).filter(|problem| problem.severity == Severity::Error).count();
+        self.list.extend(more.into_iter().take(room));
+        self
+    }
+
     /// Every problem kept.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()
@@ -156,6 +168,29 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 impl Problem {
+    /// An error of a file that says where clients are (`[geo]`).
+    #[must_use]
+    pub fn of_geo(message: String, hint: String) -> Self {
+        let (places, notes) = (Vec::new(), Vec::new());
+        Self { severity: Severity::Error, code: "E036", message, places, notes, hint: Some(hint) }
+    }
+
+    /// A warning of such a file: it can be read, and locates nobody.
+    #[must_use]
+    pub fn of_empty_geo(message: String, hint: String) -> Self {
+        Self { severity: Severity::Warning, code: "W223", ..Self::of_geo(message, hint) }
+    }
+
+    /// The same in one line of it, counted from 1.
+    #[must_use]
+    pub fn in_line(mut self, file: &str, text: &str, line: usize) -> Self {
+        let lines = Lines::of(text);
+        let from = lines.start(line.saturating_sub(1)).unwrap_or(text.len());
+        let to = text[from..].find('\n').map_or(text.len(), |length| from + length);
+        self.places.push(Spot::new(file, &lines.line(text, from, to), String::new()));
+        self
+    }
+
     /// The place it is about first.
     #[must_use]
     pub fn at(&self) -> Option<&Spot> {

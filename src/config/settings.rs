@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use ipnet::IpNet;
 
-use crate::model::{NodeId, ProviderId, RegionId, Replication, Selector, Wall, words};
+use crate::model::{NodeId, ProviderId, RegionId, Replication, Secret, Selector, Wall, words};
 
 /// Everything that is not the fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,7 @@ impl Settings {
             ("[node]", self.node == after.node),
             ("[dns]", self.dns == after.dns),
             ("[store] path", self.store.path == after.store.path),
+            ("[store] etcd", self.store.etcd == after.store.etcd),
             ("[admin] listen", self.admin.listen == after.admin.listen),
             ("[telemetry]", self.telemetry == after.telemetry),
         ];
@@ -139,13 +140,37 @@ pub struct TcpSettings {
     pub query: Duration,
 }
 
-/// The embedded store.
+/// The store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreSettings {
-    /// Its folder.
+    /// The folder of what each node keeps for itself.
     pub path: PathBuf,
     /// How long history is kept.
     pub keep: Keep,
+    /// Where overrides and audit are shared; embedded in the folder by default.
+    pub etcd: Option<EtcdSettings>,
+}
+
+/// Where etcd is and who this node is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EtcdSettings {
+    /// Members in the order they are asked; at least one.
+    pub endpoints: Vec<String>,
+    /// What all keys begin with.
+    pub prefix: String,
+    /// User and password.
+    pub user: Option<(String, Secret)>,
+    /// For `https`.
+    pub tls: EtcdTls,
+}
+
+/// Trust and own certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EtcdTls {
+    /// Who signed the members' certificates; the machine's trust anchors by default.
+    pub ca: Option<PathBuf>,
+    /// The certificate's file and the key.
+    pub identity: Option<(PathBuf, Secret)>,
 }
 
 /// How long history is kept.
@@ -324,6 +349,7 @@ impl Default for StoreSettings {
         Self {
             path: "/var/lib/wayshift".into(),
             keep: Keep { audit: days(400), events: days(90), transitions: days(400), max_size: 2 << 30 },
+            etcd: None,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The first pass: every key known, every value of its form. It says all that can be said of a value alone; what values
 //! mean together is the business of [`super::build`].
 
+use std::fmt;
+
 use super::{
     document::{Node, Table, Value},
     forms,
@@ -14,9 +16,29 @@ const ALIKE: f64 = 0.85;
 /// Most candidates that are compared for "did you mean": it is a courtesy, and quadratic.
 const CANDIDATES_MAX: usize = 2000;
 
+/// What a table is called in a problem. Made into a text only there: there may be 100,000 tables, and few have one.
+#[derive(Clone, Copy)]
+pub(super) enum Title<'t> {
+    /// The outermost.
+    Whole,
+    /// By the key that it is the value of.
+    Key(&'t str),
+    /// An entity, by its kind and id.
+    Entity(&'t str, &'t str),
+}
+
+impl fmt::Display for Title<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => f.write_str("the configuration"),
+            Self::Key(key) => write!(f, "`{key}`"),
+            Self::Entity(kind, id) => write!(f, "{kind} `{id}`"),
+        }
+    }
+}
+
 /// Checks a table against its section.
-pub(super) fn table(table: &Table, section: &'static Section, what: &str, report: &mut Report) {
-    let known: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
+pub(super) fn table(table: &Table, section: &'static Section, what: Title<'_>, report: &mut Report) {
     // A key that is missing is the likelier meaning of one that is misspelt. Looked up once: a table may be huge.
     let mut absent: Option<Vec<&str>> = None;
     for entry in &table.entries {
@@ -28,6 +50,7 @@ pub(super) fn table(table: &Table, section: &'static Section, what: &str, report
                     .at(entry.place, "leave it out for now"),
             );
         } else {
+            let known: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
             let absent = absent
                 .get_or_insert_with(|| known.iter().copied().filter(|name| table.entry(name).is_none()).collect());
             let likely = absent.iter().chain(&known).copied();
@@ -43,7 +66,7 @@ pub(super) fn table(table: &Table, section: &'static Section, what: &str, report
 }
 
 /// Keys that must be there. Apart from [`table`], because an entity's key is the place to point at.
-fn needs(table: &Table, section: &Section, node: &Node, what: &str, report: &mut Report) {
+fn needs(table: &Table, section: &Section, node: &Node, what: Title<'_>, report: &mut Report) {
     // What is written with a later version's key in mind misses nothing that could be said now.
     if table.entries.iter().any(|entry| section.later.contains(&entry.key.as_str())) {
         return;
@@ -81,9 +104,8 @@ fn value(node: &Node, kind: &'static Kind, name: &str, report: &mut Report) {
         (Kind::Many(item), Value::List(list)) => list.iter().for_each(|node| value(node, item, name, report)),
         (Kind::Many(item), _) => value(node, item, name, report),
         (Kind::Table(section), Value::Table(inner)) => {
-            let what = format!("`{name}`");
-            table(inner, section, &what, report);
-            needs(inner, section, node, &what, report);
+            table(inner, section, Title::Key(name), report);
+            needs(inner, section, node, Title::Key(name), report);
         }
         (Kind::Map(form, item), Value::Table(inner)) => map(inner, form, item, name, report),
         (Kind::Secret, Value::Text(_) | Value::Table(_)) => {} // `secret.rs` reads it and says what is wrong.
@@ -170,10 +192,10 @@ fn map(table_: &Table, form: &Form, item: &'static Kind, name: &str, report: &mu
         }
         match (item, &entry.node.value) {
             (Kind::Table(section), Value::Table(inner)) => {
-                let what = format!("{name} `{}`", entry.key);
-                table(inner, section, &what, report);
+                let what = Title::Entity(name, &entry.key);
+                table(inner, section, what, report);
                 let at = Node { place: entry.place, value: Value::Bool(true) };
-                needs(inner, section, &at, &what, report);
+                needs(inner, section, &at, what, report);
             }
             (_, _) => value(&entry.node, item, &entry.key, report),
         }

@@ -15,7 +15,7 @@ use crate::model::{
 
 use super::{
     Loaded,
-    settings::{Settings, Threads},
+    settings::{EtcdSettings, Settings, Threads},
     values::{Hundredths, Size},
 };
 
@@ -107,6 +107,7 @@ fn settings(settings: &Settings) -> Map<String, Value> {
                 "audit": span(store.keep.audit), "events": span(store.keep.events),
                 "transitions": span(store.keep.transitions), "max_size": Size(store.keep.max_size).to_string(),
             },
+            "etcd": store.etcd.as_ref().map(etcd),
         },
         "geo": { "database": geo.database, "asn": geo.asn, "nets": geo.nets },
         "admin": {
@@ -122,6 +123,15 @@ fn settings(settings: &Settings) -> Map<String, Value> {
         Value::Object(all) => all,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
     }
+}
+
+fn etcd(etcd: &EtcdSettings) -> Value {
+    let identity = etcd.tls.identity.as_ref();
+    json!({
+        "endpoints": etcd.endpoints, "prefix": etcd.prefix,
+        "user": etcd.user.as_ref().map(|(user, _)| user), "password": etcd.user.as_ref().map(|_| REDACTED),
+        "tls": { "ca": etcd.tls.ca, "cert": identity.map(|(cert, _)| cert), "key": identity.map(|_| REDACTED) },
+    })
 }
 
 /// A zone's records are data, not settings: their number is shown.
@@ -209,7 +219,9 @@ fn verdict(fleet: &Fleet) -> Value {
     };
     json!({
         "quorum": quorum, "min_vantages": policy.min_vantages, "stale_after": span(policy.stale_after),
-        "startup": startup, "flap": flap,
+        "startup": startup, "flap": flap, "alone": policy.alone.word(), "own_view": policy.own_view.word(),
+        "anchors": policy.anchors.iter().map(|anchor| &anchor.url).collect::<Vec<_>>(),
+        "vantages_per_endpoint": policy.vantages_per_endpoint,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, str::FromStr, time::Duration};
 
-use crate::model::{CaseQuestion, DnsName, Span, TRICKLE_WHOLE, Whence};
+use crate::model::{Anchor, AnchorAsk, CaseQuestion, DnsName, Span, TRICKLE_WHOLE, Whence};
 
 use super::forms::Wrong;
 
@@ -206,6 +206,23 @@ impl FromStr for Mailbox {
     }
 }
 
+/// An anchor's URL. Unlike a check's it always names who is asked.
+pub(super) fn anchor_of(text: &str) -> Result<Anchor, Wrong> {
+    let host_of = |url: &reqwest::Url| url.host_str().unwrap_or("").trim_matches(['[', ']']).to_owned();
+    let (ask, host, port) = match Asked::of("an anchor", text)? {
+        Asked::Http { secure: true, host, port } => (AnchorAsk::Https, host, port),
+        Asked::Http { secure: false, host, port } => (AnchorAsk::Http, host, port),
+        Asked::Tcp { port } => {
+            (AnchorAsk::Tcp, reqwest::Url::parse(text).map(|url| host_of(&url)).unwrap_or_default(), port)
+        }
+    };
+    if host.is_empty() {
+        let message = format!("`{text}` names nobody to ask");
+        return Err(Wrong::new(message, "an anchor has a host, as in tcp://192.0.2.1:443"));
+    }
+    Ok(Anchor { url: text.into(), ask, host: host.into(), port })
+}
+
 /// What a check's URL asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Asked {
@@ -220,7 +237,11 @@ const LATER: [&str; 5] = ["tls", "grpc", "dns", "icmp", "udp"];
 
 impl Asked {
     pub(super) fn parse(text: &str) -> Result<Self, Wrong> {
-        let wrong = |why: &str| Wrong::new(format!("`{text}` is not a URL of a check"), why);
+        Self::of("a check", text)
+    }
+
+    fn of(what: &str, text: &str) -> Result<Self, Wrong> {
+        let wrong = |why: &str| Wrong::new(format!("`{text}` is not a URL of {what}"), why);
         let (scheme, _) = text.split_once("://").ok_or_else(|| wrong("http://, https:// or tcp:// is missing"))?;
         if text.chars().any(|c| c.is_control() || c == ' ') {
             return Err(wrong("a URL has no blanks"));

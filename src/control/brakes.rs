@@ -9,6 +9,9 @@
 //!
 //! A node that starts holds on to what was held when it ended, and to what had left within the budget's time.
 
+mod alone;
+mod shared;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
@@ -18,14 +21,15 @@ use super::{
 };
 use crate::{
     judge::{
+        alone::Domains,
         budget::{self, Budget, Wish},
         freeze::{AutoFreeze, Turn},
         incident::{Condition, State},
         outage::Outages,
     },
     model::{
-        Braked, EndpointId, EndpointIx, Happening, Health, Hold, Memory, Mono, Now, RemovalBudget, SelfTest, Verdict,
-        ms,
+        Braked, EndpointId, EndpointIx, Happening, Health, Hold, Memory, Mono, Now, RemovalBudget, SelfTest, Target,
+        Verdict, ms,
     },
 };
 
@@ -38,12 +42,18 @@ pub(super) struct Brakes {
     /// The same by id while the fleet is replaced.
     ids: BTreeMap<EndpointIx, EndpointId>,
     budget: Budget,
+    /// What left while nobody else was heard.
+    pub domains: Domains,
     outages: Outages,
     freeze: AutoFreeze,
     /// Told: the budget holds something.
     slowed: bool,
     /// The self-test as of the last look: a lone vote confirms nothing while it has failed.
     tested: SelfTest,
+    /// Whether nobody else was heard then.
+    alone: bool,
+    /// What most of the others had let go when this process first counted with them; `None` before.
+    taken_over: Option<BTreeSet<Target>>,
     /// When waiting ends for somebody, as of the last look.
     confirmed_at: Option<Mono>,
 }
@@ -87,6 +97,11 @@ impl Brakes {
         [self.confirmed_at, room].into_iter().flatten().min()
     }
 
+    /// Whether nearly everything failed at once, and nothing leaves for that.
+    pub(super) fn freezes(&self) -> bool {
+        self.freeze.holds()
+    }
+
     pub(super) fn kept(&self, now: Mono) -> Braked {
         let left = self.budget.left().map(|(endpoint, at)| (endpoint.clone(), now.since(at)));
         Braked { frozen: self.freeze.holds(), left: left.collect() }
@@ -96,11 +111,10 @@ impl Brakes {
 impl Controller {
     /// What a brake held up when the process before this ended goes on being held, until it is looked at.
     pub(super) fn adopt_brakes(&mut self, memory: &Memory, now: Now) {
-        let fleet = std::sync::Arc::clone(&self.slots.fleet);
         self.brakes.reload(&self.slots);
         self.warnings.reload(&self.slots);
         let age = now.wall.since(memory.at);
-        for (endpoint, ago) in memory.braked.left.iter().filter(|(endpoint, _)| fleet.has_endpoint(endpoint)) {
+        for (endpoint, ago) in &memory.braked.left {
             self.brakes.budget.recall(endpoint.clone(), now.mono.before(ago.saturating_add(age)));
         }
         let hold = if memory.braked.frozen { Hold::Freeze } else { Hold::Budget };
@@ -131,7 +145,11 @@ impl Controller {
         };
         let tested = std::mem::replace(&mut self.brakes.tested, self.self_test);
         let mut fleet_turned = due;
-        let mut awaited = due || work.fleet_changed || tested != self.self_test;
+        // While alone, each result of ours may be what it waits for.
+        let alone = self.voters.company().is_alone();
+        let lonely =
+            alone != std::mem::replace(&mut self.brakes.alone, alone) || (alone && !self.brakes.waiting.is_empty());
+        let mut awaited = due || work.fleet_changed || tested != self.self_test || lonely;
         if touched.is_empty() && !awaited {
             return;
         }
@@ -254,6 +272,7 @@ impl Controller {
     /// Of what waits: lets go what may leave, holds the rest, and forgets what stands again or is in a person's hands.
     fn release(&mut self, now: Now, work: &mut Work) {
         let policy = self.slots.fleet.safety.removal_budget;
+        let alone = self.voters.company().is_alone();
         let failed = self.self_test == SelfTest::Failed;
         let hold = if self.brakes.freeze.holds() { Hold::Freeze } else { Hold::Budget };
         let mut wishes = Vec::new();
@@ -277,13 +296,20 @@ impl Controller {
             });
             places.insert(ix, would_leave);
         }
+        let kept = self.keep_alone(&mut wishes, &places, now.mono);
         let granted = if hold == Hold::Budget && !wishes.is_empty() {
             self.brakes.budget.grant(&policy, self.slots.fleet.endpoints.len(), now.mono, wishes)
         } else {
             BTreeSet::new()
         };
         for (ix, places) in places {
-            let leaves = granted.contains(&self.slots.fleet.endpoint(ix).id);
+            let had_left = hold == Hold::Budget && !alone && self.had_left(&places);
+            let endpoint = self.slots.fleet.endpoint(ix);
+            let leaves = had_left || granted.contains(&endpoint.id);
+            if leaves && alone {
+                self.brakes.domains.grant(endpoint, now.mono);
+            }
+            let hold = if kept.contains(&ix) && hold == Hold::Budget { Hold::Alone } else { hold };
             for (place, in_force) in places {
                 let Some(slot) = &self.slots.list[place] else { continue };
                 let (base, hold) = if leaves { (Health::Down, None) } else { (in_force, Some(hold)) };
@@ -296,7 +322,9 @@ impl Controller {
                 self.brakes.forget(ix);
             }
         }
-        let agreed = self.brakes.waiting.values().filter_map(|waiting| waiting.agreed);
+        // Who is kept for another reason does not leave by time.
+        let free = self.brakes.waiting.iter().filter(|(ix, _)| !kept.contains(ix));
+        let agreed = free.filter_map(|(_, waiting)| waiting.agreed);
         self.brakes.confirmed_at = agreed.map(|since| since.plus(policy.confirm)).min();
         self.tell_budget(hold, &policy, work);
     }
@@ -307,7 +335,7 @@ impl Controller {
         let mut leaving = Vec::new();
         for place in self.slots.of_endpoint(ix).collect::<Vec<_>>() {
             let Some(slot) = self.slots.list[place].as_ref().filter(|slot| slot.probed.is_some()) else { continue };
-            let ours = matches!(slot.verdict.hold, Some(Hold::Budget | Hold::Freeze));
+            let ours = matches!(slot.verdict.hold, Some(Hold::Budget | Hold::Freeze | Hold::Alone));
             if is_down(&slot.verdict) && is_free(&slot.verdict) {
                 let before = work.before.get(&place).map(|(_, base)| *base);
                 let in_force = [Some(slot.base), before].into_iter().flatten().find(|base| *base != Health::Down);
@@ -326,7 +354,13 @@ impl Controller {
     }
 
     fn tell_budget(&mut self, hold: Hold, policy: &RemovalBudget, work: &mut Work) {
-        let waiting = self.brakes.waiting.len();
+        // What waits because nobody else is heard is told endpoint by endpoint, as any hold is.
+        let held = |ix: &&EndpointIx| {
+            let mut holds =
+                self.slots.of_endpoint(**ix).filter_map(|place| self.slots.list[place].as_ref()?.verdict.hold);
+            holds.any(|hold| hold == Hold::Budget)
+        };
+        let waiting = self.brakes.waiting.keys().filter(held).count();
         let slowed = hold == Hold::Budget && waiting > 0;
         if self.brakes.slowed == slowed {
             return;

@@ -7,12 +7,16 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Controller, Step, events, foresight::foresee, voters::Recount};
+use super::{
+    Controller, Step, events,
+    foresight::foresee,
+    voters::{Company, Recount},
+};
 use crate::{
     judge::{Orders, quorum},
     model::{
-        Action, Availability, Cause, Digest, EndpointIx, Fleet, Happening, Health, Hold, Memory, Mono, Now, Override,
-        Snapshot, SubjectIx, Verdict, digest,
+        Action, Availability, Cause, Digest, EndpointIx, Fleet, Happening, Health, Here, Hold, Memory, Mono, Now,
+        Override, OwnView, SelfTest, Snapshot, SubjectIx, Verdict, VerdictPolicy, digest,
     },
 };
 
@@ -34,6 +38,12 @@ pub(super) struct Work {
     pub own_votes: bool,
     /// Slots whose tempo changed.
     pub tempi: Vec<usize>,
+    /// Who is there may have changed.
+    pub met: bool,
+    /// One of our own votes changed.
+    pub said: bool,
+    /// What this node alone sees down changed.
+    pub alone_down: bool,
 }
 
 impl Work {
@@ -53,8 +63,15 @@ impl Controller {
         self.slots = slots.reloaded(Arc::clone(&fleet), now);
         self.ordered = fleet.endpoints.iter().map(|endpoint| told.get(&endpoint.id).copied()).collect();
         self.voters.reload(&fleet);
-        self.proof.reload(&fleet, &self.me);
+        self.last.clear();
+        self.proof.reload(&fleet);
         let slots = &self.slots;
+        let said = slots
+            .list
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, held)| Some((slot, held.as_ref()?.probed.as_ref()?.said?)));
+        self.voters.reload_own(&fleet, said);
         self.publisher.retain(|target| {
             fleet
                 .find_subject(&target.subject)
@@ -95,27 +112,37 @@ impl Controller {
     pub(super) fn conclude(&mut self, now: Now, work: &mut Work) -> Step {
         self.ripen(now.mono, work);
         self.voters.age(now.mono, &mut work.recount);
+        let policy = self.slots.fleet.verdict.clone();
         let orders_changed = self.tenures.pass(now, &mut work.told);
         self.feeds.age(now.mono);
-        let own_test = self.proof.state(self.voters.alone(), now.mono);
+        work.met |= work.recount.all;
+        let duties = self.share_out(now.mono, work);
+        let own_test = self.proof.state(self.voters.is_single(), now.mono);
         work.recount.all |= own_test != self.self_test || work.fleet_changed;
+        work.recount.all |= self.voters.accompany(&policy, now.mono);
+        self.take_over(now.mono, work);
+        work.recount.all |= self.voters.review(own_test);
         self.self_test = own_test;
         self.publisher.test(own_test);
         if work.recount.all {
-            self.voters.seat(own_test);
+            self.voters.seat(&policy, own_test);
         }
         if orders_changed || work.fleet_changed {
             self.apply_orders(work);
         }
         self.count(now, work);
+        self.look_at_ourselves(now, &policy, work);
         self.hurry(now, work);
         self.settle(now, work);
         self.brake(now, work);
+        self.taken_over();
         let stepped = self.come_back(now, work);
         self.hear_paths(now.mono, work);
-        let mut step = Step { tempi: self.new_tempi(now.mono, work), ..Step::default() };
+        let mut step = Step { tempi: self.new_tempi(now.mono, work), duties, ..Step::default() };
         events::conditions(self, work);
-        let decided = orders_changed || work.fleet_changed || stepped || !work.changed.is_empty();
+        self.shift(now, work);
+        let here = self.mode != self.snapshot.here.mode || work.alone_down;
+        let decided = orders_changed || work.fleet_changed || stepped || here || !work.changed.is_empty();
         if decided || self.soft.is_due(now.mono, &self.feeds) {
             self.generation += 1;
             self.soft.taken(now.mono, &mut self.feeds);
@@ -127,11 +154,27 @@ impl Controller {
             self.weigh_loads(&snapshot, all, work);
             step.snapshot = Some(snapshot);
         }
+        self.compare(now, work);
         step.events = super::tenure::dated(std::mem::take(&mut work.told), now.wall, self.generation);
-        let stale_after = self.slots.fleet.verdict.stale_after;
-        step.ballot = self.publisher.due(now.mono, stale_after, &self.me);
+        step.presence = self.presence(now);
+        let (brakes, slots) = (&self.brakes, &self.slots);
+        step.ballot = self.publisher.due(now.mono, policy.stale_after, &self.me, || brakes.state(slots, now.mono));
         step.wake_at = self.wake_at(now);
         step
+    }
+
+    /// Our own votes of this step may make a suspect of us, as they will for the others; then it is counted again.
+    fn look_at_ourselves(&mut self, now: Now, policy: &VerdictPolicy, work: &mut Work) {
+        if !std::mem::take(&mut work.said) {
+            return;
+        }
+        let fleet = Arc::clone(&self.slots.fleet);
+        self.voters.said(&fleet, now.mono);
+        if self.voters.review(self.self_test) {
+            self.voters.seat(policy, self.self_test);
+            work.recount.all = true;
+            self.count(now, work);
+        }
     }
 
     /// Sets the endpoint-wide order and the freeze of every slot.
@@ -204,13 +247,24 @@ impl Controller {
         let mut verdict = slot.verdict.clone();
         if let Some(probed) = &mut slot.probed {
             if probed.said != own {
+                self.voters.say(&self.slots.fleet, place, probed.said, own);
                 probed.said = own;
                 self.publisher.vote(&probed.target, own);
+                work.said = true;
             }
             voices.clear();
             voices.extend(self.voters.voices(place, own));
             let (policy, regions) = (&self.slots.fleet.verdict, self.voters.known_regions());
             let measured = quorum::measure(policy, voices, regions, verdict.measured, &verdict.cause);
+            let ranks = policy.own_view == OwnView::RankLast && self.self_test == SelfTest::Passed;
+            let alone_down =
+                ranks && measured.health.works() && quorum::is_down_for_one(voices, self.voters.own_region(), own);
+            work.alone_down |= self.last.contains(&place) != alone_down;
+            if alone_down {
+                self.last.insert(place);
+            } else {
+                self.last.remove(&place);
+            }
             (verdict.measured, verdict.cause, verdict.tally) = (measured.health, measured.cause, measured.tally);
             if verdict.cause == Cause::Voted && probed.standing.awaits_new_check() {
                 verdict.cause = Cause::CheckChanged;
@@ -223,7 +277,7 @@ impl Controller {
         // A brake holds until it is settled anew, after all have been counted.
         let goes_on = match verdict.hold {
             Some(Hold::Flap { .. } | Hold::Resume) => verdict.measured != Health::Down,
-            Some(Hold::Budget | Hold::Freeze) => verdict.measured == Health::Down,
+            Some(Hold::Budget | Hold::Freeze | Hold::Alone) => verdict.measured == Health::Down,
             None => false,
         };
         verdict.hold = verdict.hold.filter(|_| goes_on);
@@ -277,24 +331,33 @@ impl Controller {
             planned: Arc::clone(self.tenures.planned()),
             ended: Arc::clone(self.returns.ended()),
             feeds: Arc::clone(self.feeds.published()),
+            here: Here { mode: self.mode, last: self.last.iter().copied().collect() },
         });
         Arc::clone(&self.snapshot)
     }
 
     /// The next time at which something happens without any input; always in the future.
     fn wake_at(&self, now: Now) -> Option<Mono> {
-        let proof = Some(self.proof.until()).filter(|until| now.mono < *until && !self.voters.alone());
+        let stale_after = self.slots.fleet.verdict.stale_after;
+        let company = self.voters.company();
+        let brakes = self.brakes.wake_at(&self.slots.fleet.safety.removal_budget);
         let times = [
             self.timers.first().map(|(at, _)| *at),
-            self.voters.wake_at(),
+            self.voters.wake_at(&self.slots.fleet),
+            self.presences.wake_at(now.mono),
+            self.presence_at(now.mono, stale_after),
+            self.heartbeat.lost_at().filter(|at| now.mono < *at),
+            Some(self.started.plus(stale_after)).filter(|at| now.mono < *at && company == Company::Lonely),
+            self.sharing.roster.wake_at(),
             self.tenures.wake_at(now),
             self.returns.wake_at(now, self.tenures.active()),
             self.holds.wake_at(),
-            self.brakes.wake_at(&self.slots.fleet.safety.removal_budget),
+            brakes,
+            self.brakes.domains.next().filter(|at| now.mono < *at && company.is_alone()),
             self.feeds.wake_at(),
             self.soft.wake_at(&self.feeds),
-            proof,
-            Some(self.publisher.wake_at(self.slots.fleet.verdict.stale_after)),
+            self.proof.wake_at(self.voters.is_single(), now.mono),
+            Some(self.publisher.wake_at(stale_after)),
         ];
         times.into_iter().flatten().min().map(|at| at.max(Mono(now.mono.0.saturating_add(1))))
     }

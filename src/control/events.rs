@@ -60,16 +60,17 @@ pub(super) fn conditions(node: &mut Controller, work: &mut Work) {
     // Looking at all verdicts is only worth it where one has changed.
     let unprovable = if work.fleet_changed || !work.changed.is_empty() {
         let mut probed = node.slots.list.iter().flatten().filter(|slot| slot.probed.is_some()).peekable();
-        node.voters.alone() && probed.peek().is_some() && probed.all(|slot| slot.verdict.measured == Health::Down)
+        let blind = node.voters.is_single() && node.self_test == SelfTest::Unprovable && probed.peek().is_some();
+        blind && probed.all(|slot| slot.verdict.measured == Health::Down)
     } else {
-        node.conditions.unprovable && node.voters.alone()
+        node.conditions.unprovable && node.voters.is_single() && node.self_test == SelfTest::Unprovable
     };
     tell(
         &mut node.conditions.self_test_failed,
         failed,
         work,
         "self-test-failed",
-        "no probe of an endpoint outside this node's provider and region passed within two intervals; it does not vote while others' do",
+        "neither a third of the anchors answers nor, without anchors, a probe of an endpoint outside this node's provider and region has passed within two intervals; it does not vote while others' do",
     );
     tell(
         &mut node.conditions.unprovable,

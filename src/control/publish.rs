@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::Identity;
-use crate::model::{Ballot, EndpointId, Mono, Now, SelfTest, Target, Vote};
+use crate::model::{Ballot, BrakeState, EndpointId, Mono, Now, SelfTest, Target, Vote};
 
 /// Shortest time between two ballots; changes in between go out together.
 pub(super) const GAP: Duration = Duration::from_millis(100);
@@ -67,7 +67,13 @@ impl Publisher {
     }
 
     /// The ballot, if it is due.
-    pub(super) fn due(&mut self, now: Mono, stale_after: Duration, me: &Identity) -> Option<Ballot> {
+    pub(super) fn due(
+        &mut self,
+        now: Mono,
+        stale_after: Duration,
+        me: &Identity,
+        brakes: impl FnOnce() -> BrakeState,
+    ) -> Option<Ballot> {
         if now < self.wake_at(stale_after) {
             return None;
         }
@@ -81,6 +87,7 @@ impl Publisher {
             self_test: self.self_test,
             votes: self.votes.clone(),
             paths: self.paths.clone(),
+            brakes: brakes(),
         })
     }
 

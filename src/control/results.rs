@@ -11,6 +11,10 @@ const BLIND_ENDPOINTS_MIN: usize = 3;
 impl Controller {
     pub(super) fn observe(&mut self, now: Now, seen: &Observation, work: &mut Work) {
         let Some(place) = self.slots.place(seen) else { return };
+        // A probe that was on its way when others took over.
+        if self.slots.list[place].as_ref().is_some_and(|slot| !self.is_mine(slot.endpoint)) {
+            return;
+        }
         // Only what is down can recover, and asking costs a walk over the endpoint's services.
         let is_down = |slot: &Slot| slot.probed.as_ref().is_some_and(|p| p.standing.health() == Health::Down);
         let urgent = self.slots.list[place].as_ref().is_some_and(is_down) && self.slots.urgent(place);

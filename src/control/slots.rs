@@ -262,6 +262,13 @@ impl Slots {
         subjects.map(|subject| subject.index() * 2 + place % 2).collect()
     }
 
+    /// Others probe it from now on.
+    pub(super) fn rest(&mut self, place: usize) {
+        if let Some(probed) = self.list[place].as_mut().and_then(|slot| slot.probed.as_mut()) {
+            probed.standing.rest();
+        }
+    }
+
     /// When a standing's cooldown ends.
     pub(super) fn ripe_at(&self, place: usize) -> Option<Mono> {
         let probed = self.list[place].as_ref()?.probed.as_ref()?;

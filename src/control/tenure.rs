@@ -2,9 +2,9 @@
 //!
 //! Ends are absolute times of day, and a clock may be set. Forward: the monotonic time since receipt must agree that
 //! the time has come, within [`SLACK_PERCENT`]. Backward: what has begun has begun, and what has run out is remembered
-//! for as long as the store lists it; what was over before it ever held here is not, so that a clock that ran ahead and is
-//! put right does not miss a drain. So a set clock prolongs an override by at most the life it was made
-//! for.
+//! for as long as the store lists it; what was over before this process ever held it is not, so that a clock that ran
+//! ahead at the start (as many do until they are first set) and is put right misses no drain. So a set clock prolongs
+//! an override by at most the life it was made for.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -53,6 +53,21 @@ impl Tenure {
         at.0.saturating_sub(now.wall.0).max(life.saturating_sub(lived).saturating_sub(slack))
     }
 
+    /// Received by a clock that ran ahead, it is received anew by one that says otherwise. Where that would make it
+    /// longer than it was made for, this clock is behind: then what has passed since counts.
+    fn put_right(&mut self, now: Now) {
+        if self.received.wall < self.order.expires {
+            return;
+        }
+        let lived = now.mono.0.saturating_sub(self.received.mono.0);
+        let left = self.order.expires.0.saturating_sub(now.wall.0);
+        let made_for = self.order.expires.0.saturating_sub(self.order.created.0);
+        if lived.saturating_add(left) <= made_for {
+            self.received.mono = now.mono;
+        }
+        self.received.wall = now.wall;
+    }
+
     fn next_mark(&self, now: Now) -> Option<Wall> {
         let mark = ANNOUNCED_MINUTES.into_iter().find(|minutes| *minutes < self.announced)?;
         let at = Wall(self.order.expires.0.saturating_sub(u64::from(mark) * 60_000));
@@ -76,10 +91,9 @@ impl Tenures {
         Self { held: held.collect(), ended: ended.clone(), ..Self::default() }
     }
 
-    /// Another whole list; `keep` those that it lacks (of another epoch). Ends that a person made are told.
-    pub(super) fn replace(&mut self, now: Now, list: &[Override], keep: bool, told: &mut Vec<Happening>) {
-        let before = std::mem::take(&mut self.held);
-        let mut before = before;
+    /// Another whole list. Ends that a person made are told.
+    pub(super) fn replace(&mut self, now: Now, list: &[Override], told: &mut Vec<Happening>) {
+        let mut before = std::mem::take(&mut self.held);
         for order in list {
             if self.ended.get(&order.id).is_some_and(|end| *end == order.expires) {
                 continue;
@@ -92,10 +106,6 @@ impl Tenures {
                 None => Tenure::new(order.clone(), now, false),
             };
             self.held.insert(order.id.clone(), tenure);
-        }
-        if keep {
-            self.held.append(&mut before);
-            return;
         }
         for tenure in before.into_values().filter(|tenure| tenure.begun) {
             told.push(ended(&tenure.order, tenure.order.expires <= now.wall));
@@ -112,14 +122,21 @@ impl Tenures {
             .map(|(id, _)| id.clone())
             .collect();
         for id in over {
-            let Some(tenure) = self.held.remove(&id) else { continue };
+            let Some(mut tenure) = self.held.remove(&id) else { continue };
             told.push(ended(&tenure.order, true));
-            self.ended.insert(id, tenure.order.expires);
-            self.went(tenure.order);
+            self.went(tenure.order.clone());
+            if tenure.received.wall < tenure.order.expires {
+                self.ended.insert(id, tenure.order.expires);
+            } else {
+                // Nothing but the clock that this process began with says so.
+                tenure.begun = false;
+                self.held.insert(id, tenure);
+            }
         }
         for tenure in self.held.values_mut() {
             if !tenure.begun && tenure.left(tenure.order.from, now) == 0 && tenure.left(tenure.order.expires, now) > 0 {
                 tenure.begun = true;
+                tenure.put_right(now);
                 told.push(began(&tenure.order));
             }
             if let Some(mark) = nearest_mark(tenure.order.expires, now.wall).filter(|mark| *mark < tenure.announced) {

@@ -3,14 +3,18 @@
 mod brakes;
 mod feeds;
 mod holds;
+mod modes;
 mod returns;
+mod tenures;
 
 use std::time::Duration;
 
 use super::*;
 use crate::{
     judge::sample::{check, fleet, order, parts},
-    model::{Action, Cause, EndpointIx, Failure, Family, Health, Outcome, Override, Phases, Target, Tempo, Wall},
+    model::{
+        Action, Cause, EndpointIx, Failure, Family, Happening, Health, Outcome, Override, Phases, Target, Tempo, Wall,
+    },
 };
 
 pub(super) struct Node {

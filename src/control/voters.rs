@@ -1,23 +1,27 @@
-//! Who votes: this node and the ballots of the others, fresh or stale.
+//! The other nodes and their ballots, fresh or stale; who of them votes is worked out in `seats`.
 //!
-//! Freshness is the arrival of a higher sequence on our own monotonic clock, never the sender's clock. A peer unheard
-//! for a day is no longer known. A peer whose self-test failed does not vote while a fresh node's has passed: its own
-//! network is the likelier fault (DECIDING section 3, suspects).
+//! Freshness is the arrival of a higher sequence on our own monotonic clock, never the sender's clock; of a peer that has
+//! fallen silent, of any other sequence than its last. A peer unheard for a day, or that a person has forgotten, is no
+//! longer known.
+
+mod seats;
 
 use std::{collections::BTreeMap, time::Duration};
 
+use self::seats::Seat;
+pub(super) use self::seats::{Company, Right};
 use super::Identity;
 use crate::{
-    judge::quorum::{ProviderKey, RegionKey, Voice},
+    judge::{suspect::Course, vantages::Vantage},
     model::{
-        Ballot, EndpointId, Fleet, Known, Mono, NodeId, Now, ProviderId, RegionId, SelfTest, Snapshot, Target, Vote,
-        Wall,
+        Ballot, BrakeState, EndpointId, Fleet, Known, Mono, NodeId, Now, Presence, ProviderId, RegionId, SelfTest,
+        Snapshot, Target, Vote, Wall,
     },
 };
 
 /// A node unheard for so long is no longer known.
 pub(super) const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 3600);
-/// Most endpoints of which one ballot tells paths; of more, the last ones are ignored.
+/// Most endpoints of which one ballot tells paths or removals; of more, the last ones are ignored.
 const PATHS_MAX: usize = 100_000;
 /// Most other nodes; ballots of further ones are ignored.
 pub(super) const PEERS_MAX: usize = 1024;
@@ -27,36 +31,36 @@ pub(super) const PEERS_MAX: usize = 1024;
 pub(super) struct Voters {
     me: Identity,
     peers: BTreeMap<NodeId, Peer>,
+    /// Our own votes, as the others see them.
+    own: Course,
+    own_suspect: bool,
+    company: Company,
     seats: Vec<Seat>,
     known_regions: usize,
 }
 
 #[derive(Debug)]
-struct Peer {
-    region: Option<RegionId>,
-    provider: Option<ProviderId>,
-    self_test: SelfTest,
+pub(super) struct Peer {
+    pub region: Option<RegionId>,
+    pub provider: Option<ProviderId>,
+    pub self_test: SelfTest,
     /// `None` until it is heard in this process.
     sequence: Option<u64>,
     fresh_until: Mono,
-    fresh: bool,
-    heard: Wall,
+    pub fresh: bool,
+    pub heard: Wall,
+    /// `None` until it is heard in this process.
+    pub heard_mono: Option<Mono>,
     forgotten_at: Mono,
     votes: BTreeMap<Target, Vote>,
     /// `votes` by slot of the fleet.
     by_slot: Vec<Option<Vote>>,
+    course: Course,
+    pub suspect: bool,
     paths: BTreeMap<EndpointId, u32>,
-}
-
-/// A fresh voter.
-#[derive(Debug)]
-struct Seat {
-    /// `None` is this node.
-    peer: Option<NodeId>,
-    region: RegionKey,
-    provider: ProviderKey,
-    proven: bool,
-    votes: bool,
+    brakes: BrakeState,
+    probes: bool,
+    pub admin: Vec<Box<str>>,
 }
 
 /// What of the count has changed.
@@ -70,6 +74,30 @@ pub(super) struct Recount {
     pub paths: bool,
 }
 
+impl Peer {
+    fn known(region: Option<RegionId>, provider: Option<ProviderId>, heard: Wall, forgotten_at: Mono) -> Self {
+        Self {
+            region,
+            provider,
+            self_test: SelfTest::Unprovable,
+            sequence: None,
+            fresh_until: forgotten_at,
+            fresh: false,
+            heard,
+            heard_mono: None,
+            forgotten_at,
+            votes: BTreeMap::new(),
+            by_slot: Vec::new(),
+            course: Course::default(),
+            suspect: false,
+            paths: BTreeMap::new(),
+            brakes: BrakeState::default(),
+            probes: true,
+            admin: Vec::new(),
+        }
+    }
+}
+
 impl Voters {
     pub(super) fn new(me: Identity, known: &BTreeMap<NodeId, Known>, now: Now) -> Self {
         let mut peers = BTreeMap::new();
@@ -78,77 +106,102 @@ impl Voters {
             if FORGOTTEN_AFTER <= age {
                 continue;
             }
-            let peer = Peer {
-                region: known.region.clone(),
-                provider: known.provider.clone(),
-                self_test: SelfTest::Unprovable,
-                sequence: None,
-                fresh_until: now.mono,
-                fresh: false,
-                heard: known.heard,
-                forgotten_at: now.mono.plus(FORGOTTEN_AFTER - age),
-                votes: BTreeMap::new(),
-                by_slot: Vec::new(),
-                paths: BTreeMap::new(),
-            };
-            peers.insert(node.clone(), peer);
+            let forgotten_at = now.mono.plus(FORGOTTEN_AFTER - age);
+            let peer = Peer::known(known.region.clone(), known.provider.clone(), known.heard, forgotten_at);
+            peers.insert(node.clone(), Peer { admin: known.admin.clone(), ..peer });
         }
-        let mut voters = Self { me, peers, seats: Vec::new(), known_regions: 1 };
-        voters.seat(SelfTest::Unprovable);
-        voters
+        let company = if peers.is_empty() { Company::Nobody } else { Company::Lonely };
+        let (own, own_suspect) = (Course::default(), false);
+        Self { me, peers, own, own_suspect, company, seats: Vec::new(), known_regions: 1 }
     }
 
     /// Whether no other node is known.
-    pub(super) fn alone(&self) -> bool {
+    pub(super) fn is_single(&self) -> bool {
         self.peers.is_empty()
     }
 
+    pub(super) fn knows(&self, node: &NodeId) -> bool {
+        self.peers.contains_key(node)
+    }
+
+    pub(super) fn peers(&self) -> impl Iterator<Item = (&NodeId, &Peer)> {
+        self.peers.iter()
+    }
+
     pub(super) fn known(&self) -> BTreeMap<NodeId, Known> {
-        let known =
-            |peer: &Peer| Known { region: peer.region.clone(), provider: peer.provider.clone(), heard: peer.heard };
+        let known = |peer: &Peer| Known {
+            region: peer.region.clone(),
+            provider: peer.provider.clone(),
+            heard: peer.heard,
+            admin: peer.admin.clone(),
+        };
         self.peers.iter().map(|(node, peer)| (node.clone(), known(peer))).collect()
+    }
+
+    /// A node that is there, or that a person has not forgotten yet; `None` for ourselves and for too many.
+    fn peer(&mut self, now: Now, node: NodeId) -> Option<&mut Peer> {
+        if node == self.me.node || (!self.peers.contains_key(&node) && self.peers.len() >= PEERS_MAX) {
+            return None;
+        }
+        let peer = self.peers.entry(node).or_insert_with(|| Peer::known(None, None, now.wall, now.mono));
+        (peer.heard, peer.heard_mono) = (now.wall, Some(now.mono));
+        peer.forgotten_at = now.mono.plus(FORGOTTEN_AFTER);
+        Some(peer)
     }
 
     /// Takes in a peer's ballot; an older one than is held changes nothing.
     pub(super) fn hear(&mut self, now: Now, ballot: Ballot, fleet: &Fleet, recount: &mut Recount) {
-        let Ballot { node, region, provider, sequence, self_test, votes, mut paths } = ballot;
-        if node == self.me.node || (!self.peers.contains_key(&node) && self.peers.len() >= PEERS_MAX) {
+        let Ballot { node, region, provider, sequence, self_test, votes, mut paths, mut brakes } = ballot;
+        // One that has fallen silent may have begun again with its clock put right: then any other sequence is new.
+        let old = |peer: &Peer| {
+            let silent = peer.fresh_until <= now.mono;
+            peer.sequence.is_some_and(|held| sequence == held || (sequence < held && !silent))
+        };
+        if self.peers.get(&node).is_some_and(old) {
             return;
         }
-        let peer = self.peers.entry(node).or_insert_with(|| Peer {
-            region: region.clone(),
-            provider: provider.clone(),
-            self_test,
-            sequence: None,
-            fresh_until: now.mono,
-            fresh: false,
-            heard: now.wall,
-            forgotten_at: now.mono,
-            votes: BTreeMap::new(),
-            by_slot: Vec::new(),
-            paths: BTreeMap::new(),
-        });
-        if peer.sequence.is_some_and(|held| sequence <= held) {
-            return;
-        }
+        let Some(peer) = self.peer(now, node) else { return };
         peer.by_slot.resize(fleet.subjects.len() * 2, None);
         for (target, vote) in differences(&peer.votes, &votes) {
             if let Some(slot) = slot_of(fleet, target) {
+                peer.course.change(fleet, slot, peer.by_slot[slot], vote);
                 peer.by_slot[slot] = vote;
                 recount.slots.push(slot);
             }
         }
+        peer.course.settle(fleet, now.mono);
         // Those of endpoints that this node does not have, yet, are kept; more than there can be are not.
         while paths.len() > PATHS_MAX {
             paths.pop_last();
         }
+        while brakes.left.len() > PATHS_MAX {
+            brakes.left.pop_last();
+        }
         recount.paths |= !peer.fresh || peer.region != region || peer.paths != paths;
-        peer.paths = paths;
+        (peer.paths, peer.brakes) = (paths, brakes);
         recount.all |= !peer.fresh || peer.self_test != self_test || peer.region != region || peer.provider != provider;
-        let (fresh_until, forgotten_at) = (now.mono.plus(fleet.verdict.stale_after), now.mono.plus(FORGOTTEN_AFTER));
         (peer.region, peer.provider, peer.self_test, peer.votes) = (region, provider, self_test, votes);
-        (peer.sequence, peer.fresh, peer.fresh_until) = (Some(sequence), true, fresh_until);
-        (peer.heard, peer.forgotten_at) = (now.wall, forgotten_at);
+        (peer.sequence, peer.fresh) = (Some(sequence), true);
+        peer.fresh_until = now.mono.plus(fleet.verdict.stale_after);
+    }
+
+    /// A peer is there: it is known, wherever its ballot is.
+    pub(super) fn meet(&mut self, now: Now, presence: &Presence, recount: &mut Recount) {
+        let Some(peer) = self.peer(now, presence.node.clone()) else { return };
+        let place = (presence.region.clone(), presence.provider.clone());
+        if (&peer.region, &peer.provider) != (&place.0, &place.1) || peer.probes != presence.process.probes {
+            recount.all = true;
+            ((peer.region, peer.provider), peer.probes) = (place, presence.process.probes);
+        }
+        peer.admin.clone_from(&presence.process.admin);
+    }
+
+    /// A person took it out. It is known again if it speaks again.
+    pub(super) fn forget(&mut self, node: &NodeId, recount: &mut Recount) -> bool {
+        let known = self.peers.remove(node).is_some();
+        recount.all |= known;
+        recount.paths |= known;
+        known
     }
 
     /// Lets ballots age.
@@ -163,8 +216,9 @@ impl Voters {
     }
 
     /// When the next ballot ages.
-    pub(super) fn wake_at(&self) -> Option<Mono> {
-        self.peers.values().map(|peer| if peer.fresh { peer.fresh_until } else { peer.forgotten_at }).min()
+    pub(super) fn wake_at(&self, fleet: &Fleet) -> Option<Mono> {
+        let ages = self.peers.values().map(|peer| if peer.fresh { peer.fresh_until } else { peer.forgotten_at }).min();
+        [ages, self.company.settles_at(fleet.verdict.stale_after)].into_iter().flatten().min()
     }
 
     /// Another fleet: other slots, and maybe another patience.
@@ -176,67 +230,30 @@ impl Voters {
                     peer.by_slot[slot] = Some(*vote);
                 }
             }
+            let votes = peer.by_slot.iter().enumerate().filter_map(|(slot, vote)| Some((slot, (*vote)?)));
+            peer.course.reload(fleet, votes);
         }
     }
 
-    /// Works out who counts and as what; to be called when `Recount::all` says so or our self-test has changed.
-    pub(super) fn seat(&mut self, own: SelfTest) {
-        let me = &self.me;
-        let peers = self.peers.iter().map(|(node, p)| (node, p.region.as_ref(), p.provider.as_ref(), Some(p)));
-        let nodes: Vec<_> = peers.chain([(&me.node, me.region.as_ref(), me.provider.as_ref(), None)]).collect();
-        // The provider of each region, if its nodes have one and the same.
-        let mut regions: BTreeMap<Place<'_>, Option<&ProviderId>> = BTreeMap::new();
-        for (node, region, provider, _) in &nodes {
-            let held = regions.entry(place(*region, node)).or_insert(*provider);
-            if held != provider {
-                *held = None;
-            }
-        }
-        let mut providers: Vec<&ProviderId> = regions.values().flatten().copied().collect();
-        providers.sort_unstable();
-        providers.dedup();
-        let key = |index: usize| u16::try_from(index).unwrap_or(u16::MAX);
-        let keys: BTreeMap<_, _> = regions
-            .iter()
-            .enumerate()
-            .map(|(index, (region, provider))| {
-                let shared = provider.and_then(|provider| providers.binary_search(&provider).ok());
-                (*region, (RegionKey(key(index)), ProviderKey(key(shared.unwrap_or(providers.len() + index)))))
-            })
-            .collect();
-        let fresh = |peer: &Option<&Peer>| peer.is_none_or(|peer| peer.fresh);
-        let test = |peer: Option<&Peer>| peer.map_or(own, |peer| peer.self_test);
-        let someone_passed = nodes.iter().any(|(.., peer)| fresh(peer) && test(*peer) == SelfTest::Passed);
-        let mut seats: Vec<Seat> = nodes
-            .iter()
-            .filter(|(.., peer)| fresh(peer))
-            .map(|(node, region, _, peer)| {
-                let (region, provider) = keys[&place(*region, node)];
-                let test = test(*peer);
-                Seat {
-                    peer: peer.map(|_| (*node).clone()),
-                    region,
-                    provider,
-                    proven: test == SelfTest::Passed,
-                    votes: !(someone_passed && test == SelfTest::Failed),
-                }
-            })
-            .collect();
-        seats.sort_by_key(|seat| seat.region);
-        let known_regions = regions.len();
-        (self.seats, self.known_regions) = (seats, known_regions);
+    /// Our own votes under another fleet.
+    pub(super) fn reload_own(&mut self, fleet: &Fleet, votes: impl Iterator<Item = (usize, Vote)>) {
+        self.own.reload(fleet, votes);
     }
 
-    /// All fresh voices on a slot, by region.
-    pub(super) fn voices<'v>(&'v self, slot: usize, own: Option<Vote>) -> impl Iterator<Item = Voice> + 'v {
-        self.seats.iter().map(move |seat| {
-            let vote = match &seat.peer {
-                None => own,
-                Some(node) => self.peers.get(node).and_then(|peer| *peer.by_slot.get(slot)?),
-            };
-            let vote = vote.filter(|_| seat.votes);
-            Voice { region: seat.region, provider: seat.provider, proven: seat.proven, vote }
-        })
+    /// One of our own votes has changed.
+    pub(super) fn say(&mut self, fleet: &Fleet, slot: usize, before: Option<Vote>, after: Option<Vote>) {
+        self.own.change(fleet, slot, before, after);
+    }
+
+    /// All of our own votes of a step are said.
+    pub(super) fn said(&mut self, fleet: &Fleet, now: Mono) {
+        self.own.settle(fleet, now);
+    }
+
+    /// What came of the brakes of those that are heard, if at least half of the others are.
+    pub(super) fn brakes(&self) -> Option<Vec<&BrakeState>> {
+        let fresh: Vec<_> = self.peers.values().filter(|peer| peer.fresh).map(|peer| &peer.brakes).collect();
+        (!fresh.is_empty() && self.peers.len() <= fresh.len() * 2).then_some(fresh)
     }
 
     /// What each fresh node with a region tells of paths.
@@ -245,23 +262,15 @@ impl Voters {
         fresh.filter_map(|peer| Some((peer.region.as_ref()?, &peer.paths)))
     }
 
-    /// Regions that have a fresh voter.
-    pub(super) fn voting_regions(&self) -> usize {
-        let mut regions: Vec<RegionKey> = self.seats.iter().filter(|seat| seat.votes).map(|seat| seat.region).collect();
-        regions.dedup();
-        regions.len()
+    /// Those that share the probing: whoever is fresh and probes. A process that starts counts on whom it remembers.
+    pub(super) fn vantages(&self, remembered: bool) -> impl Iterator<Item = Vantage> {
+        let there = self.peers.iter().filter(move |(_, peer)| peer.probes && (peer.fresh || remembered));
+        there.map(|(node, peer)| Vantage {
+            node: node.clone(),
+            region: peer.region.clone(),
+            provider: peer.provider.clone(),
+        })
     }
-
-    pub(super) fn known_regions(&self) -> usize {
-        self.known_regions
-    }
-}
-
-/// A region, or the node that has none.
-type Place<'v> = (Option<&'v RegionId>, Option<&'v NodeId>);
-
-fn place<'v>(region: Option<&'v RegionId>, node: &'v NodeId) -> Place<'v> {
-    (region, region.is_none().then_some(node))
 }
 
 fn slot_of(fleet: &Fleet, target: &Target) -> Option<usize> {

@@ -226,8 +226,9 @@ async fn verdict(events: &mut broadcast::Receiver<Recorded>, wanted: Health) -> 
                 && endpoint.as_str() == VICTIM
                 && *to == wanted
             {
-                let reason = reason.as_deref().unwrap_or("no reason known");
-                return anyhow::Ok(format!("{to} by {} of {} vantages ({reason})", tally.down, tally.cast()));
+                // Others' votes may have made it before this node's own probe failed.
+                let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+                return anyhow::Ok(format!("{to} by {} of {} vantages{reason}", tally.down, tally.cast()));
             }
         }
     };

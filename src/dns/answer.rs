@@ -53,13 +53,17 @@ impl Asker {
     #[must_use]
     pub fn of(query: &Query<'_>, from: SocketAddr, face: &Face, now: Mono) -> Self {
         let may_ask = |net: &IpNet| net.contains(&from.ip().to_canonical());
-        Self { network: Self::network_of(query.edns, from), may_ask_why: face.debug_names.iter().any(may_ask), now }
+        Self {
+            network: Self::network_of(query.edns.as_ref(), from),
+            may_ask_why: face.debug_names.iter().any(may_ask),
+            now,
+        }
     }
 
     /// The network it is answered for.
-    #[inline]
-    pub(super) fn network_of(edns: Option<Edns>, from: SocketAddr) -> Option<(IpAddr, u8)> {
-        match edns.and_then(|edns| edns.subnet) {
+    #[inline(always)]
+    pub(super) fn network_of(edns: Option<&Edns>, from: SocketAddr) -> Option<(IpAddr, u8)> {
+        match edns.and_then(|edns| edns.subnet.as_ref()) {
             Some(subnet) => subnet.network(),
             None => {
                 let from = from.ip().to_canonical();

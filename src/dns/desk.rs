@@ -2,7 +2,10 @@
 
 mod signed;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Weak},
+};
 
 use ipnet::IpNet;
 
@@ -16,8 +19,8 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    model::{Digest, Mono, PoolIx, kind},
-    steer::{AnswerTable, Draw, Picks, Reader, Steering},
+    model::{Fleet, Mono, PoolIx, kind},
+    steer::{AnswerTable, Draw, Reader, Steering},
     telemetry::dns::{DnsShard, DropReason, Proto, Share},
 };
 
@@ -150,7 +153,7 @@ impl Desk {
     /// Answers as [`Answerer::answer`] does, at a time on the clock that the tables' deadlines are on.
     pub fn answer_at(&mut self, packet: &[u8], client: &Client, now: Mono, out: &mut Vec<u8>) -> Handled {
         let face = Arc::clone(&self.face);
-        let own = Own { face: &face, keepalive: client.keepalive, behind: 0 };
+        let own = Own { face: &face, keepalive: client.keepalive };
         let mut name = LowerName::default();
         let written = match read(packet, face.ecs, &mut name) {
             Reading::Drop(why) => {
@@ -165,7 +168,7 @@ impl Desk {
                 self.counts.asked(client.proto, client.address.is_ipv6(), query.kind);
                 match (query.signed, query.kind) {
                     (None, kind::AXFR | kind::IXFR) | (Some(_), _) => {
-                        match self.rarely(&query, packet, client, now, own, out) {
+                        match self.rarely(query, packet, client, now, own, out) {
                             Some(written) => written,
                             None => return Handled::Transfers,
                         }
@@ -188,8 +191,10 @@ impl Desk {
                 let table = self.table.table();
                 let asker = Asker::of(query, client.address, own.face, now);
                 let answer = answer(table, query, asker, &mut self.chance);
-                if let Some(steering) = answer.steering {
-                    self.shares.count(table, steering, &answer.picks, &self.counts);
+                if let Some(steering) = answer.steering
+                    && let Some(seat) = answer.picks.seats().next()
+                {
+                    self.shares.count(table, steering, seat.pool, &self.counts);
                 }
                 if query.edns.is_some_and(|edns| edns.subnet.is_some()) {
                     self.counts.told_subnet(0 < answer.scope);
@@ -226,7 +231,10 @@ impl From<Dropped> for DropReason {
 /// The counts of answers by service and pool: found by place, without a lock, while the fleet stays the same.
 #[derive(Debug, Default)]
 pub(super) struct Shares {
-    fleet: Digest,
+    /// Where the fleet lies whose places these are.
+    at: usize,
+    /// While it is known here, no other lies there.
+    _fleet: Weak<Fleet>,
     /// For each service, by place, the first of its entries in `known`, counted from 1; 0 is none yet.
     first: Vec<u32>,
     known: Vec<KnownShare>,
@@ -244,21 +252,25 @@ struct KnownShare {
 impl Shares {
     /// One answer more of a service, from the pool of its first address.
     #[inline(always)]
-    pub(super) fn count(&mut self, table: &AnswerTable, steering: &Steering, picks: &Picks<'_>, counts: &DnsShard) {
-        let Some(seat) = picks.seats().next() else { return };
+    pub(super) fn count(&mut self, table: &AnswerTable, steering: &Steering, pool: PoolIx, counts: &DnsShard) {
         let fleet = &table.snapshot().fleet;
-        if self.fleet != fleet.digest {
-            *self = Self { fleet: fleet.digest, ..Self::default() };
+        if self.at != Arc::as_ptr(fleet).addr() {
+            self.begin(fleet);
         }
         let service = steering.service_ix().index();
         let mut at = self.first.get(service).copied().unwrap_or(0);
         while let Some(known) = (at as usize).checked_sub(1).and_then(|at| self.known.get(at)) {
-            if known.pool == seat.pool {
+            if known.pool == pool {
                 return known.share.answered();
             }
             at = known.next;
         }
-        self.add(table, steering, seat.pool, counts);
+        self.add(table, steering, pool, counts);
+    }
+
+    #[cold]
+    fn begin(&mut self, fleet: &Arc<Fleet>) {
+        *self = Self { at: Arc::as_ptr(fleet).addr(), _fleet: Arc::downgrade(fleet), ..Self::default() };
     }
 
     #[cold]
@@ -297,22 +309,29 @@ impl Chance {
         self.last = None;
     }
 
+    /// The first turn of a slot that has had none, its second one kept.
     #[cold]
-    fn begin(&mut self, slot: usize) {
+    fn begin(&mut self, slot: usize) -> u32 {
         self.turns.resize_with(slot + 1, || self.random.u32(..));
+        let first = self.turns[slot];
+        self.turns[slot] = first.wrapping_add(1);
+        first
     }
 }
 
 impl Draws for Chance {
     /// Turns begin at a random place, so that the desks of a node do not all begin with the same endpoint. There are as
     /// many as the largest table had slots, one more for each service, and one.
-    #[inline]
+    #[inline(always)]
     fn draw(&mut self, slot: usize) -> Draw {
-        if self.turns.len() <= slot {
-            self.begin(slot);
-        }
-        let turn = self.turns[slot];
-        self.turns[slot] = turn.wrapping_add(1);
+        let turn = match self.turns.get_mut(slot) {
+            Some(next) => {
+                let turn = *next;
+                *next = turn.wrapping_add(1);
+                turn
+            }
+            None => self.begin(slot),
+        };
         let draw = Draw { word: self.random.u64(..), turn, now: Mono(0) };
         self.last = Some((slot, draw));
         draw

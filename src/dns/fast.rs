@@ -8,21 +8,21 @@
 mod alike;
 mod put;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub use self::alike::{Difference, compare};
 use self::put::Put;
 use super::{
     answer::{Asker, Draws, answer},
     desk::{Chance, Client, Desk, Face},
-    message::{Ede, HEADER, Rcode, STREAM_SIZE_MAX, meta},
-    read::{Edns, Head, LowerName, Query, Reading, read},
+    message::{Ede, Rcode, STREAM_SIZE_MAX, meta},
+    read::{LowerName, Plain, Reading, dropped, plain, read},
     write::{self, Own, Room},
 };
 use crate::{
     model::{Family, Mono, Rrset, kind},
-    steer::{self, AnswerTable, Draw, Lookup, Outcome, Picks, Steering, ZoneTable},
-    telemetry::dns::Proto,
+    steer::{self, AnswerTable, Draw, Lookup, Outcome, Picks, Single, Steering, ZoneTable},
+    telemetry::dns::{DnsShard, Proto},
 };
 
 /// What became of a packet.
@@ -37,7 +37,7 @@ pub enum Fast {
 }
 
 /// What in front of a name asks for the reasons of its answer.
-const WHY: &[u8] = b"\x04_why";
+const WHY: &[u8; 5] = b"\x04_why";
 
 impl Desk {
     /// Answers the datagram in `slot[..length]` by writing the reply over it. `now` is on the clock that the tables'
@@ -51,32 +51,42 @@ impl Desk {
         let Self { table, face, chance, counts, shares, name, .. } = self;
         let asking = Asking { table: table.table(), face, client, now, room: slot.len() };
         chance.forget();
-        let query = match read(&slot[..length], face.ecs, name) {
-            Reading::Query(query) => query,
-            Reading::Drop(why) => {
-                counts.dropped(why.into());
-                return Fast::Dropped;
-            }
-            Reading::Refuse(_) => return Fast::General,
-        };
-        let is_other = query.class != meta::CLASS_IN || query.signed.is_some();
-        if is_other || !is_plain(query.kind) || query.name.wire().starts_with(WHY) {
+        let Some(query) = plain(&slot[..length], face.ecs, name) else { return other(&slot[..length], counts) };
+        if !is_plain(query.kind) || name.wire().first_chunk() == Some(WHY) {
             return Fast::General;
         }
         let asked = asking.asked(&query);
-        let lookup = asking.table.lookup_hashed(query.name.hash(), query.name.wire(), query.kind);
+        let lookup = asking.table.lookup_hashed(name.hash(), name.wire(), query.kind);
         let mut picks = Picks::new();
         let Some(found) = asking.find(&asked, lookup, chance, &mut picks) else { return Fast::General };
         let written = Put::begin(slot, &asked).reply(&found, &picks, asking.own());
-        counts.asked(client.proto, client.address.is_ipv6(), asked.kind);
-        if asked.edns.is_some_and(|edns| edns.subnet.is_some()) {
+        counts.asked(client.proto, client.address.is_ipv6(), query.kind);
+        if query.edns.as_ref().is_some_and(|edns| edns.subnet.is_some()) {
             counts.told_subnet(0 < found.scope);
         }
         counts.replied(client.proto, found.rcode.number(), false);
-        if let Data::Picked(steering) = found.data {
-            shares.count(asking.table, steering, &picks, counts);
+        match found.data {
+            Data::Single(steering, one) => shares.count(asking.table, steering, one.pool, counts),
+            Data::Picked(steering) => {
+                if let Some(seat) = picks.seats().next() {
+                    shares.count(asking.table, steering, seat.pool, counts);
+                }
+            }
+            Data::Nothing | Data::Set(_) | Data::Negative(..) => {}
         }
         Fast::Replied(written)
+    }
+}
+
+/// What is no query of the kind that is taken.
+#[cold]
+fn other(packet: &[u8], counts: &DnsShard) -> Fast {
+    match dropped(packet) {
+        Some(why) => {
+            counts.dropped(why.into());
+            Fast::Dropped
+        }
+        None => Fast::General,
     }
 }
 
@@ -96,12 +106,8 @@ struct Asking<'a, 't> {
 }
 
 /// What is asked, apart from the packet.
-struct Asked {
-    head: Head,
-    kind: u16,
-    edns: Option<Edns>,
-    /// Where the question ends.
-    end: usize,
+struct Asked<'q> {
+    query: &'q Plain,
     /// What the OPT will take, without an explanation.
     tail: usize,
     /// Where the records must end.
@@ -123,38 +129,39 @@ enum Data<'t> {
     Set(Rrset<'t>),
     /// The proof that there is nothing.
     Negative(&'t ZoneTable, Rrset<'t>),
+    /// One address.
+    Single(&'t Steering, Single<'t>),
     /// The addresses in the picks.
     Picked(&'t Steering),
 }
 
 impl<'t> Asking<'_, 't> {
     fn own(&self) -> Own<'_> {
-        Own { face: self.face, keepalive: self.client.keepalive, behind: 0 }
+        Own { face: self.face, keepalive: self.client.keepalive }
     }
 
     #[inline(always)]
-    fn asked(&self, query: &Query<'_>) -> Asked {
+    fn asked<'q>(&self, query: &'q Plain) -> Asked<'q> {
         let limit = match self.client.proto {
-            Proto::Udp => write::datagram_limit(query.edns, self.face),
+            Proto::Udp => write::datagram_limit(query.edns.as_ref(), self.face),
             Proto::Tcp => STREAM_SIZE_MAX,
         };
-        let tail = query.edns.map_or(0, |edns| self.own().opt_length(edns));
-        Asked {
-            head: query.head,
-            kind: query.kind,
-            edns: query.edns,
-            end: HEADER + query.question.len(),
-            tail,
-            limit: limit.saturating_sub(tail),
-        }
+        let tail = query.edns.as_ref().map_or(0, |edns| self.own().opt_length(edns));
+        Asked { query, tail, limit: limit.saturating_sub(tail) }
     }
 
     /// `None` is for the general path, and nothing has been drawn by then.
     #[inline(always)]
-    fn find(&self, asked: &Asked, lookup: Lookup<'t>, chance: &mut Chance, picks: &mut Picks<'t>) -> Option<Found<'t>> {
+    fn find(
+        &self,
+        asked: &Asked<'_>,
+        lookup: Lookup<'t>,
+        chance: &mut Chance,
+        picks: &mut Picks<'t>,
+    ) -> Option<Found<'t>> {
         // Whether an explanation fits is the reply's business, and that it fits into the slot too is seen to here.
         let end = asked.limit.min(self.room.saturating_sub(asked.tail + write::EDE_LENGTH));
-        let fits = |octets| asked.end + octets <= end;
+        let fits = |octets| asked.query.end + octets <= end;
         let fixed = |rcode, data| Found { rcode, authoritative: true, data, scope: 0, ede: None };
         let negative = |zone: &'t ZoneTable, rcode| {
             let soa = zone.negative();
@@ -163,27 +170,37 @@ impl<'t> Asking<'_, 't> {
         match lookup {
             Lookup::Found { zone, sets, steering, .. } => {
                 if let Some(steering) = steering {
-                    let family = match asked.kind {
+                    let family = match asked.query.kind {
                         kind::A => Some(Family::V4),
                         kind::AAAA => Some(Family::V6),
                         _ => None,
                     };
                     // Other names, and what is made for both families, are rare.
-                    if steering.has_targets() || asked.kind == kind::HTTPS {
+                    if steering.has_targets() || asked.query.kind == kind::HTTPS {
                         return None;
                     }
                     if let Some(family) = family {
                         let soa = zone.negative();
                         let most = put::PICKED_MAX.max(soa.records.len());
-                        let negative = Data::Negative(zone, soa);
                         if soa.count != 1 || !fits(most) {
                             return None;
                         }
-                        return Some(self.picked(asked, family, negative, steering, chance, picks));
+                        let draw = Draw { now: self.now, ..chance.draw(steering.slot(family)) };
+                        if let Some(one) = steering.single(family, draw) {
+                            let ede = one.stale.then_some(Ede::StaleAnswer);
+                            return Some(Found { ede, ..fixed(Rcode::NoError, Data::Single(steering, one)) });
+                        }
+                        let negative = Data::Negative(zone, soa);
+                        let network = if steering.is_blind() {
+                            None
+                        } else {
+                            Asker::network_of(asked.query.edns.as_ref(), self.client.address)
+                        };
+                        return Some(self.picked(network, family, negative, steering, draw, picks));
                     }
                 }
-                if let Some(set) = sets.find(asked.kind) {
-                    let set = zone.current(set);
+                if let Some(set) = sets.find(asked.query.kind) {
+                    let set = if asked.query.kind == kind::SOA { zone.current(set) } else { set };
                     return fits(set.records.len()).then(|| fixed(Rcode::NoError, Data::Set(set)));
                 }
                 // An alias is followed on the general path.
@@ -204,22 +221,19 @@ impl<'t> Asking<'_, 't> {
         }
     }
 
-    #[inline(always)]
     fn picked(
         &self,
-        asked: &Asked,
+        network: Option<(IpAddr, u8)>,
         family: Family,
         negative: Data<'t>,
         steering: &'t Steering,
-        chance: &mut Chance,
+        draw: Draw,
         picks: &mut Picks<'t>,
     ) -> Found<'t> {
-        let network = if steering.is_blind() { None } else { Asker::network_of(asked.edns, self.client.address) };
         let mut client = match network {
             Some((address, bits)) => steer::Client::new(self.table.locator(), address, bits),
             None => steer::Client::nobody(),
         };
-        let draw = Draw { now: self.now, ..chance.draw(steering.slot(family)) };
         let (rcode, data) = match steering.pick(family, &mut client, draw, picks) {
             Outcome::Addresses => (Rcode::NoError, Data::Picked(steering)),
             // A service that has targets is left to the general path.
@@ -242,7 +256,7 @@ impl Desk {
     /// The first [`Difference`].
     pub fn recheck(&mut self, query: &[u8], reply: &[u8], client: &Client, now: Mono) -> Result<(), Difference> {
         let Self { table, face, chance, .. } = self;
-        let own = Own { face, keepalive: client.keepalive, behind: 0 };
+        let own = Own { face, keepalive: client.keepalive };
         let mut name = LowerName::default();
         let Reading::Query(query) = read(query, face.ecs, &mut name) else { return Err(Difference::NotAnswered) };
         let asker = Asker::of(&query, client.address, face, now);

@@ -144,6 +144,7 @@ impl Ede {
 }
 
 /// Two octets at a place, if they are there.
+#[inline]
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
 }

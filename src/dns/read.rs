@@ -4,11 +4,15 @@
 //! for each packet whether it is dropped, refused with a code, or a query. All doors share it, so all doors agree.
 
 mod extra;
+mod plain;
 mod subnet;
 
 pub(super) use self::extra::signature_at;
 use self::extra::{Extra, soa_serial, walk};
-pub use self::subnet::{Ecs, Subnet};
+pub use self::{
+    plain::{Plain, plain},
+    subnet::{Ecs, SUBNET_ROOM, Subnet},
+};
 use super::message::{HEADER, Rcode, flag, meta, u16_at};
 use crate::model::{LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameHash, Serial, kind};
 
@@ -67,6 +71,8 @@ pub struct Query<'p> {
     pub edns: Option<Edns>,
     /// Where in the packet its signature begins (RFC 8945), which is its last record and was not checked.
     pub signed: Option<usize>,
+    /// Octets to be kept free behind the reply, for its signature.
+    pub behind: usize,
 }
 
 /// What a reply takes over from the header of its query.
@@ -129,20 +135,20 @@ impl LowerName {
     /// shows their harm).
     #[inline(always)]
     fn take(&mut self, bytes: &[u8]) -> Option<usize> {
+        // A root octet further behind would end a name that is too long.
+        let within = &bytes[..bytes.len().min(NAME_LENGTH_MAX)];
         let mut at = 0;
         loop {
-            let length = usize::from(*bytes.get(at)?);
-            if length > LABEL_LENGTH_MAX {
-                return None;
-            }
-            at += 1 + length;
-            if at > NAME_LENGTH_MAX {
-                return None;
-            }
-            if length == 0 {
+            let length = usize::from(*within.get(at)?);
+            if LABEL_LENGTH_MAX <= length.wrapping_sub(1) {
+                if length != 0 {
+                    return None;
+                }
                 break;
             }
+            at += 1 + length;
         }
+        at += 1;
         self.length = u8::try_from(at).ok()?;
         match bytes.get(..at.next_multiple_of(8)) {
             Some(padded) => self.lower(padded, at),
@@ -162,19 +168,17 @@ impl LowerName {
         let mut hash = NameHash::default();
         let (words, _) = padded.as_chunks::<8>();
         let Some((last, full)) = words.split_last() else { return };
-        let mut places = self.words.iter_mut();
-        let mut put = |word: u64| {
-            let lower = lowered(word);
+        for (word, place) in full.iter().zip(&mut self.words) {
+            let lower = lowered(u64::from_le_bytes(*word));
             hash.word(lower);
-            if let Some(place) = places.next() {
-                *place = lower.to_le_bytes();
-            }
-        };
-        for word in full {
-            put(u64::from_le_bytes(*word));
+            *place = lower.to_le_bytes();
         }
         let behind = padded.len() - octets;
-        put(u64::from_le_bytes(*last) & (u64::MAX >> (8 * behind)));
+        let lower = lowered(u64::from_le_bytes(*last) & (u64::MAX >> (8 * behind)));
+        hash.word(lower);
+        if let Some(place) = self.words.get_mut(full.len()) {
+            *place = lower.to_le_bytes();
+        }
         self.hash = hash.finish(octets);
     }
 }
@@ -196,14 +200,22 @@ impl std::fmt::Debug for LowerName {
     }
 }
 
+/// Why nothing is sent back to a packet, if so.
+#[must_use]
+pub fn dropped(packet: &[u8]) -> Option<Dropped> {
+    match packet.first_chunk::<HEADER>() {
+        None => Some(Dropped::Short),
+        Some(header) => (header[2] & flag::QR != 0).then_some(Dropped::Response),
+    }
+}
+
 /// Reads one message, its name into `name`. Never fails: every packet is one of the three.
-#[inline(always)]
 #[must_use]
 pub fn read<'p>(packet: &'p [u8], ecs: Ecs, name: &'p mut LowerName) -> Reading<'p> {
-    let Some((header, rest)) = packet.split_first_chunk::<HEADER>() else { return Reading::Drop(Dropped::Short) };
-    if header[2] & flag::QR != 0 {
-        return Reading::Drop(Dropped::Response);
+    if let Some(why) = dropped(packet) {
+        return Reading::Drop(why);
     }
+    let Some((header, rest)) = packet.split_first_chunk::<HEADER>() else { return Reading::Drop(Dropped::Short) };
     let head = Head {
         id: u16::from_be_bytes([header[0], header[1]]),
         opcode: header[2] & flag::OPCODE,
@@ -240,7 +252,7 @@ pub fn read<'p>(packet: &'p [u8], ecs: Ecs, name: &'p mut LowerName) -> Reading<
         Extra::Read { edns: Some(edns), .. } if edns.version != 0 => refuse(Rcode::BadVers, Some(question), Some(edns)),
         Extra::Read { edns, signed } => {
             let signed = signed.map(|octets| packet.len() - octets);
-            Reading::Query(Query { head, question, name, kind, class, edns, signed })
+            Reading::Query(Query { head, question, name, kind, class, edns, signed, behind: 0 })
         }
     }
 }

@@ -30,6 +30,7 @@ pub(super) fn general() -> General {
         planned: Arc::new([]),
         ended: Arc::new([]),
         feeds: Arc::default(),
+        here: crate::model::Here::default(),
     };
     let live = Live::new(compile(&Arc::new(snapshot), None, &LastGood::default()));
     General::new(Desk::new(live.reader(), Arc::new(FACE), 1, Clock::start(), DnsMetrics::default().shard()))

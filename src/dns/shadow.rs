@@ -91,6 +91,7 @@ impl Shadow {
 
     /// [`Desk::fast_for`] while the fast door is open. What differs from the general path's answer leaves the slot as it
     /// came, for the general path.
+    #[inline(always)]
     pub(super) fn fast(&mut self, desk: &mut Desk, slot: &mut [u8], length: usize, client: &Client, now: Mono) -> Fast {
         if !self.switch.is_open(now) {
             return Fast::General;
@@ -101,6 +102,8 @@ impl Shadow {
         self.compared(desk, slot, length, client, now, |desk, slot| desk.fast_for(slot, length, client, now))
     }
 
+    #[cold]
+    #[inline(never)]
     fn compared(
         &mut self,
         desk: &mut Desk,

@@ -157,7 +157,7 @@ impl Outgoing {
         let prefix_at = out.len();
         out.extend_from_slice(&[0; 2]);
         let start = out.len();
-        let own = Own { face, keepalive: None, behind: 0 };
+        let own = Own { face, keepalive: None };
         let (question, edns) = self.first.take().unzip();
         let mut page = Page::begin(self.head, question.as_deref(), edns.flatten(), own, PAGE_SIZE, out);
         self.parcel.fill(|owner, set, data| page.put(owner, set, data));

@@ -9,7 +9,7 @@ use super::{
     desk::{Face, NSID_LENGTH_MAX},
     message::{Ede, HEADER, OPT, Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN, flag, meta, option},
     names::{Case, Names},
-    read::{Edns, Head, Query, Refusal},
+    read::{Edns, Head, Query, Refusal, SUBNET_ROOM},
 };
 use crate::{
     model::{NAME_LENGTH_MAX, RECORD_HEAD, Rrset, kind},
@@ -23,25 +23,29 @@ pub struct Own<'s> {
     pub face: &'s Face,
     /// Idle time of the connection in units of 100 ms, on streams alone (RFC 7828).
     pub keepalive: Option<u16>,
-    /// Octets kept free behind the reply, for its signature.
-    pub behind: usize,
 }
 
 impl<'s> Own<'s> {
     /// What an OPT takes that echoes the client's network and explains nothing.
-    pub(super) fn opt_length(self, edns: Edns) -> usize {
+    #[inline(always)]
+    pub(super) fn opt_length(self, edns: &Edns) -> usize {
         OPT + self.asked_nsid(edns).map_or(0, |nsid| 4 + nsid.len())
             + self.asked_keepalive(edns).map_or(0, |_| 4 + 2)
-            + edns.subnet.map_or(0, |subnet| 4 + subnet.length())
+            + edns.subnet.as_ref().map_or(0, |subnet| subnet.length())
     }
 
-    pub(super) fn asked_nsid(self, edns: Edns) -> Option<&'s [u8]> {
-        let nsid = self.face.nsid.as_deref().filter(|_| edns.nsid)?.as_bytes();
+    #[inline(always)]
+    pub(super) fn asked_nsid(self, edns: &Edns) -> Option<&'s [u8]> {
+        if !edns.nsid {
+            return None;
+        }
+        let nsid = self.face.nsid.as_deref()?.as_bytes();
         Some(&nsid[..nsid.len().min(NSID_LENGTH_MAX)])
     }
 
-    pub(super) fn asked_keepalive(self, edns: Edns) -> Option<u16> {
-        self.keepalive.filter(|_| edns.keepalive)
+    #[inline(always)]
+    pub(super) fn asked_keepalive(self, edns: &Edns) -> Option<u16> {
+        if edns.keepalive { self.keepalive } else { None }
     }
 }
 
@@ -66,17 +70,17 @@ pub struct Written {
 /// Appends the reply to a query.
 pub fn reply(query: &Query<'_>, answer: &Answer<'_>, room: Room, own: Own<'_>, out: &mut Vec<u8>) -> Written {
     let limit = match room {
-        Room::Datagram => datagram_limit(query.edns, own.face),
+        Room::Datagram => datagram_limit(query.edns.as_ref(), own.face),
         Room::Stream => STREAM_SIZE_MAX,
     };
     let start = out.len();
     let mut told = Told { scope: Some(answer.scope), ede: None };
-    let tail = query.edns.map_or(0, |edns| own.opt_length(edns)) + own.behind;
+    let tail = query.edns.as_ref().map_or(0, |edns| own.opt_length(edns));
     let mut message = Message::begin(query.head, Some(query.question), out);
     let mut written = Written { rcode: answer.rcode, truncated: false };
     let mut counts = [0_u16; 3];
     let sections = [&*answer.answer, answer.authority.as_slice(), &*answer.additional];
-    let limit = limit.saturating_sub(tail);
+    let limit = limit.saturating_sub(tail + query.behind);
     let fits = sections
         .into_iter()
         .zip(&mut counts)
@@ -173,7 +177,8 @@ struct Told {
 pub(super) const EDE_LENGTH: usize = 4 + 2;
 
 /// Most octets of a datagram that both sides take.
-pub(super) fn datagram_limit(edns: Option<Edns>, face: &Face) -> usize {
+#[inline(always)]
+pub(super) fn datagram_limit(edns: Option<&Edns>, face: &Face) -> usize {
     usize::from(edns.map_or(UDP_SIZE_MIN, |edns| edns.size.min(face.udp_size)).max(UDP_SIZE_MIN))
 }
 
@@ -266,11 +271,11 @@ impl<'o> Message<'o> {
         for (count, at) in counts.into_iter().zip([6, 8, 10]) {
             self.out[self.start + at..self.start + at + 2].copy_from_slice(&count.to_be_bytes());
         }
-        let Some(edns) = edns else { return };
+        let Some(edns) = &edns else { return };
         let [size_high, size_low] = own.face.udp_size.to_be_bytes();
         let flags = if edns.dnssec_ok { 0x80 } else { 0 };
         let length = own.opt_length(edns) - OPT + told.ede.map_or(0, |_| EDE_LENGTH)
-            - edns.subnet.filter(|_| told.scope.is_none()).map_or(0, |subnet| 4 + subnet.length());
+            - edns.subnet.filter(|_| told.scope.is_none()).map_or(0, |subnet| subnet.length());
         let length = u16::try_from(length).expect("options are short");
         let [length_high, length_low] = length.to_be_bytes();
         self.out.extend_from_slice(&[
@@ -293,8 +298,9 @@ impl<'o> Message<'o> {
             put_option(self.out, option::KEEPALIVE, &keepalive.to_be_bytes());
         }
         if let Some((subnet, scope)) = edns.subnet.zip(told.scope) {
-            let (data, length) = subnet.echo(scope);
-            put_option(self.out, option::SUBNET, &data[..length]);
+            let mut room = [0; SUBNET_ROOM];
+            let length = subnet.put(scope, &mut room);
+            self.out.extend_from_slice(&room[..length]);
         }
         if let Some(ede) = told.ede {
             put_option(self.out, option::EXTENDED_ERROR, &ede.number().to_be_bytes());

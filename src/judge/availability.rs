@@ -20,6 +20,12 @@ pub mod timeline;
 
 use std::time::Duration;
 
+/// The shortest history that says something of a year. A region of 99.9 % is out for an hour about nine times a year, so
+/// that four weeks hold one such outage or none; of a day or an hour a model would make an average for life.
+pub const MEASURED_LEAST: Duration = Duration::from_secs(28 * 24 * 3600);
+/// From the last probe that was needed to the verdict, at worst, in seconds: jitter of the probes and the decision. The
+/// same second that `check` counts (DECIDING section 2).
+const DECIDING_S: f64 = 1.0;
 /// Minutes of a year (365.25 days).
 pub const YEAR_MIN: f64 = 525_960.0;
 /// Part of the requests that outlive the TTL by a minute.
@@ -128,7 +134,8 @@ impl Detection {
 
     /// The same when the failure falls right behind a probe.
     fn worst_s(&self) -> f64 {
-        self.interval.as_secs_f64() + self.confirming_s() + f64::from(self.fall) * self.timeout.as_secs_f64()
+        let timeouts = f64::from(self.fall) * self.timeout.as_secs_f64();
+        self.interval.as_secs_f64() + self.confirming_s() + timeouts + DECIDING_S
     }
 
     fn confirming_s(&self) -> f64 {

@@ -104,9 +104,10 @@ impl Budget {
         self.left.iter().map(|(endpoint, removal)| (endpoint, removal.at))
     }
 
-    /// What left before this process began.
+    /// What left before this process began, or for others; the last time counts.
     pub fn recall(&mut self, endpoint: EndpointId, at: Mono) {
-        self.left.insert(endpoint, Removal { at, outage: None });
+        let removal = self.left.entry(endpoint).or_insert(Removal { at, outage: None });
+        removal.at = removal.at.max(at);
     }
 
     fn age(&mut self, policy: &RemovalBudget, now: Mono) {
@@ -175,6 +176,16 @@ mod tests {
         let confirmed = (0..15).map(|n| Wish { confirmed: true, ..wish(n, 1) }).collect();
         assert_eq!(budget.grant(&POLICY, 30, Mono(1), confirmed).len(), 15);
         assert_eq!(budget.grant(&POLICY, 30, Mono(2), vec![wish(20, 2)]).len(), 0);
+    }
+
+    #[test]
+    fn what_left_for_others_long_ago_ends_nothing_early() {
+        let mut budget = Budget::default();
+        budget.recall(id(0), Mono(50_000));
+        budget.recall(id(0), Mono(10_000));
+        assert_eq!(budget.next(&POLICY), Some(Mono(110_000)));
+        budget.recall(id(0), Mono(55_000));
+        assert_eq!((budget.next(&POLICY), budget.spent()), (Some(Mono(115_000)), 1));
     }
 
     #[test]

@@ -70,6 +70,15 @@ pub fn measure(
     Measured { health, cause, tally }
 }
 
+/// Whether `own` is for down, and no region but `region` is: nobody elsewhere sees what this node sees.
+#[must_use]
+pub fn is_down_for_one(voices: &[Voice], region: Option<RegionKey>, own: Option<Vote>) -> bool {
+    let elsewhere = voices.iter().filter(|voice| Some(voice.region) != region);
+    own == Some(Vote::Down)
+        && elsewhere.clone().any(|voice| matches!(voice.vote, Some(Vote::Up { .. })))
+        && !elsewhere.clone().any(|voice| voice.vote == Some(Vote::Down))
+}
+
 #[derive(Debug, Default)]
 struct Count {
     tally: Tally,

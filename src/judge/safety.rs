@@ -3,7 +3,7 @@
 //! A `down` is refused where it takes the last endpoint that is not down from a service; a `drain` never is for that,
 //! because healthy drained endpoints go on serving where nothing else is healthy. `keep` rules bind both. Looked at is
 //! every time at which the order would hold together with others, planned ones included, so that two planned
-//! evacuations cannot meet.
+//! evacuations cannot meet, and an order that outlasts another is looked at as what it is then.
 
 mod drained;
 
@@ -12,11 +12,11 @@ use std::{collections::HashSet, fmt, time::Duration};
 pub use self::drained::safe_to_stop_at;
 use super::Orders;
 use crate::model::{
-    Action, Availability, EndpointIx, Family, Fleet, Glob, Health, KeepRule, Override, PoolIx, Safety, Selector,
+    Action, Availability, EndpointIx, Family, Fleet, Glob, Health, KeepRule, Lane, Override, PoolIx, Safety, Selector,
     ServiceIx, Snapshot, SubjectIx, Verdict, Wall,
 };
 
-/// At most so many beginnings of planned overrides are looked at one by one; what begins later is taken together.
+/// At most so many beginnings and ends of other overrides are looked at one by one; what comes later is taken together.
 const INSTANTS_MAX: usize = 64;
 
 /// What an order would do.
@@ -143,19 +143,26 @@ fn add<T: PartialEq>(list: &mut Vec<T>, new: T) {
     }
 }
 
-/// For each time at which something begins while the order holds: what holds beside it then.
+/// For each time at which another order begins or ends while the order holds: what holds beside it from then on. An
+/// `up` or a narrower drain may stand against it until it ends; what takes out the same until it ends leaves it to this
+/// one alone.
 fn meetings(others: &[Override], order: &Override, now: Wall) -> Vec<Vec<Override>> {
     let start = order.from.max(now);
-    let beside =
-        || others.iter().filter(|other| other.id != order.id && other.from < order.expires && start < other.expires);
-    let mut instants: Vec<Wall> = beside().map(|other| other.from.max(start)).chain([start]).collect();
+    let beside = || {
+        let counts = |other: &&Override| other.action.lane() == Lane::Availability && other.id != order.id;
+        others.iter().filter(counts).filter(|other| other.from < order.expires && start < other.expires)
+    };
+    let ends = beside().map(|other| other.expires).filter(|end| *end < order.expires);
+    let mut instants: Vec<Wall> = beside().map(|other| other.from.max(start)).chain(ends).chain([start]).collect();
     instants.sort_unstable();
     instants.dedup();
     let late = instants.split_off(instants.len().min(INSTANTS_MAX));
     let mut meetings: Vec<Vec<Override>> =
         instants.iter().map(|at| beside().filter(|other| other.holds(*at)).cloned().collect()).collect();
     if let Some(first) = late.first() {
-        meetings.push(beside().filter(|other| *first < other.expires).cloned().collect());
+        let late = || beside().filter(|other| *first < other.expires);
+        let takes_out = |other: &&Override| matches!(other.action, Action::Drain | Action::Down);
+        meetings.extend([late().cloned().collect(), late().filter(takes_out).cloned().collect(), Vec::new()]);
     }
     meetings
 }

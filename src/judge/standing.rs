@@ -245,6 +245,23 @@ impl Standing {
         matches!(self.opinion, Opinion::Down { passes: 1.., .. })
     }
 
+    /// How many probes have failed since the last pass, where it is down by results of this process.
+    #[must_use]
+    pub fn failed_in_a_row(&self) -> Option<u8> {
+        match self.opinion {
+            Opinion::Down { since: Some(_), passes: 0, fails, .. } if self.basis == Basis::Results => Some(fails),
+            Opinion::Unknown { .. } | Opinion::Up { .. } | Opinion::Down { .. } => None,
+        }
+    }
+
+    /// Others look after it from now on: there is no vote before the next result, and none of the past counts.
+    pub fn rest(&mut self) {
+        self.check_changed();
+        if self.opinion != (Opinion::Unknown { fails: 0 }) {
+            self.basis = Basis::Memory;
+        }
+    }
+
     /// While it wavers: when the first failure since the last pass began, and how many more it takes at least to be
     /// down.
     #[must_use]

@@ -1,6 +1,9 @@
 //! Ballots: all standings of one vantage, as published.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{EndpointId, NodeId, OwnFault, ProviderId, RegionId, Target};
 
@@ -21,6 +24,19 @@ pub struct Ballot {
     pub votes: BTreeMap<Target, Vote>,
     /// How long a probe takes from here until the first byte (or the connection) stands, smoothed, in microseconds.
     pub paths: BTreeMap<EndpointId, u32>,
+    /// What its brakes let go and hold: whoever starts takes over what most have (DECIDING section 8).
+    pub brakes: BrakeState,
+}
+
+/// What came of the brakes of a node, beside what is measured.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BrakeState {
+    /// Removals are held, because nearly everything failed at once.
+    pub frozen: bool,
+    /// What has left by measurement: down in force but for orders. What is measured down and is not in here is held.
+    pub out: BTreeSet<Target>,
+    /// What left within the removal budget's time, and how long before this ballot.
+    pub left: BTreeMap<EndpointId, Duration>,
 }
 
 /// What a node knows of its own network.

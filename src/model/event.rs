@@ -113,7 +113,7 @@ pub enum Happening {
     },
     /// A brake holds verdicts away from what was measured, or lets go of them.
     Held {
-        /// The brake's word: `flap`, `resume`, `budget`, `auto-freeze`.
+        /// The brake's word: `flap`, `resume`, `budget`, `auto-freeze`, `alone`.
         brake: String,
         /// The endpoint, where it is one.
         endpoint: Option<EndpointId>,

@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt,
     net::IpAddr,
     sync::Arc,
 };
@@ -27,6 +28,14 @@ pub struct Feeds {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Load(pub f64);
 
+/// For people: six significant digits at most, because a pushed load may be any number and 1e300 has 301 digits.
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let near: f64 = format!("{:.5e}", self.0).parse().unwrap_or(self.0);
+        if near == 0.0 || (1e-4..1e9).contains(&near.abs()) { write!(f, "{near}") } else { write!(f, "{near:e}") }
+    }
+}
+
 /// Addresses of a target, in order, bounded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resolved {
@@ -43,4 +52,28 @@ pub struct Ended {
     pub order: Override,
     /// When.
     pub at: Mono,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_is_written_with_six_digits_at_most() {
+        for (load, expected) in [
+            (0.0, "0"),
+            (3.5, "3.5"),
+            (40.0, "40"),
+            (0.1 + 0.2, "0.3"),
+            (1.0 / 3.0, "0.333333"),
+            (12_345.678, "12345.7"),
+            (1_234_567.0, "1234570"),
+            (999_999_999.9, "1e9"),
+            (0.000_012_345_678, "1.23457e-5"),
+            (f64::MIN_POSITIVE, "2.22507e-308"),
+            (f64::MAX, "1.79769e308"),
+        ] {
+            assert_eq!(Load(load).to_string(), expected);
+        }
+    }
 }

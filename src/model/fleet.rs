@@ -8,7 +8,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     Arm, Check, CheckId, CheckIx, Digest, DnsName, Endpoint, EndpointId, EndpointIx, Family, Member, Pool, PoolId,
     PoolIx, Provider, ProviderId, Region, RegionId, Safety, Selector, Service, ServiceId, ServiceIx, SubjectId,
-    SubjectIx, Target, VerdictPolicy, Zone, name_parent,
+    SubjectIx, Target, VerdictPolicy, Zone, name_is_within, name_parent,
 };
 
 /// What is judged: an endpoint under a check, or without one (always up, shown as unchecked).
@@ -142,24 +142,8 @@ impl Fleet {
         }
         let known = |check: Option<CheckIx>| check.is_none_or(|check| check.index() < checks.len());
         let mut subjects = Subjects { list: Vec::new(), places: HashMap::new() };
-        let mut names: HashMap<DnsName, ServiceId> = HashMap::new();
+        named(&services, &apexes)?;
         for service in &mut services {
-            let owner = || format!("service {}", service.id);
-            if service.arms.is_empty()
-                || service.names.is_empty()
-                || service.rules.iter().any(|rule| rule.arms.is_empty())
-            {
-                return Err(FleetError::Empty(owner()));
-            }
-            for name in &service.names {
-                if !std::iter::successors(Some(name.wire()), |name| name_parent(name)).any(|at| apexes.contains_key(at))
-                {
-                    return Err(FleetError::NoZone(name.clone(), service.id.clone()));
-                }
-                if let Some(other) = names.insert(name.clone(), service.id.clone()) {
-                    return Err(FleetError::NameTwice(name.clone(), other, service.id.clone()));
-                }
-            }
             let of_rules = service.rules.iter_mut().flat_map(|rule| rule.arms.iter_mut());
             for arm in service.arms.iter_mut().chain(of_rules).chain(&mut service.last_resort) {
                 let Some(pool) = pools.get(arm.pool.index()) else {
@@ -334,6 +318,33 @@ impl Fleet {
             Selector::Pool(_) | Selector::Service(_) => false,
         }
     }
+}
+
+/// That every service has pools and names, and that each name is one service's and lies in a zone.
+fn named(services: &[Service], apexes: &HashMap<DnsName, ()>) -> Result<(), FleetError> {
+    let count = services.iter().map(|service| service.names.len()).sum();
+    let mut names: HashMap<&DnsName, &ServiceId> = HashMap::with_capacity(count);
+    // Neighbours mostly lie in one zone.
+    let mut last: Option<&[u8]> = None;
+    for service in services {
+        if service.arms.is_empty() || service.names.is_empty() || service.rules.iter().any(|rule| rule.arms.is_empty())
+        {
+            return Err(FleetError::Empty(format!("service {}", service.id)));
+        }
+        for name in &service.names {
+            if !last.is_some_and(|apex| name_is_within(name.wire(), apex)) {
+                let mut above = std::iter::successors(Some(name.wire()), |name| name_parent(name));
+                last = above.find(|at| apexes.contains_key(*at));
+                if last.is_none() {
+                    return Err(FleetError::NoZone(name.clone(), service.id.clone()));
+                }
+            }
+            if let Some(other) = names.insert(name, &service.id) {
+                return Err(FleetError::NameTwice(name.clone(), other.clone(), service.id.clone()));
+            }
+        }
+    }
+    Ok(())
 }
 
 struct Subjects {

@@ -91,4 +91,6 @@ pub struct Known {
     pub provider: Option<ProviderId>,
     /// When it was last heard.
     pub heard: Wall,
+    /// Where its admin API was, for ballots by the direct way while the store is out of reach.
+    pub admin: Vec<Box<str>>,
 }

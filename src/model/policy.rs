@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Selector;
+use super::{Anchor, Selector};
 
 /// How verdicts come from votes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,39 @@ pub struct VerdictPolicy {
     pub startup: Startup,
     /// What changes too often is held down.
     pub flap: Option<FlapHold>,
+    /// What a node does that hears no peers.
+    pub alone: Alone,
+    /// Unrelated targets that prove a node's own network.
+    pub anchors: Vec<Anchor>,
+    /// What a node makes of an endpoint that it alone sees down.
+    pub own_view: OwnView,
+    /// So many vantages probe an endpoint at most.
+    pub vantages_per_endpoint: u16,
 }
+
+/// What a node does that hears no peers, though it knows some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alone {
+    /// It judges while its self-test has passed.
+    SelfTest,
+    /// It keeps what was last agreed.
+    Hold,
+    /// It judges.
+    Judge,
+}
+
+super::service::words!(Alone { SelfTest = "self-test", Hold = "hold", Judge = "judge" });
+
+/// What a node makes of an endpoint that it alone sees down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnView {
+    /// Nothing: everybody answers alike.
+    Ignore,
+    /// It ranks it last, for clients nearest to its own region.
+    RankLast,
+}
+
+super::service::words!(OwnView { Ignore = "ignore", RankLast = "rank-last" });
 
 /// An endpoint that changes too often is held down for a while, longer each time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +79,10 @@ impl Default for VerdictPolicy {
             stale_after: Duration::from_secs(10),
             startup: Startup::LastKnown,
             flap: Some(FlapHold::default()),
+            alone: Alone::SelfTest,
+            anchors: Vec::new(),
+            own_view: OwnView::Ignore,
+            vantages_per_endpoint: 7,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use super::{Ended, Family, Feeds, Fleet, NodeId, Now, Override, Remembered, SubjectIx, Target, Tempo, Verdict};
+use super::{Ended, Family, Feeds, Fleet, Here, NodeId, Now, Override, Remembered, SubjectIx, Target, Tempo, Verdict};
 
 /// What answers are compiled from, and what every view shows. Immutable; replaced whole.
 #[derive(Debug, Clone)]
@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub ended: Arc<[Ended]>,
     /// What is known beside health: loads, paths, addresses of targets. Not part of the digest.
     pub feeds: Arc<Feeds>,
+    /// What is so on this node only. Not part of the digest.
+    pub here: Here,
 }
 
 impl Snapshot {

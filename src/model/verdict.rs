@@ -82,6 +82,8 @@ pub enum Hold {
     Budget,
     /// Held up: nearly everything fails at once, and removals wait.
     Freeze,
+    /// Held up: no other node is heard, and it is not sure enough.
+    Alone,
 }
 
 impl Hold {
@@ -93,6 +95,7 @@ impl Hold {
             Self::Resume => "resume",
             Self::Budget => "budget",
             Self::Freeze => "auto-freeze",
+            Self::Alone => "alone",
         }
     }
 }

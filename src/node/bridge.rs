@@ -17,7 +17,7 @@ use crate::{
     config::{AdminToken, Loaded, Settings},
     control::Input,
     model::{Fleet, Observation},
-    probe::{Found, ProbeNow, Reading},
+    probe::{Asked, Found, ProbeNow, Reading},
 };
 
 /// Probes asked for by people that may wait.
@@ -65,6 +65,19 @@ pub(super) fn loads(tasks: &mut Tasks, mut readings: mpsc::Receiver<Reading>, in
         }
         inbox.closed().await;
         "loads"
+    });
+}
+
+/// What anchors say goes to the controller.
+pub(super) fn anchors(tasks: &mut Tasks, mut asked: mpsc::Receiver<Asked>, inbox: mpsc::Sender<Input>) {
+    tasks.spawn(async move {
+        while let Some(Asked { anchor, answered, at }) = asked.recv().await {
+            if inbox.send(Input::Anchored { anchor, answered, at }).await.is_err() {
+                break;
+            }
+        }
+        inbox.closed().await;
+        "anchors"
     });
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{disk::Disk, herald::Herald};
+use super::{disk::Disk, herald::Herald, shared::Ails};
 use crate::{
     admin::Condition,
     clock::Clock,
@@ -22,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Conditions {
     stale: watch::Receiver<Option<Arc<Problems>>>,
     places: watch::Receiver<Option<String>>,
-    store: Option<watch::Receiver<Option<Arc<str>>>>,
+    store: Ails,
     snapshot_file: watch::Receiver<Option<String>>,
     journal: Arc<Journal>,
     fast_door: Option<watch::Receiver<Option<String>>>,
@@ -48,7 +48,7 @@ impl Conditions {
         let conditions = Self {
             stale: stale.clone(),
             places,
-            store: disk.embedded.as_ref().map(|embedded| embedded.trouble()),
+            store: Arc::clone(&disk.ails),
             snapshot_file: disk.keeper.trouble(),
             journal: Arc::clone(&disk.journal),
             fast_door: doors.map(Doors::fast_door),
@@ -123,9 +123,7 @@ impl Conditions {
         if let Some(why) = self.places.borrow().clone() {
             found.insert("geo-stale", format!("where clients are is not known from the files as they are now: {why}"));
         }
-        if let Some(why) = self.store.as_ref().and_then(|store| store.borrow().clone()) {
-            found.insert("store-refuses", format!("the store takes no changes: {why}"));
-        }
+        found.extend((self.store)());
         if let Some(why) = self.snapshot_file.borrow().clone() {
             found.insert("snapshot-unwritten", why);
         }
@@ -140,7 +138,8 @@ impl Conditions {
     }
 
     fn condition(&self, found: &BTreeMap<&'static str, String>) -> Condition {
-        let store = found.get("store-unusable").or_else(|| found.get("store-refuses"));
+        let words = ["store-unusable", "store-refuses", "store-held", "store-away"];
+        let store = words.iter().find_map(|word| found.get(word));
         Condition {
             doors_bound: self.doors_bound,
             table_loaded: true,

@@ -5,7 +5,6 @@
 //! was remembered.
 
 use std::{
-    collections::{BTreeMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
@@ -14,13 +13,15 @@ use std::{
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::recall::Recall;
+use super::{answers::answer_events, news::News, recall::Recall};
 use crate::{
     clock::Clock,
-    control::{Controller, Identity, Input, Step},
-    model::{Ballot, EndpointId, Event, Fleet, Happening, LastGood, Memory, Mono, NodeId, PoolId, Snapshot, Tempi},
-    steer::{AnswerChange, AnswerSet, AnswerTable, Editions, Live, Locator},
-    store::{BallotBus, Durable},
+    control::{Controller, Identity, Input, Loss, Step},
+    model::{
+        Company, Duties, Event, Fleet, Happening, LastGood, Memory, Mono, Now, Presence, Process, Snapshot, Tempi,
+    },
+    steer::{Editions, Live, Locator},
+    store::{self, BallotBus, Durable},
     telemetry::control::ControlMetrics,
 };
 
@@ -28,9 +29,6 @@ use crate::{
 pub(super) const INPUTS_PER_STEP_MAX: usize = 4096;
 /// Inputs that may wait; probes wait for room beyond it.
 pub(super) const INBOX_MAX: usize = 8192;
-/// Most services of one swap whose changed answers are told one by one. A change beyond it touches a fleet, and the
-/// verdicts that made it are told all the same.
-pub(super) const ANSWER_EVENTS_MAX: usize = 1000;
 /// The loop looks at its clock at least this often, whatever the controller asks for.
 const STEP_EVERY_MAX: Duration = Duration::from_secs(1);
 
@@ -38,6 +36,8 @@ const STEP_EVERY_MAX: Duration = Duration::from_secs(1);
 pub(super) struct CoreParts {
     /// Who decides.
     pub(super) identity: Identity,
+    /// What this process is, where others share its store: it says so to them.
+    pub(super) process: Option<Process>,
     /// What exists at the start.
     pub(super) fleet: Arc<Fleet>,
     /// What was remembered.
@@ -48,6 +48,8 @@ pub(super) struct CoreParts {
     pub(super) bus: Arc<dyn BallotBus>,
     /// The durable state.
     pub(super) durable: watch::Receiver<Arc<Durable>>,
+    /// Whether the store is not what it was, and a person has to decide.
+    pub(super) held: watch::Receiver<bool>,
     /// Called with what happened, in order.
     pub(super) announce: Box<dyn FnMut(Vec<Event>) + Send>,
     /// What clients are located with; the table in force follows it.
@@ -72,6 +74,10 @@ pub(super) struct CoreHandle {
     pub(super) live: Live,
     /// How soon targets are probed again.
     pub(super) tempi: watch::Receiver<Arc<Tempi>>,
+    /// Which endpoints are probed from here.
+    pub(super) duties: watch::Receiver<Arc<Duties>>,
+    /// Who else is there, at most [`STEP_EVERY_MAX`] old.
+    pub(super) company: watch::Receiver<Arc<Company>>,
     /// What to write into the snapshot file.
     pub(super) memory: watch::Receiver<Arc<Recall>>,
     /// Beats with every turn of the loop.
@@ -84,9 +90,11 @@ pub(super) struct CoreHandle {
 pub(super) struct Core {
     controller: Controller,
     identity: Identity,
+    process: Option<Process>,
     clock: Clock,
     bus: Arc<dyn BallotBus>,
     durable: watch::Receiver<Arc<Durable>>,
+    held: watch::Receiver<bool>,
     locator: watch::Receiver<Arc<Locator>>,
     editions: watch::Receiver<Arc<Editions>>,
     published: watch::Sender<Arc<Editions>>,
@@ -97,9 +105,14 @@ pub(super) struct Core {
     snapshot: watch::Sender<Arc<Snapshot>>,
     live: Live,
     tempi: watch::Sender<Arc<Tempi>>,
+    duties: watch::Sender<Arc<Duties>>,
+    company: watch::Sender<Arc<Company>>,
+    /// When the company was last looked at, and what this node last said of itself.
+    looked: Mono,
+    said: Option<Presence>,
     memory: watch::Sender<Arc<Recall>>,
     beat: watch::Sender<Mono>,
-    heard: BTreeMap<NodeId, u64>,
+    news: News,
     wake_at: Option<Mono>,
     fleet: Arc<Fleet>,
 }
@@ -107,13 +120,29 @@ pub(super) struct Core {
 impl Core {
     /// Decides and compiles for the first time.
     pub(super) fn new(parts: CoreParts) -> (Self, CoreHandle) {
-        let CoreParts { identity, fleet, memory, clock, bus, durable, .. } = parts;
-        let CoreParts { mut locator, editions, mut announce, mut persist, metrics, .. } = parts;
+        let CoreParts {
+            identity,
+            process,
+            fleet,
+            memory,
+            clock,
+            bus,
+            durable,
+            held,
+            mut locator,
+            editions,
+            mut announce,
+            mut persist,
+            metrics,
+        } = parts;
         let (inbox_in, inbox) = mpsc::channel(INBOX_MAX);
         let now = clock.now();
         let (mut controller, mut step) = Controller::new(identity.clone(), Arc::clone(&fleet), &memory, now);
+        if let Some(process) = process.clone() {
+            controller.introduce(process);
+        }
         let state = durable.borrow().clone();
-        let with_store = controller.step(now, [shared(&state)]);
+        let with_store = controller.step(now, [shared(&state, &memory.epoch)]);
         let first = step.snapshot.take();
         let snapshot = with_store.snapshot.or(first).expect("a controller decides when it is made");
         step.events.extend(with_store.events);
@@ -123,8 +152,18 @@ impl Core {
         persist(&remembered.whole());
         announce(std::mem::take(&mut step.events));
         let tempi = with_store.tempi.or(step.tempi).unwrap_or_default();
+        let duties = with_store.duties.or(step.duties).unwrap_or_default();
+        let said = with_store.presence.or(step.presence);
+        if let Some(presence) = said.clone() {
+            bus.introduce(presence);
+        }
+        if let Some(ballot) = with_store.ballot.or(step.ballot) {
+            bus.publish(ballot);
+        }
         let (snapshot, snapshots) = watch::channel(snapshot);
         let (tempi, tempis) = watch::channel(tempi);
+        let (duties, duties_seen) = watch::channel(duties);
+        let (company, companies) = watch::channel(Arc::default());
         let (memory, memories) = watch::channel(Arc::new(remembered));
         let (beat, beats) = watch::channel(now.mono);
         let (published, publishes) = watch::channel(Arc::default());
@@ -133,16 +172,21 @@ impl Core {
             snapshot: snapshots,
             live: live.clone(),
             tempi: tempis,
+            duties: duties_seen,
+            company: companies,
             memory: memories,
             beat: beats,
             editions: publishes,
         };
-        let core = Self {
+        let mut core = Self {
             controller,
+            news: News::new(identity.node.clone()),
             identity,
+            process,
             clock,
             bus,
             durable,
+            held,
             locator,
             editions,
             published,
@@ -153,29 +197,42 @@ impl Core {
             snapshot,
             live,
             tempi,
+            duties,
+            company,
+            looked: Mono::default(),
+            said,
             memory,
             beat,
-            heard: BTreeMap::new(),
             wake_at: with_store.wake_at.or(step.wake_at),
             fleet,
         };
+        core.look(now);
         (core, handle)
     }
 
     /// Runs until told to stop.
     pub(super) async fn run(mut self, until: CancellationToken) {
-        let mut ballots = self.bus.watch();
+        let mut voices = self.bus.watch();
         let mut batch = Vec::new();
-        let (mut store_gone, mut places_gone, mut editions_gone) = (false, false, false);
+        let (mut store_gone, mut places_gone, mut never_held, mut editions_gone) = (false, false, false, false);
         loop {
             let wait = self.wait();
             tokio::select! {
                 biased;
                 () = until.cancelled() => return,
                 changed = self.durable.changed(), if !store_gone => match changed {
-                    Ok(()) => batch.push(shared(&self.durable.borrow_and_update().clone())),
+                    Ok(()) => batch.push(self.share()),
                     // The store's end must not end deciding: the last overrides stay.
                     Err(_) => store_gone = true,
+                },
+                changed = self.held.changed(), if !never_held => {
+                    let held = *self.held.borrow_and_update();
+                    match changed {
+                        Ok(()) if held => batch.push(Input::Lost(Loss::Replaced)),
+                        // It is what it was, or was adopted: what it holds counts again.
+                        Ok(()) => batch.push(self.share()),
+                        Err(_) => never_held = true,
+                    }
                 },
                 changed = self.locator.changed(), if !places_gone => match changed {
                     Ok(()) => self.relocate(),
@@ -185,9 +242,9 @@ impl Core {
                     Ok(()) => self.republish(),
                     Err(_) => editions_gone = true,
                 },
-                Ok(()) = ballots.changed() => {
-                    let all = Arc::clone(&ballots.borrow_and_update());
-                    batch.extend(self.news(&all));
+                Ok(()) = voices.changed() => {
+                    let all = Arc::clone(&voices.borrow_and_update());
+                    batch.extend(self.news.of(&all));
                 },
                 count = self.inbox.recv_many(&mut batch, INPUTS_PER_STEP_MAX) => if count == 0 { return },
                 () = tokio::time::sleep(wait) => {},
@@ -212,18 +269,15 @@ impl Core {
         self.published.send_replace(editions);
     }
 
+    /// What the store holds.
+    fn share(&mut self) -> Input {
+        let state = Arc::clone(&self.durable.borrow_and_update());
+        shared(&state, &self.memory.borrow().outline.epoch)
+    }
+
     fn wait(&self) -> Duration {
         let now = self.clock.mono();
         self.wake_at.map_or(STEP_EVERY_MAX, |at| at.since(now)).min(STEP_EVERY_MAX)
-    }
-
-    /// Ballots that are newer than what was heard of their node.
-    fn news(&mut self, all: &BTreeMap<NodeId, Ballot>) -> Vec<Input> {
-        let fresh = all.values().filter(|ballot| ballot.node != self.identity.node);
-        let fresh = fresh.filter(|ballot| self.heard.get(&ballot.node).is_none_or(|seen| *seen != ballot.sequence));
-        let fresh: Vec<Ballot> = fresh.cloned().collect();
-        self.heard.extend(fresh.iter().map(|ballot| (ballot.node.clone(), ballot.sequence)));
-        fresh.into_iter().map(Input::Heard).collect()
     }
 
     fn turn(&mut self, batch: &mut Vec<Input>) {
@@ -236,9 +290,31 @@ impl Core {
             Err(_) => self.begin_anew(),
         };
         batch.clear();
+        let moved = step.snapshot.is_some();
         self.apply(step);
+        if moved || STEP_EVERY_MAX <= now.mono.since(self.looked) {
+            self.look(now);
+        }
         self.live.sweep();
         self.beat.send_replace(now.mono);
+    }
+
+    /// Looks around, for whoever asks who else is there.
+    fn look(&mut self, now: Now) {
+        self.looked = now.mono;
+        let company = Company {
+            mode: self.controller.mode(),
+            own: self.said.clone(),
+            votes: self.controller.votes(),
+            others: self.controller.nodes(now),
+        };
+        self.company.send_if_modified(|known| {
+            let changed = **known != company;
+            if changed {
+                *known = Arc::new(company);
+            }
+            changed
+        });
     }
 
     /// Deciding panicked: its state is not to be trusted any more. The answers stay; what was remembered is where it
@@ -248,7 +324,10 @@ impl Core {
         let now = self.clock.now();
         let recall = Arc::clone(&self.memory.borrow());
         let memory = recall.whole();
-        let (controller, mut step) = Controller::new(self.identity.clone(), Arc::clone(&self.fleet), &memory, now);
+        let (mut controller, mut step) = Controller::new(self.identity.clone(), Arc::clone(&self.fleet), &memory, now);
+        if let Some(process) = self.process.clone() {
+            controller.introduce(process);
+        }
         self.controller = controller;
         step.events.push(Event {
             at: now.wall,
@@ -263,13 +342,21 @@ impl Core {
     }
 
     fn apply(&mut self, step: Step) {
-        let Step { snapshot, ballot, tempi, mut events, wake_at } = step;
+        let Step { snapshot, ballot, tempi, mut events, wake_at, presence, duties } = step;
         self.wake_at = wake_at;
         if let Some(tempi) = tempi {
             self.tempi.send_replace(tempi);
         }
+        if let Some(duties) = duties {
+            self.duties.send_replace(duties);
+        }
         if let Some(ballot) = ballot {
+            self.news.published(ballot.sequence);
             self.bus.publish(ballot);
+        }
+        if let Some(presence) = presence {
+            self.said = Some(presence.clone());
+            self.bus.introduce(presence);
         }
         if let Some(snapshot) = snapshot {
             self.swap(snapshot, &mut events);
@@ -309,43 +396,11 @@ impl Core {
     }
 }
 
-fn shared(state: &Durable) -> Input {
-    Input::Shared { epoch: state.epoch.clone(), generation: state.generation, overrides: Arc::clone(&state.overrides) }
-}
-
-/// What the swap changes for those who ask: one event for each service whose answers are others now.
-fn answer_events(before: &AnswerTable, after: &AnswerTable) -> Vec<Event> {
-    let snapshot = after.snapshot();
-    let mut told = HashSet::new();
-    // Of both families the first that changed speaks for the service.
-    let changes = after
-        .changes_since(before, ANSWER_EVENTS_MAX)
-        .into_iter()
-        .filter(|change| told.insert(change.about().service.clone()));
-    let event = |change: AnswerChange| Event {
-        at: snapshot.at.wall,
-        generation: snapshot.generation,
-        what: Happening::Answers {
-            service: change.about().service.clone(),
-            from: endpoints(change.from.as_ref()),
-            to: endpoints(change.to.as_ref()),
-            pool_from: pool(change.from.as_ref()),
-            pool_to: pool(change.to.as_ref()),
-            none_healthy: change.to.as_ref().is_some_and(|set| !set.basis.is_healthy()),
-        },
-    };
-    changes.take(ANSWER_EVENTS_MAX).map(event).collect()
-}
-
-fn endpoints(set: Option<&AnswerSet>) -> Vec<EndpointId> {
-    let shares = set.into_iter().flat_map(|set| &set.pools).flat_map(|share| &share.endpoints);
-    shares.map(|(endpoint, _)| endpoint.clone()).collect()
-}
-
-/// The pool, where it is one.
-fn pool(set: Option<&AnswerSet>) -> Option<PoolId> {
-    match set?.pools.as_slice() {
-        [share] => Some(share.pool.clone()),
-        _ => None,
+/// What the store holds, for a controller that knows this epoch.
+fn shared(state: &Durable, known: &str) -> Input {
+    let (epoch, generation, overrides) = (state.epoch.clone(), state.generation, Arc::clone(&state.overrides));
+    match store::continues(known, &state.epoch) {
+        true => Input::Adopted { epoch, generation, overrides },
+        false => Input::Shared { epoch, generation, overrides },
     }
 }

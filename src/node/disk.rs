@@ -8,10 +8,12 @@ use std::{
 
 use tokio::sync::watch;
 
+use super::shared::{self, Ails, Shared};
 use crate::{
+    config::StoreSettings,
     model::{Memory, Wall},
     store::{
-        ControlStore, StoreError,
+        BallotBus, ControlStore, StoreError,
         accepted::AcceptedFolder,
         detached::{self, Detached},
         journal::Journal,
@@ -22,8 +24,16 @@ use crate::{
 
 /// All of it, and what is wrong with it.
 pub(super) struct Disk {
-    /// Overrides and audit: embedded, or detached when the database is not to be had.
+    /// Overrides and audit: embedded, or detached when the database is not to be had, or shared with other nodes.
     pub(super) store: Arc<dyn ControlStore>,
+    /// Other nodes have it as well.
+    pub(super) shared: bool,
+    /// The way of ballots that comes with a shared store.
+    pub(super) bus: Option<Arc<dyn BallotBus>>,
+    /// What is wrong with the store right now.
+    pub(super) ails: Ails,
+    /// Whether it is not followed until a person has decided.
+    pub(super) held: watch::Receiver<bool>,
     /// The same, if it is the embedded one.
     pub(super) embedded: Option<Arc<Embedded>>,
     /// History.
@@ -41,42 +51,82 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// Opens everything in the store's folder.
+    /// Opens everything in the store's folder, and the shared store if there is one.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] alone: another process has this store, and two may not.
-    pub(super) async fn open(folder: &Path, now: Wall) -> Result<Self, StoreError> {
+    /// [`StoreError::InUse`] alone where the store is embedded: another process has it, and two may not. A shared one
+    /// needs the folder besides.
+    pub(super) async fn open(settings: &StoreSettings, now: Wall) -> Result<Self, StoreError> {
+        let folder = &settings.path;
         let mut notes = Vec::new();
-        let opened = Embedded::open(folder, now);
-        if let Err(error @ StoreError::InUse { .. }) = opened {
-            return Err(error);
-        }
-        let mut file = SnapshotFile::new(folder);
-        let mut found = remembered(&mut file, &mut notes);
-        let opened = match (opened, &mut found) {
-            (Ok(embedded), Some(memory)) => up_to(memory, embedded, now, &mut notes).await,
-            (opened, _) => opened,
-        };
-        let (store, embedded, broken): (Arc<dyn ControlStore>, _, _) = match opened {
-            Ok(embedded) => {
-                let embedded = Arc::new(embedded);
-                (Arc::clone(&embedded) as Arc<dyn ControlStore>, Some(embedded), None)
+        let opened = match &settings.etcd {
+            Some(etcd) => {
+                let mut file = SnapshotFile::new(folder);
+                let found = remembered(&mut file, &mut notes);
+                let Shared { store, bus, ails, held } = shared::open(etcd, folder, found.as_ref(), now)?;
+                Opened { store, bus, ails, held, embedded: None, broken: None, file, found }
             }
-            Err(error) => {
-                let said = format!("{}; {}", super::with_source(&error), detached::AFTER);
-                (Arc::new(Detached::new(found.as_ref(), &error).hold(folder)?), None, Some(said))
-            }
+            None => embedded(folder, now, &mut notes).await?,
         };
         Ok(Self {
-            store,
-            embedded,
+            store: opened.store,
+            shared: opened.bus.is_some(),
+            bus: opened.bus,
+            ails: opened.ails,
+            held: opened.held,
+            embedded: opened.embedded,
             journal: Arc::new(Journal::open(folder, now)),
-            memory: found.unwrap_or_default(),
-            keeper: Arc::new(Keeper { file: Mutex::new(file), trouble: watch::Sender::new(None) }),
+            memory: opened.found.unwrap_or_default(),
+            keeper: Arc::new(Keeper { file: Mutex::new(opened.file), trouble: watch::Sender::new(None) }),
             accepted: AcceptedFolder::new(folder),
-            broken,
+            broken: opened.broken,
             notes,
         })
+    }
+}
+
+/// A store, and what was remembered before it was opened.
+struct Opened {
+    store: Arc<dyn ControlStore>,
+    bus: Option<Arc<dyn BallotBus>>,
+    ails: Ails,
+    held: watch::Receiver<bool>,
+    embedded: Option<Arc<Embedded>>,
+    broken: Option<String>,
+    file: SnapshotFile,
+    found: Option<Memory>,
+}
+
+async fn embedded(folder: &Path, now: Wall, notes: &mut Vec<(&'static str, String)>) -> Result<Opened, StoreError> {
+    let opened = Embedded::open(folder, now);
+    if let Err(error @ StoreError::InUse { .. }) = opened {
+        return Err(error);
+    }
+    let mut file = SnapshotFile::new(folder);
+    let mut found = remembered(&mut file, notes);
+    let opened = match (opened, &mut found) {
+        (Ok(embedded), Some(memory)) => up_to(memory, embedded, now, notes).await,
+        (opened, _) => opened,
+    };
+    match opened {
+        Ok(embedded) => {
+            let embedded = Arc::new(embedded);
+            let store = Arc::clone(&embedded) as Arc<dyn ControlStore>;
+            let trouble = embedded.trouble();
+            let ails: Ails = Arc::new(move || {
+                let why = trouble.borrow().clone();
+                why.map(|why| ("store-refuses", format!("the store takes no changes: {why}"))).into_iter().collect()
+            });
+            let held = watch::channel(false).1;
+            Ok(Opened { store, bus: None, ails, held, embedded: Some(embedded), broken: None, file, found })
+        }
+        Err(error) => {
+            let broken = format!("{}; {}", super::with_source(&error), detached::AFTER);
+            let store = Arc::new(Detached::new(found.as_ref(), &error).hold(folder)?);
+            let ails: Ails = Arc::new(Vec::new);
+            let held = watch::channel(false).1;
+            Ok(Opened { store, bus: None, ails, held, embedded: None, broken: Some(broken), file, found })
+        }
     }
 }
 

@@ -2,10 +2,21 @@
 
 use std::num::NonZeroUsize;
 
-use crate::{config, control::Identity, dns, store::journal, telemetry::log};
+use crate::{config, control::Identity, dns, model::Process, store::journal, telemetry::log};
 
 pub(super) fn identity(node: &config::NodeSettings) -> Identity {
     Identity { node: node.name.clone(), region: node.region.clone(), provider: node.provider.clone() }
+}
+
+/// What this process is to others: each start is another life. Its admin API is told to nobody, because it is bound
+/// where no other machine reaches it.
+pub(super) fn process(node: &config::NodeSettings) -> Process {
+    Process {
+        boot: fastrand::u64(..),
+        version: env!("CARGO_PKG_VERSION").into(),
+        probes: node.roles.probe,
+        admin: Vec::new(),
+    }
 }
 
 pub(super) fn dns(settings: &config::DnsSettings) -> dns::Settings {

@@ -1,7 +1,7 @@
 //! The files that say where clients are (`[geo]`), in memory and replaced while the node runs.
 //!
-//! A file that comes in broken, or goes away, changes nothing: the one read before goes on serving, and a person is
-//! told. A file is read once it has stood still for a look, so that one being copied is not read half; at the start and
+//! A file that comes in broken or empty, or goes away, changes nothing: the one read before goes on serving, and a
+//! person is told. A file is read once it has stood still for a look, so that one being copied is not read half; at the start and
 //! at a reload it is read at once. All of it happens on a thread that may block, never on the control task.
 //!
 //! Memory: databases are held as they are on disk (GeoLite City about 60 MB, ASN about 10 MB), and while one is
@@ -9,7 +9,6 @@
 
 use std::{
     fs::Metadata,
-    io::Read as _,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -20,16 +19,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{GeoSettings, Loaded, open_regular},
+    config::{GeoSettings, Loaded, read_whole},
     model::Region,
-    steer::{DATABASE_SIZE_MAX, Locator},
+    steer::{DATABASE_SIZE_MAX, Locator, NETS_SIZE_MAX, Nets},
     telemetry::geo::GeoMetrics,
 };
 
 /// The files are looked at this often: a look asks the file system for three times and sizes.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
-/// Most octets of a file of own networks; twice what the most rows need.
-const NETS_SIZE_MAX: usize = 64 << 20;
 
 /// Watches the files. Clones are the same.
 #[derive(Clone)]
@@ -130,9 +127,11 @@ impl Desk {
         }
         let before = &self.locator;
         let nets = self.nets.look(settings.nets.as_deref(), NETS_SIZE_MAX, at_once, metrics, |octets| {
-            let text = String::from_utf8(octets.unwrap_or_default()).map_err(|_| "it is not UTF-8".to_owned())?;
+            let Some(octets) = octets else { return Ok(before.clone().with_nets(Nets::default())) };
+            let text = String::from_utf8(octets).map_err(|_| "it is not UTF-8".to_owned())?;
             let nets = Locator::nets_from_csv(&text, regions).map_err(|error| error.to_string())?;
-            Ok(before.clone().with_nets(nets))
+            // A file that was cut to nothing looks the same as one that means it: who means it leaves the key out.
+            if nets.is_empty() { Err("it has no row".to_owned()) } else { Ok(before.clone().with_nets(nets)) }
         });
         changed | self.put(nets)
     }
@@ -205,7 +204,7 @@ impl Sheet {
         // Before anything can go wrong: what cannot be read is read again when it changes.
         (self.read, self.seen) = (Some(stamp), None);
         self.trouble = Some("reading it panicked".into());
-        let result = octets(path, size_max).and_then(|octets| made(Some(octets)));
+        let result = read_whole(path, size_max).and_then(|octets| made(Some(octets)));
         metrics.read(result.is_ok());
         match result {
             Ok(locator) => {
@@ -234,24 +233,6 @@ fn stamp(metadata: Option<&Metadata>) -> Stamp {
         seconds: file.mtime(),
         nanoseconds: file.mtime_nsec(),
     })
-}
-
-/// A whole file. One that changes while it is read is not believed.
-fn octets(path: &Path, size_max: usize) -> Result<Vec<u8>, String> {
-    let words = |error: std::io::Error| error.to_string();
-    let file = open_regular(path).map_err(words)?;
-    let before = file.metadata().map_err(words)?;
-    let too_large = || format!("it has more than {size_max} octets");
-    let size = usize::try_from(before.len()).ok().filter(|size| *size <= size_max).ok_or_else(too_large)?;
-    let mut octets = Vec::with_capacity(size);
-    // One more than there may be, to see that it grew.
-    let bound = u64::try_from(size).unwrap_or(u64::MAX).saturating_add(1);
-    (&file).take(bound).read_to_end(&mut octets).map_err(words)?;
-    let after = file.metadata().map_err(words)?;
-    if octets.len() != size || stamp(Some(&before)) != stamp(Some(&after)) {
-        return Err("it changed while it was read".into());
-    }
-    Ok(octets)
 }
 
 #[cfg(test)]

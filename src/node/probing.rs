@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     config::Roles,
     model::{Fleet, NodeId},
-    probe::{Directory, Loads, Lookup, Names, ProbeNow, Runner, Settings},
+    probe::{Anchors, Directory, Loads, Lookup, Names, ProbeNow, Runner, Settings},
     telemetry::probe::ProbeMetrics,
 };
 
@@ -71,8 +71,16 @@ impl Probing {
             loads.run(until).await;
             "loads"
         });
+        let (asked_in, asked) = mpsc::channel(WAITING_MAX);
+        bridge::anchors(tasks, asked, core.inbox.clone());
+        let anchors = Anchors::new(settings.clone(), fleet.clone(), asked_in, clock);
+        let until = stop.child_token();
+        tasks.spawn(async move {
+            anchors.run(until).await;
+            "anchors"
+        });
         let runner = Runner::new(settings, fleet, core.tempi.clone(), observed_in, asks, clock, metrics);
-        let runner = runner.with_directory(directory);
+        let runner = runner.with_directory(directory).with_duties(core.duties.clone());
         let until = stop.child_token();
         tasks.spawn(async move {
             runner.run(until).await;

@@ -41,11 +41,13 @@ impl Vantage {
         let (metrics, _) = Metrics::new();
         let (core, handle) = Core::new(CoreParts {
             identity,
+            process: None,
             fleet: Arc::clone(&fleet),
             memory: Memory::default(),
             clock,
             bus,
             durable: durable_seen,
+            held: watch::channel(false).1,
             locator: watch::channel(Arc::default()).1,
             editions: watch::channel(Arc::default()).1,
             announce: Box::new(|_| ()),

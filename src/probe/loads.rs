@@ -18,7 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::plan::{Number, Plan, Timetable};
-use super::{Directory, Settings, names::Whereabouts};
+use super::{Directory, Settings, names::Whereabouts, web};
 use crate::{
     clock::Clock,
     model::{EndpointId, Fleet, Load, Mono},
@@ -170,7 +170,7 @@ impl Loads {
         }
         let user_agent = self.settings.user_agent.clone();
         // Trust anchors come from the disk.
-        let made = tokio::task::spawn_blocking(move || poll::client(needs_tls, &user_agent)).await;
+        let made = tokio::task::spawn_blocking(move || web::client(needs_tls, &user_agent)).await;
         made.unwrap_or_else(|error| Err(error.to_string())).map_err(PollError::Own)
     }
 

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    model::{Failure, Fleet, Observation, Outcome, Tempi},
+    model::{Duties, Duty, Failure, Fleet, Observation, Outcome, Tempi, Wall},
     telemetry::probe::ProbeMetrics,
 };
 
@@ -38,6 +38,7 @@ pub struct Runner {
     clock: Clock,
     metrics: Arc<ProbeMetrics>,
     directory: Directory,
+    duties: watch::Receiver<Arc<Duties>>,
 }
 
 impl Runner {
@@ -53,7 +54,8 @@ impl Runner {
         clock: Clock,
         metrics: Arc<ProbeMetrics>,
     ) -> Self {
-        Self { settings, fleet, tempi, out, asks, clock, metrics, directory: Directory::default() }
+        let (directory, duties) = (Directory::default(), watch::channel(Arc::default()).1);
+        Self { settings, fleet, tempi, out, asks, clock, metrics, directory, duties }
     }
 
     /// Targets are probed where this says they are; without it nothing is known of any.
@@ -62,12 +64,17 @@ impl Runner {
         Self { directory, ..self }
     }
 
+    /// Only what these say is probed, at the beats that they say; without them all of it is.
+    #[must_use]
+    pub fn with_duties(self, duties: watch::Receiver<Arc<Duties>>) -> Self {
+        Self { duties, ..self }
+    }
+
     /// Probes until told to stop, or until nobody is left who gives fleets or takes results. Probes in flight are
     /// dropped then.
     pub async fn run(mut self, until: CancellationToken) {
         let mut rounds = Rounds::new(&self);
-        let first = Arc::clone(&self.fleet.borrow_and_update());
-        rounds.adopt(prepare(first, &self.settings).await);
+        rounds.take_up(&mut self).await;
         let mut tempi_again = Instant::now();
         loop {
             rounds.start_due();
@@ -80,9 +87,9 @@ impl Runner {
                     if changed.is_err() {
                         return;
                     }
-                    let fleet = Arc::clone(&self.fleet.borrow_and_update());
-                    rounds.adopt(prepare(fleet, &self.settings).await);
+                    rounds.take_up(&mut self).await;
                 }
+                () = changed_after(&mut self.duties, Instant::now()) => rounds.take_up(&mut self).await,
                 () = changed_after(&mut self.tempi, tempi_again) => {
                     tempi_again = Instant::now() + TEMPI_GAP;
                     rounds.set_tempi(Arc::clone(&self.tempi.borrow_and_update()));
@@ -105,10 +112,10 @@ async fn prepare(fleet: Arc<Fleet>, settings: &Settings) -> Vec<Job> {
     jobs.expect("making jobs does not panic, and it is not cancelled while the run time lives")
 }
 
-async fn changed_after(tempi: &mut watch::Receiver<Arc<Tempi>>, at: Instant) {
+async fn changed_after<T>(seen: &mut watch::Receiver<T>, at: Instant) {
     sleep_until(at).await;
-    if tempi.changed().await.is_err() {
-        // Without anyone who sets it, the tempo stays as it is.
+    if seen.changed().await.is_err() {
+        // Without anyone who sets it, it stays as it is.
         future::pending::<()>().await;
     }
 }
@@ -122,6 +129,7 @@ struct Rounds {
     handles: HashMap<Place, AbortHandle>,
     in_flight_max: usize,
     origin: Instant,
+    began: Wall,
     out: mpsc::Sender<Observation>,
     clock: Clock,
     metrics: Arc<ProbeMetrics>,
@@ -138,6 +146,7 @@ impl Rounds {
             handles: HashMap::new(),
             in_flight_max: runner.settings.in_flight_max.max(1),
             origin: Instant::now(),
+            began: runner.clock.now().wall,
             out: runner.out.clone(),
             clock: runner.clock,
             metrics: Arc::clone(&runner.metrics),
@@ -201,6 +210,21 @@ impl Rounds {
             self.metrics.lagged(lag);
         }
         self.asks.finish(place, observation.as_ref());
+    }
+
+    /// The fleet and the duties as they are now.
+    async fn take_up(&mut self, runner: &mut Runner) {
+        let fleet = Arc::clone(&runner.fleet.borrow_and_update());
+        let duties = Arc::clone(&runner.duties.borrow_and_update());
+        let mut jobs = prepare(fleet, &runner.settings).await;
+        jobs.retain_mut(|job| {
+            let duty = duties.get(&job.target.subject.endpoint).copied();
+            if let Some(duty) = duty {
+                job.rhythm = job.rhythm.on(duty, &job.target, self.began);
+            }
+            duty.is_none_or(Duty::is_mine)
+        });
+        self.adopt(jobs);
     }
 
     fn adopt(&mut self, jobs: Vec<Job>) {

@@ -7,7 +7,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use crate::model::{Check, NodeId, Target, Tempo};
+use crate::model::{Check, Duty, NodeId, Target, Tempo, Wall};
 
 /// Jitter is less than the interval divided by this.
 const JITTER_DIVISOR: u128 = 20;
@@ -25,6 +25,8 @@ const FIRST_ROUND_GAP: Duration = Duration::from_micros(200);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rhythm {
     seed: u64,
+    /// Of the grid, counted from when the runner began.
+    phase: Duration,
     interval: Duration,
     recheck: Duration,
 }
@@ -47,7 +49,16 @@ impl Rhythm {
     }
 
     fn from_seed(seed: u64, interval: Duration, recheck: Duration) -> Self {
-        Self { seed, interval: interval.max(Duration::from_millis(1)), recheck }
+        let interval = interval.max(Duration::from_millis(1));
+        Self { seed, phase: share(interval, seed), interval, recheck }
+    }
+
+    /// The same on the grid that this node's duty gives it; `began` is the time of day at which the runner began.
+    pub(super) fn on(self, duty: Duty, target: &Target, began: Wall) -> Self {
+        let Some(phase) = duty.phase(target, self.interval) else { return self };
+        let interval = self.interval.as_nanos();
+        let began = Duration::from_millis(began.0).as_nanos() % interval;
+        Self { phase: nanos((phase.as_nanos() + interval - began) % interval), ..self }
     }
 
     /// When the first probe starts, counted from the moment the target appeared together with `crowd - 1` others.
@@ -76,7 +87,7 @@ impl Rhythm {
     /// The first beat behind `at`.
     pub(super) fn beat_after(&self, at: Duration) -> Duration {
         let interval = self.interval.as_nanos();
-        let since = at.saturating_sub(self.phase()).as_nanos();
+        let since = at.saturating_sub(self.phase).as_nanos();
         let passed = u64::try_from(since / interval).unwrap_or(u64::MAX);
         let current = self.beat(passed);
         if at < current { current } else { self.beat(passed.saturating_add(1)) }
@@ -92,11 +103,7 @@ impl Rhythm {
     fn beat(&self, k: u64) -> Duration {
         let nominal = nanos(self.interval.as_nanos().saturating_mul(u128::from(k)));
         let jitter = nanos(self.interval.as_nanos() / JITTER_DIVISOR).min(JITTER_MAX);
-        self.phase().saturating_add(nominal).saturating_add(share(jitter, mix(self.seed ^ mix(k))))
-    }
-
-    fn phase(&self) -> Duration {
-        share(self.interval, self.seed)
+        self.phase.saturating_add(nominal).saturating_add(share(jitter, mix(self.seed ^ mix(k))))
     }
 }
 
@@ -165,7 +172,7 @@ mod tests {
     proptest! {
         #[test]
         fn beats_stay_within_five_percent_of_their_place_for_ever(rhythm in rhythm(), k in 0_u64..100_000_000) {
-            let nominal = rhythm.phase() + nanos(rhythm.interval.as_nanos() * u128::from(k));
+            let nominal = rhythm.phase + nanos(rhythm.interval.as_nanos() * u128::from(k));
             let beat = rhythm.beat(k);
             prop_assert!(nominal <= beat);
             prop_assert!(beat < nominal + rhythm.interval / 20);
@@ -237,7 +244,7 @@ mod tests {
     fn phases_of_similar_ids_spread_evenly() {
         let mut tenths = [0_usize; 10];
         for rhythm in rhythms("node-a", 10_000) {
-            tenths[usize::try_from(rhythm.phase().as_nanos() * 10 / rhythm.interval.as_nanos()).unwrap()] += 1;
+            tenths[usize::try_from(rhythm.phase.as_nanos() * 10 / rhythm.interval.as_nanos()).unwrap()] += 1;
         }
         for count in tenths {
             assert!((850..=1_150).contains(&count), "{tenths:?}");
@@ -249,7 +256,7 @@ mod tests {
         let same = rhythms("node-a", 1_000)
             .iter()
             .zip(rhythms("node-b", 1_000))
-            .filter(|(a, b)| a.phase().abs_diff(b.phase()) < a.interval / 100)
+            .filter(|(a, b)| a.phase.abs_diff(b.phase) < a.interval / 100)
             .count();
         assert!(same < 60, "{same} of 1,000 lie within a hundredth of the interval");
     }

@@ -18,11 +18,11 @@ mod view;
 use std::collections::HashSet;
 
 use self::choose::Chooser;
+pub(super) use self::{choose::relative, timers::orders, view::WHOLE};
 pub use self::{
     side::{Answers, Basis, Candidate, Choice, Side},
     view::{MemberView, Pinned, PoolState, PoolView},
 };
-pub(super) use self::{timers::orders, view::WHOLE};
 use crate::{
     judge::Orders,
     model::{

@@ -6,8 +6,8 @@ mod trace;
 use std::time::Duration;
 
 pub use self::trace::{
-    Answered, ClientTrace, Drawn, Fit, MemberTrace, NameTrace, NextTrace, PickTrace, PoolTrace, RankTrace, RuleTrace,
-    SteeringTrace, Trace, Until,
+    Answered, BusyTrace, ClientTrace, Drawn, Fit, MemberTrace, NameTrace, NextTrace, PickTrace, PoolTrace, RankTrace,
+    RuleTrace, SteeringTrace, Trace, Until,
 };
 use super::{
     AnswerTable, Client, Draw, Lookup, Steering,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     judge::Orders,
-    model::{DnsName, Family, Mono, OverrideId, Rule, Snapshot, When, kind},
+    model::{DnsName, Family, Mono, OverrideId, PoolAnswer, Rule, Snapshot, Steer, When, kind},
 };
 
 impl AnswerTable {
@@ -120,6 +120,7 @@ impl<'t> Explaining<'t> {
 
     fn pool(&self, view: &PoolView, family: Option<Family>) -> PoolTrace {
         let pool = self.snapshot.fleet.pool(view.pool);
+        let by_load = pool.answer == PoolAnswer::LeastConnections || self.branch().steer == Steer::LeastConnections;
         PoolTrace {
             pool: pool.id.clone(),
             weight: view.weight,
@@ -129,11 +130,11 @@ impl<'t> Explaining<'t> {
             state: view.state,
             serving: view.serving,
             min_up: pool.min_up,
-            members: view.members.iter().map(|member| self.member(member, family)).collect(),
+            members: view.members.iter().map(|member| self.member(member, family, by_load)).collect(),
         }
     }
 
-    fn member(&self, member: &MemberView, family: Option<Family>) -> MemberTrace {
+    fn member(&self, member: &MemberView, family: Option<Family>, by_load: bool) -> MemberTrace {
         let endpoint = self.snapshot.fleet.endpoint(member.endpoint);
         let shown = |one: &Family| family.is_none_or(|family| family == *one);
         // Without a family the worst of both is shown, as in the list of endpoints.
@@ -157,6 +158,10 @@ impl<'t> Explaining<'t> {
             returned: at.and_then(|at| member.returned[at]).map(|at| self.now.since(at)),
             hold: verdict.and_then(|verdict| verdict.hold),
             flips_in: at.and_then(|at| member.flips_at[at]).map(|at| self.left(at)),
+            busy: by_load.then(|| BusyTrace {
+                load: self.snapshot.feeds.loads.get(&endpoint.id).copied(),
+                capacity: endpoint.capacity,
+            }),
         }
     }
 }

@@ -6,13 +6,14 @@
 
 mod client;
 mod database;
+mod jump;
 mod nets;
 
 use std::{net::IpAddr, sync::Arc};
 
 pub use self::{
     client::Client,
-    nets::{NETS_MAX, Nets, NetsError},
+    nets::{NETS_MAX, NETS_SIZE_MAX, Nets, NetsError, WrongRow},
 };
 use self::{
     database::{Asn, City, Database},
@@ -111,13 +112,15 @@ impl Locator {
     }
 
     /// Where an address is, without its AS, and how many of its bits that depended on.
+    #[inline(always)]
     fn place(&self, address: IpAddr) -> (Locality, u8) {
-        let (row, looked_at) = self.nets.find(address);
-        let Some(row) = row else {
-            let (found, more) = located(self.city.as_deref(), address);
-            return (found.unwrap_or_default(), looked_at.max(more));
-        };
-        (*row, looked_at)
+        match self.nets.find(address) {
+            (Some(row), looked_at) => (*row, looked_at),
+            (None, looked_at) => {
+                let (found, more) = located(self.city.as_deref(), address);
+                (found.unwrap_or_default(), looked_at.max(more))
+            }
+        }
     }
 
     /// The autonomous system that announces an address, and how many bits that depended on.

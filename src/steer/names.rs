@@ -238,34 +238,41 @@ impl Names {
     #[inline(always)]
     pub(super) fn lookup<'t>(&'t self, parts: Parts<'t>, hash: u64, name: &[u8], asked: u16) -> Lookup<'t> {
         let Some((slot, exact)) = self.closest(hash, name) else { return Lookup::NotOurs };
-        let zone = &parts.zones[self.zone_at(slot) as usize];
+        let node = slot.node().map(|ix| self.node(ix));
+        let zone_at = node.map_or(slot.run, |node| node.zone);
         if exact
-            && let Some(above) = zone.above
             && asked == kind::DS
-            && name == zone.apex.wire()
+            && let Some(above) = self.above(parts.zones, zone_at, name)
         {
-            return self.at(parts, self.node(above), asked, name.len());
+            return self.at(parts, above, asked, name.len());
         }
-        match (slot.node(), exact) {
+        match (node, exact) {
             (None, true) => {
-                let sets = self.runs[slot.run as usize].at_if(slot.at, name).unwrap_or_default();
-                Lookup::Found { zone, sets, steering: None, wildcard: false }
+                let (zone, run) = (&parts.zones[zone_at as usize], &self.runs[slot.run as usize]);
+                Lookup::Found { zone, sets: run.sets_behind(slot.at, name.len()), steering: None, wildcard: false }
             }
-            (None, false) => Lookup::NoName { zone },
-            (Some(ix), true) => self.at(parts, self.node(ix), asked, name.len()),
-            (Some(ix), false) => self.below(parts, self.node(ix)),
+            (None, false) => Lookup::NoName { zone: &parts.zones[zone_at as usize] },
+            (Some(node), true) => self.at(parts, node, asked, name.len()),
+            (Some(node), false) => self.below(parts, node),
         }
     }
 
+    /// Of an apex, how the zone around it sees it.
+    #[cold]
+    fn above(&self, zones: &[ZoneTable], zone: u32, name: &[u8]) -> Option<&Node> {
+        let zone = &zones[zone as usize];
+        zone.above.filter(|_| name == zone.apex.wire()).map(|ix| self.node(ix))
+    }
+
     /// The name itself exists.
-    #[inline]
+    #[inline(always)]
     fn at<'t>(&'t self, parts: Parts<'t>, node: &'t Node, asked: u16, octets: usize) -> Lookup<'t> {
-        let found = || self.found(parts, node, self.runs[node.run as usize].sets_behind(node.at, octets), false);
         match node.place {
-            Place::Served { .. } | Place::Redirects(_) => found(),
-            Place::Cut(_) if asked == kind::DS => found(),
-            Place::Cut(border) | Place::Beyond(border) => self.beyond(parts, border),
+            Place::Served { .. } | Place::Redirects(_) => {}
+            Place::Cut(_) if asked == kind::DS => {}
+            Place::Cut(border) | Place::Beyond(border) => return self.beyond(parts, border),
         }
+        self.found(parts, node, self.runs[node.run as usize].sets_behind(node.at, octets), false)
     }
 
     /// The name does not exist; `encloser` is its closest ancestor that does.
@@ -283,12 +290,15 @@ impl Names {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn found<'t>(&'t self, parts: Parts<'t>, node: &'t Node, sets: Sets<'t>, wildcard: bool) -> Lookup<'t> {
         Lookup::Found {
             zone: &parts.zones[node.zone as usize],
             sets,
-            steering: node.service.map(|service| parts.steerings.of(service)),
+            steering: match node.service {
+                Some(service) => Some(parts.steerings.of(service)),
+                None => None,
+            },
             wildcard,
         }
     }
@@ -322,9 +332,9 @@ impl Names {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn is_of(&self, slot: Slot, name: &[u8]) -> bool {
-        self.runs[slot.run as usize].at_if(slot.at, name).is_some()
+        self.runs[slot.run as usize].is_at(slot.at, name)
     }
 
     /// The zone that serves what is in a slot. A name without a node is of the zone that its run is of.

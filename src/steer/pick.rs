@@ -75,6 +75,7 @@ pub enum Seated {
 impl Seat {
     /// Its address; `None` for a target.
     #[must_use]
+    #[inline(always)]
     pub fn address(&self) -> Option<IpAddr> {
         match self.answer {
             Seated::Address(address) => Some(address),
@@ -108,11 +109,13 @@ impl<'t> Picks<'t> {
     }
 
     /// What was picked, in the order of the answer; no address twice.
+    #[inline(always)]
     pub fn seats(&self) -> impl ExactSizeIterator<Item = &'t Seat> {
         self.seats[..self.count].iter().map(|seat| seat.expect("those before the count are filled"))
     }
 
     /// The addresses alone.
+    #[inline(always)]
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.seats().filter_map(Seat::address)
     }
@@ -174,35 +177,63 @@ impl<'t> Picks<'t> {
     }
 }
 
+/// An answer of one address that nobody's network decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Single<'t> {
+    /// What is answered.
+    pub address: &'t IpAddr,
+    /// Of which pool.
+    pub pool: PoolIx,
+    /// As [`Picks::ttl`].
+    pub ttl: u32,
+    /// As [`Picks::is_stale`].
+    pub stale: bool,
+}
+
 impl Steering {
+    /// The same answer as [`Self::pick`]'s where all clients are alike, and chance says which one address of one pool it
+    /// is; `None` leaves it to [`Self::pick`]. Most services are so, and no room for several is filled and read again.
+    #[inline(always)]
+    #[must_use]
+    pub fn single(&self, family: Family, draw: Draw) -> Option<Single<'_>> {
+        let seat = match &self.sides[family.index()] {
+            Side::One(row) if self.tuned.is_blind => row.single(draw.word)?,
+            Side::One(_) | Side::Many(_) | Side::NoData | Side::ServFail => return None,
+        };
+        let Seated::Address(address) = &seat.answer else { return None };
+        let ttl = self.tuned.ttl_at(draw.now, std::iter::once(seat));
+        Some(Single { address, pool: seat.pool, ttl, stale: self.stale[family.index()] })
+    }
+
     /// Draws the answer of a family into `out`, whose content before does not matter. What it looks at of the client
     /// raises the client's scope, and nothing else does.
-    #[inline]
+    #[inline(always)]
     pub fn pick<'t>(&'t self, family: Family, client: &mut Client<'_>, draw: Draw, out: &mut Picks<'t>) -> Outcome {
         out.clear();
         let rule = self.rule(client);
         out.stale = self.is_stale(rule, family);
         let mut asking = Asking { client, draw, tuned: &self.tuned };
-        let outcome = match self.side(rule, family) {
-            Side::NoData => Outcome::NoData,
-            Side::ServFail => Outcome::ServFail,
-            Side::One(row) => {
-                row.pick(&mut asking, draw.turn, out);
-                Outcome::Addresses
-            }
+        let none = |out: &mut Picks<'t>, outcome| {
+            out.ttl = self.tuned.ttl_at(draw.now, out.seats());
+            outcome
+        };
+        let (row, turn) = match self.side(rule, family) {
+            Side::NoData => return none(out, Outcome::NoData),
+            Side::ServFail => return none(out, Outcome::ServFail),
+            Side::One(row) => (row, draw.turn),
             Side::Many(many) => {
                 let (at, turn) = many.choose(&mut asking);
-                many.rows[at].row.pick(&mut asking, turn, out);
-                Outcome::Addresses
+                (&many.rows[at].row, turn)
             }
         };
+        row.pick(&mut asking, turn, out);
         out.ttl = self.tuned.ttl_at(draw.now, out.seats());
         if out.seats().next().is_some_and(|seat| seat.answer == Seated::Target) {
             // A CNAME stands alone.
             out.count = 1;
             return Outcome::Target;
         }
-        outcome
+        Outcome::Addresses
     }
 
     /// Where the first draw inside the pool falls; `None` where chance does not decide there.
@@ -221,9 +252,15 @@ impl Steering {
 impl Tuned {
     /// How long an answer of these seats may be remembered, in seconds: no longer than until one of them may become
     /// down or a timer ends, in whole steps, so that a result more or less changes nothing.
-    #[inline]
+    #[inline(always)]
     fn ttl_at<'s>(&self, now: Mono, seats: impl Iterator<Item = &'s Seat>) -> u32 {
-        let Some(end) = seats.filter_map(|seat| seat.flips_at).chain(self.deadline).min() else { return self.ttl };
+        let mut end = self.deadline;
+        for seat in seats {
+            if let Some(flips_at) = seat.flips_at {
+                end = Some(end.map_or(flips_at, |end| end.min(flips_at)));
+            }
+        }
+        let Some(end) = end else { return self.ttl };
         let step = u64::from(self.step_ms);
         let left = end.0.saturating_sub(now.0).div_ceil(step).saturating_mul(step).div_ceil(1_000);
         u32::try_from(left).unwrap_or(u32::MAX).clamp(self.ttl_min, self.ttl)

@@ -110,6 +110,15 @@ fn answer_holds(table: &AnswerTable, decision: &Decision, asked: &Asked) {
         ),
     }
     assert_eq!(matches!(outcome, Outcome::Addresses | Outcome::Target), !picks.is_empty());
+    if let Some(one) = table.steering(asked.service).single(asked.family, asked.draw) {
+        let seats: Vec<_> = picks.seats().map(|seat| (seat.address(), seat.pool)).collect();
+        assert_eq!(
+            (outcome, seats),
+            (Outcome::Addresses, vec![(Some(*one.address), one.pool)]),
+            "the short way differs"
+        );
+        assert_eq!((one.ttl, one.stale), (picks.ttl(), picks.is_stale()), "the short way differs");
+    }
     let addresses: std::collections::HashSet<_> = picks.addresses().collect();
     assert_eq!(addresses.len(), picks.addresses().count(), "an address twice");
     assert_eq!(outcome == Outcome::Target, picks.len() == 1 && addresses.is_empty(), "a CNAME stands alone");

@@ -265,6 +265,7 @@ impl World {
             planned: Arc::default(),
             ended: self.ended.clone().into(),
             feeds: Arc::new(self.feeds.clone()),
+            here: crate::model::Here::default(),
         })
     }
 }

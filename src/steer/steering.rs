@@ -24,9 +24,9 @@ pub struct Steering {
     ix: ServiceIx,
     pub(super) tuned: Tuned,
     /// For clients that no rule is for.
-    sides: [Side; 2],
+    pub(super) sides: [Side; 2],
     /// Which of them are the last set answered while healthy.
-    stale: [bool; 2],
+    pub(super) stale: [bool; 2],
     /// First match wins.
     rules: Box<[Ruled]>,
     /// The last set answered while healthy, kept only where `when_none_healthy` asks for it.
@@ -81,6 +81,8 @@ pub(super) struct Many {
     pub(super) rows: Box<[PoolRow]>,
     /// None of them has less than its whole share.
     pub(super) whole: bool,
+    /// All [`PoolRow::points`] in order, each with the place of its row; only for `nearest`, which looks at each.
+    pub(super) spots: Box<[(Point, u32)]>,
     /// If chance in proportion to weight (or share, while a pool comes back) chooses among them.
     pub(super) wheel: Option<Wheel>,
     /// Where from paths are known, for `fastest`.
@@ -127,6 +129,8 @@ pub(super) struct Row {
     pub(super) wheel: Option<Wheel>,
     /// A seat has less than its whole share.
     pub(super) partial: bool,
+    /// One seat is answered, and where the client's network decides nothing, chance alone says which.
+    pub(super) alone: bool,
 }
 
 impl Side {
@@ -191,8 +195,12 @@ impl Steering {
     }
 
     /// Which rule answers a client, by its place: the first that is for it; `None` if none is.
-    #[inline]
+    #[inline(always)]
     pub(super) fn rule(&self, client: &mut Client<'_>) -> Option<usize> {
+        if self.rules.is_empty() { None } else { self.first_rule(client) }
+    }
+
+    fn first_rule(&self, client: &mut Client<'_>) -> Option<usize> {
         self.rules.iter().position(|rule| client.fits(&rule.when))
     }
 

@@ -54,6 +54,7 @@ struct Fixed {
 pub(super) struct Steerings(Box<[Arc<[Arc<Steering>]>]>);
 
 impl Steerings {
+    #[inline(always)]
     pub(super) fn of(&self, service: ServiceIx) -> &Steering {
         &self.0[service.index() / CHUNK][service.index() % CHUNK]
     }

@@ -19,11 +19,13 @@ impl Wheel {
     }
 
     /// The sum of all weights.
+    #[inline]
     pub(super) fn sum(&self) -> u64 {
         self.0.last().copied().unwrap_or(0)
     }
 
     /// Whose part of the wheel a point below the sum lies in.
+    #[inline]
     pub(super) fn at(&self, point: u64) -> usize {
         self.0.partition_point(|edge| *edge <= point)
     }
@@ -36,17 +38,20 @@ impl Wheel {
 }
 
 /// A number below `bound` from a uniform word; each is met with a chance that is exact to within `bound` / 2^64.
+#[inline]
 pub(super) fn scaled(word: u64, bound: u64) -> u64 {
     u64::try_from((u128::from(word) * u128::from(bound)) >> 64).expect("the product is below bound x 2^64")
 }
 
 /// A place below `bound` from a uniform word.
+#[inline]
 pub(super) fn below(word: u64, bound: usize) -> usize {
     usize::try_from(scaled(word, bound as u64)).expect("it is below a usize")
 }
 
 /// Further words of one draw that have nothing to do with each other: SplitMix64, of which each step is a bijection,
 /// so that a uniform word gives uniform words.
+#[inline]
 pub(super) fn word(word: u64, nth: u64) -> u64 {
     if nth == 0 {
         return word;

@@ -1,34 +1,40 @@
 //! Ballots inside one process: a single node, and the demo's vantages that share one bus.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::model::{Ballot, NodeId};
+use crate::model::{Ballot, Presence};
 
-use super::BallotBus;
+use super::{BallotBus, Voices};
 
-/// Keeps the newest ballot of each node that published here. Bounded by the number of nodes of the process.
+/// Keeps the newest of each node that published here. Bounded by the number of nodes of the process.
 #[derive(Debug)]
 pub struct InProcessBus {
-    ballots: watch::Sender<Arc<BTreeMap<NodeId, Ballot>>>,
+    voices: watch::Sender<Arc<Voices>>,
 }
 
 impl Default for InProcessBus {
     fn default() -> Self {
-        Self { ballots: watch::Sender::new(Arc::default()) }
+        Self { voices: watch::Sender::new(Arc::default()) }
     }
 }
 
 impl BallotBus for InProcessBus {
     fn publish(&self, ballot: Ballot) {
-        self.ballots.send_modify(|ballots| {
-            Arc::make_mut(ballots).insert(ballot.node.clone(), ballot);
+        self.voices.send_modify(|voices| {
+            Arc::make_mut(voices).ballots.insert(ballot.node.clone(), Arc::new(ballot));
         });
     }
 
-    fn watch(&self) -> watch::Receiver<Arc<BTreeMap<NodeId, Ballot>>> {
-        self.ballots.subscribe()
+    fn introduce(&self, presence: Presence) {
+        self.voices.send_modify(|voices| {
+            Arc::make_mut(voices).presences.insert(presence.node.clone(), Arc::new(presence));
+        });
+    }
+
+    fn watch(&self) -> watch::Receiver<Arc<Voices>> {
+        self.voices.subscribe()
     }
 }
 
@@ -47,13 +53,14 @@ mod tests {
             provider: None,
             sequence,
             self_test: SelfTest::Passed,
-            votes: BTreeMap::new(),
-            paths: BTreeMap::new(),
+            votes: Default::default(),
+            paths: Default::default(),
+            brakes: crate::model::BrakeState::default(),
         };
         for (node, sequence) in [("eu-1", 1), ("us-1", 1), ("eu-1", 2)] {
             bus.publish(ballot(node, sequence));
         }
-        let seen: Vec<_> = watch.borrow().values().map(|b| (b.node.to_string(), b.sequence)).collect();
+        let seen: Vec<_> = watch.borrow().ballots.values().map(|b| (b.node.to_string(), b.sequence)).collect();
         assert_eq!(seen, [("eu-1".to_owned(), 2), ("us-1".to_owned(), 1)]);
     }
 }

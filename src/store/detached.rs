@@ -42,7 +42,9 @@ impl Detached {
             StoreError::Damaged { path, why } => (path.clone(), why.clone(), true),
             StoreError::Refused { path, why } => (path.clone(), why.clone(), false),
             StoreError::InUse { path, .. } => (path.clone(), error.to_string(), false),
-            StoreError::Unknown(why) => (String::new(), why.clone(), false),
+            StoreError::Unknown(why) | StoreError::Away { why } | StoreError::Held { why } => {
+                (String::new(), why.clone(), false)
+            }
             StoreError::Conflict { .. }
             | StoreError::NoOverride(_)
             | StoreError::KeyUsed(_)

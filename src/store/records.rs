@@ -2,12 +2,24 @@
 //!
 //! Each record carries its version in `v`. A reader accepts every version it knows and refuses a newer one in words:
 //! guessing at a record that a newer program wrote could lift an evacuation. Unknown fields are ignored, so that an
-//! additive change needs no new version.
+//! additive change needs no new version; where several programs write the same record they survive its rewriting.
 
+#[cfg(feature = "etcd")]
+mod ballot;
 mod event;
 mod memory;
+#[cfg(feature = "etcd")]
+mod presence;
+#[cfg(feature = "etcd")]
+mod shared;
 
 pub(super) use self::event::{family_of, health};
+#[cfg(feature = "etcd")]
+pub(super) use self::{
+    ballot::{BallotRecord, LeftRecord, OutRecord, Parts, PathsRecord, VotesRecord},
+    presence::PresenceRecord,
+    shared::{HeadRecord, KeptRecord, LinkRecord},
+};
 pub use self::{event::EventRecord, memory::MemoryRecord};
 
 use serde::{Deserialize, Serialize};
@@ -85,7 +97,12 @@ pub struct OverrideRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     over: Option<u64>,
     generation: u64,
+    #[serde(flatten)]
+    rest: Rest,
 }
+
+/// Fields that this program does not know.
+pub(super) type Rest = serde_json::Map<String, serde_json::Value>;
 
 impl From<&Override> for OverrideRecord {
     fn from(order: &Override) -> Self {
@@ -109,6 +126,7 @@ impl From<&Override> for OverrideRecord {
             forced: order.forced,
             over: order.over.map(crate::model::ms),
             generation: order.generation,
+            rest: Rest::new(),
         }
     }
 }
@@ -154,6 +172,13 @@ impl OverrideRecord {
     /// See [`RecordError`].
     pub fn parse(text: &str) -> Result<Override, RecordError> {
         read::<Self>(text)?.try_into()
+    }
+
+    /// An override's text with what else stood in the text that it takes the place of.
+    #[cfg(feature = "etcd")]
+    pub(super) fn rewritten(order: &Override, before: &str) -> String {
+        let rest = read::<Self>(before).map(|record| record.rest).unwrap_or_default();
+        write(&Self { rest, ..Self::from(order) })
     }
 }
 

@@ -21,28 +21,23 @@ mod writer;
 
 use std::{
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
 };
 
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
-use crate::{
-    clock::Clock,
-    model::{Memory, Wall},
-};
+use crate::model::{Memory, Wall};
 
 use super::{
     AuditDraft, AuditEntry, Change, Committed, ControlStore, Durable, Idempotency, KeepKey, Later, Seen, StoreError,
     database::{self, Sync},
     lock::StoreLock,
+    time::Time,
     worker::Worker,
 };
 
-pub use self::{adopt::Adopted, apply::EXPIRED_KEPT, keys::KEYS_PER_PRINCIPAL_MAX, writer::Pruned};
+pub use self::{adopt::Adopted, keys::KEYS_PER_PRINCIPAL_MAX, writer::Pruned};
 use self::{
     apply::Request,
     writer::{Job, Writer},
@@ -82,7 +77,7 @@ impl Embedded {
         let lock = StoreLock::take(path)?;
         let file = path.join(DATABASE_FILE);
         let db = database::open(&file, Sync::Full, schema::STEPS, |db| schema::fresh(db, now))?;
-        let time = Arc::new(Time { opened: now, clock: Clock::start(), heard: AtomicU64::new(0) });
+        let time = Arc::new(Time::new(now));
         let (writer, (durable, trouble)) = Writer::new(db, file.clone(), Arc::clone(&time))?;
         let reading = database::reader(&file)?;
         let started = |error: std::io::Error| database::refused(&file, &error);
@@ -177,7 +172,7 @@ impl ControlStore for Embedded {
         let (file, now) = (self.file.clone(), self.time.now());
         Box::pin(self.read(move |db| {
             let kept = keys::find(db, &principal, &key).map_err(|error| database::classify(&file, &error))?;
-            Ok(kept.filter(|kept| keys::young(kept, now)))
+            Ok(kept.filter(|kept| kept.young(now)))
         }))
     }
 
@@ -199,25 +194,5 @@ impl ControlStore for Embedded {
                 }
             }
         })
-    }
-}
-
-/// The store's own sense of time: when it was opened, moved on by the monotonic clock, and never behind the newest
-/// time that a commit named. Reading it needs no wall clock, which may jump.
-#[derive(Debug)]
-struct Time {
-    opened: Wall,
-    clock: Clock,
-    heard: AtomicU64,
-}
-
-impl Time {
-    fn now(&self) -> Wall {
-        let passed = self.opened.plus(self.clock.mono().since(crate::clock::BEGINS));
-        passed.max(Wall(self.heard.load(Ordering::Relaxed)))
-    }
-
-    fn hear(&self, at: Wall) {
-        self.heard.fetch_max(at.0, Ordering::Relaxed);
     }
 }

@@ -132,6 +132,7 @@ impl Door {
             planned: Arc::new([]),
             ended: Arc::new([]),
             feeds: Arc::default(),
+            here: wayshift::model::Here::default(),
         };
         let locator = Locator::nowhere().with_city(Some(mmdb::city(&PLACES))).unwrap();
         let locator = locator.with_asn(Some(mmdb::asn(&[("41.0.0.0/8", 64500), ("126.0.0.0/8", 64501)]))).unwrap();

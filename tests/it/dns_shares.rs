@@ -69,6 +69,7 @@ fn many_threads_together_keep_to_the_weights() {
         overrides: Arc::default(),
         planned: Arc::default(),
         ended: Arc::default(),
+        here: Default::default(),
         feeds: Arc::default(),
     };
     let live = Live::new(compile(&Arc::new(snapshot), None, &LastGood::new()));

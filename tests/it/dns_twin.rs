@@ -350,6 +350,7 @@ fn table(fleet: &Arc<Fleet>, nth: u64, before: Option<&AnswerTable>) -> AnswerTa
         overrides: Arc::new([]),
         planned: Arc::new([]),
         ended: Arc::new([]),
+        here: Default::default(),
         feeds: Arc::new(Feeds {
             loads,
             paths,

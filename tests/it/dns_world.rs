@@ -90,6 +90,7 @@ pub(crate) fn live_of(zones: &[(&str, &str)]) -> Live {
         planned: Arc::new([]),
         ended: Arc::new([]),
         feeds: Arc::new(Feeds { resolved: HashMap::from([(resolved_name(), resolved)]), ..Feeds::default() }),
+        here: wayshift::model::Here::default(),
     };
     let last_good = [("dark-good".parse().unwrap(), "dark-good-1".parse().unwrap())].into();
     Live::new(compile(&Arc::new(snapshot), None, &[("dark-good".parse().unwrap(), last_good)].into()))

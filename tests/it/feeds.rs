@@ -4,7 +4,9 @@ use std::{
     collections::HashMap,
     fs,
     future::Future,
+    io::{Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::net::UnixStream,
     pin::Pin,
     sync::{Arc, Mutex},
 };
@@ -98,6 +100,46 @@ fn loads_shift_answers_and_what_cannot_be_read_shifts_nothing() {
     eventually("weights alone once loads are old", || (35..=65).contains(&share()).then_some(()));
     let down = node.json(&["status"])["counts"]["endpoints"]["down"].as_u64().unwrap_or_default();
     assert_eq!(down, 0, "a load that cannot be read is no verdict");
+}
+
+#[test]
+fn a_load_that_is_pushed_decides_and_is_explained() {
+    let endpoint = |id: &str, last: u8| {
+        format!(
+            "[endpoint.{id}]\naddress = \"203.0.113.{last}\"\ncapacity = 100\nload = {{ push = true, stale_after = \"30s\" }}\n"
+        )
+    };
+    let node = Node::start(&format!(
+        "{ZONE}{}{}[pool.main]\nendpoints = [\"one\", \"two\"]\nanswer = \"least-connections\"\n[service.www]\nnames = [\"www.gslb.example.com\"]\npools = [\"main\"]\n",
+        endpoint("one", 1),
+        endpoint("two", 2),
+    ));
+    let told = || node.ok(&["explain", "www.gslb.example.com", "-o", "table"]);
+    assert!(told().contains("load unknown of 100"), "{}", told());
+    for (id, load) in [("one", 87), ("two", 12)] {
+        push(&node, id, load);
+    }
+    eventually("the loads in the explanation", || {
+        let told = told();
+        (told.contains("load 87 of 100") && told.contains("load 12 of 100")).then_some(())
+    });
+    let first = short(node.dns, "www.gslb.example.com", "A");
+    assert_eq!(first, ["203.0.113.2"], "the less loaded of the two");
+}
+
+/// As the manual's `curl` does it.
+fn push(node: &Node, id: &str, load: u32) {
+    let body = format!("{{\"load\": {load}}}");
+    let mut stream = UnixStream::connect(node.socket()).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "PUT /v1/endpoints/{id}/load HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
 }
 
 /// A resolver that knows one name.

@@ -14,6 +14,8 @@ mod dns_world;
 mod durable;
 mod failover;
 mod feeds;
+#[cfg(feature = "etcd")]
+mod fleet;
 mod flood;
 mod foresight;
 mod guard;
@@ -23,9 +25,13 @@ mod mmdb;
 mod operate;
 mod pages;
 mod secondary;
+#[cfg(feature = "etcd")]
+mod shared;
 mod sim;
 mod store_adopt;
 mod store_contract;
+#[cfg(feature = "etcd")]
+mod store_etcd;
 mod store_files;
 mod support;
 mod tidy;

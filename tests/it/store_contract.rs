@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use wayshift::{
     model::{Action, Override, OverrideId, Selector, Wall},
-    store::{AuditDraft, Change, ControlStore, KeepKey, Seen, StoreError, sqlite::Embedded},
+    store::{AuditDraft, AuditEntry, Change, ControlStore, KeepKey, Seen, StoreError, sqlite::Embedded},
 };
 
 pub(crate) const AT: Wall = Wall(1_700_000_000_000);
@@ -59,15 +59,19 @@ pub(crate) async fn create(store: &dyn ControlStore, number: u64) -> Result<(), 
     store.commit(Change::Create(order(number)), Seen(seen), draft("override.create"), None).await.map(drop)
 }
 
-/// The contract. `fresh` makes an empty store each time; etcd will pass through here as well.
-async fn contract(fresh: impl Fn() -> Arc<dyn ControlStore>) {
+/// The contract. `fresh` makes an empty store each time.
+pub(crate) async fn contract(fresh: impl Fn() -> Arc<dyn ControlStore>) {
     a_commit_is_seen_by_whoever_looks(&*fresh()).await;
     a_commit_on_an_older_state_is_refused_and_changes_nothing(&*fresh()).await;
     an_override_lives_by_create_extend_end(&*fresh()).await;
     a_repeated_request_finds_its_answer(&*fresh()).await;
     a_panic_in_a_reply_ends_nothing_else(&*fresh()).await;
     of_many_who_saw_the_same_one_wins(fresh()).await;
+    one_key_has_one_effect_however_often_it_comes(fresh()).await;
+    what_is_watched_never_goes_back(fresh()).await;
+    texts_are_kept_as_they_are(&*fresh()).await;
     the_audit_is_a_chain(&*fresh()).await;
+    pages_of_the_audit_are_bounded(&*fresh()).await;
 }
 
 async fn a_commit_is_seen_by_whoever_looks(store: &dyn ControlStore) {
@@ -171,6 +175,90 @@ async fn of_many_who_saw_the_same_one_wins(store: Arc<dyn ControlStore>) {
     assert_eq!((durable.generation, generations.len() as u64), (WRITERS * EACH, WRITERS * EACH));
     assert_eq!(store.audit(u64::MAX, 1000).await.unwrap().len() as u64, 2 * WRITERS * EACH);
     assert_eq!(store.verify_audit().await.unwrap(), None);
+}
+
+async fn one_key_has_one_effect_however_often_it_comes(store: Arc<dyn ControlStore>) {
+    let mut tasks = tokio::task::JoinSet::new();
+    for turn in 0..8 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let mut seen = store.load().await.unwrap().generation;
+            loop {
+                let change = Change::Create(order(turn));
+                let again = store.commit(change, Seen(seen), draft("override.create"), Some(key("k", "body")));
+                match again.await {
+                    Ok(made) => return made.entity.id,
+                    Err(StoreError::KeyUsed(kept)) => {
+                        let body: serde_json::Value = serde_json::from_str(&kept.body).unwrap();
+                        return body["id"].as_str().unwrap().parse().unwrap();
+                    }
+                    Err(StoreError::Conflict { current }) => seen = current,
+                    Err(other) => panic!("{other}"),
+                }
+            }
+        });
+    }
+    let answers: BTreeSet<OverrideId> = tasks.join_all().await.into_iter().collect();
+    let durable = store.load().await.unwrap();
+    let held: Vec<OverrideId> = durable.overrides.iter().map(|order| order.id.clone()).collect();
+    assert_eq!((durable.generation, answers.into_iter().collect::<Vec<_>>()), (1, held), "one effect, one answer");
+    assert_eq!(store.audit(u64::MAX, 10).await.unwrap().len(), 1);
+}
+
+async fn what_is_watched_never_goes_back(store: Arc<dyn ControlStore>) {
+    const LAST: u64 = 30;
+    let mut watch = store.watch();
+    let mut writer = tokio::task::JoinSet::new();
+    writer.spawn({
+        let store = Arc::clone(&store);
+        async move {
+            for number in 1..=LAST {
+                create(&*store, number).await.unwrap();
+            }
+        }
+    });
+    let mut seen = Vec::new();
+    while seen.last().is_none_or(|(generation, _)| *generation < LAST) {
+        watch.changed().await.unwrap();
+        let now = watch.borrow_and_update().clone();
+        seen.push((now.generation, now.overrides.len() as u64));
+    }
+    writer.join_all().await;
+    assert!(seen.is_sorted_by(|one, next| one.0 < next.0), "{seen:?}");
+    assert!(seen.iter().all(|(generation, held)| generation == held), "each picture is whole: {seen:?}");
+}
+
+async fn texts_are_kept_as_they_are(store: &dyn ControlStore) {
+    let odd = "\"\\/\u{0}\u{1f}\u{2028} \u{10ffff} <b>'; DROP TABLE audit; --\n";
+    let long = "\u{e4}".repeat(20_000);
+    let written = Override { reason: odd.into(), author: odd.into(), ..order(1) };
+    let audit = AuditDraft { before: Some(long.clone()), reason: Some(odd.into()), ..draft("override.create") };
+    let reply = KeepKey { reply: Box::new(move |_| (201, long)), ..key(odd, odd) };
+    store.commit(Change::Create(written.clone()), Seen(0), audit.clone(), Some(reply)).await.unwrap();
+    let durable = store.load().await.unwrap();
+    assert_eq!(durable.overrides[0], Override { generation: 1, ..written });
+    assert_eq!(store.audit(u64::MAX, 1).await.unwrap()[0].draft, audit);
+    let kept = store.kept("token:web-oncall".into(), odd.into()).await.unwrap().unwrap();
+    assert_eq!((kept.fingerprint.as_str(), kept.body.len()), (odd, 40_000));
+    assert_eq!(store.verify_audit().await.unwrap(), None);
+}
+
+async fn pages_of_the_audit_are_bounded(store: &dyn ControlStore) {
+    for _ in 0..12 {
+        store.note(draft("endpoint.probe")).await.unwrap();
+    }
+    let told = |page: Vec<AuditEntry>| page.iter().map(|entry| entry.sequence).collect::<Vec<_>>();
+    for (before, limit, expected) in [
+        (u64::MAX, 3, vec![12, 11, 10]),
+        (4, 9, vec![3, 2, 1]),
+        (13, 1, vec![12]),
+        (1, 9, vec![]),
+        (0, 9, vec![]),
+        (5, 0, vec![]),
+        (9, usize::MAX, vec![8, 7, 6, 5, 4, 3, 2, 1]),
+    ] {
+        assert_eq!(told(store.audit(before, limit).await.unwrap()), expected, "{before} {limit}");
+    }
 }
 
 async fn the_audit_is_a_chain(store: &dyn ControlStore) {

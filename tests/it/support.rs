@@ -4,6 +4,9 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::disallowed_methods, reason = "waiting at the outer edge is by the machine's clock")]
 
+#[cfg(feature = "etcd")]
+pub(crate) mod etcd;
+
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},

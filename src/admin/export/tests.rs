@@ -27,7 +27,11 @@ ttl   = "20s"
 "#;
 
 fn exported(format: Format) -> Exported {
-    let fleet = load_text("t.toml", TEXT, &|_| None).unwrap_or_else(|problems| panic!("{problems}")).fleet;
+    exported_of(TEXT, format)
+}
+
+fn exported_of(text: &str, format: Format) -> Exported {
+    let fleet = load_text("t.toml", text, &|_| None).unwrap_or_else(|problems| panic!("{problems}")).fleet;
     let world = crate::steer::sample::World::default();
     let snapshot = world.snapshot_of(&fleet);
     let table = crate::steer::compile(&snapshot, None, &LastGood::new());
@@ -68,4 +72,50 @@ fn octodns_gets_pools_weights_and_fallbacks() {
     assert_eq!(file["mail"]["value"]["exchange"], "mx.example.net.");
     assert_eq!(file["txt"]["value"], "v=spf1\\; -all");
     assert_eq!(file["www"][1]["dynamic"]["pools"]["eu"]["values"].as_array().unwrap().len(), 1, "AAAA has one value");
+}
+
+#[test]
+fn octodns_gets_the_rules_it_can_say_and_is_told_of_the_others_once() {
+    let text = format!(
+        r#"{TEXT}
+[[service.www.rule]]
+when = {{ geo = ["EU"] }}
+pools = ["eu"]
+geofence = true
+[[service.www.rule]]
+when = {{ subnet = ["10.0.0.0/8"] }}
+pools = ["us"]
+[[service.www.rule]]
+when = {{ asn = [64500] }}
+pools = ["us", "eu"]
+"#
+    )
+    .replace("a = 70, b = 30", "a = 700, b = 30");
+    let Exported { text, left_out } = exported_of(&text, Format::OctoDns);
+    let file: Value = serde_saphyr::from_str(&text).unwrap();
+    let dynamic = &file["www"][0]["dynamic"];
+    let rules: Vec<String> = dynamic["rules"].as_array().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        rules,
+        [
+            r#"{"pool":"rule-2-us","subnets":["10.0.0.0/8"]}"#,
+            r#"{"geos":["EU"],"pool":"rule-1-eu"}"#,
+            r#"{"pool":"eu"}"#
+        ],
+        "{text}"
+    );
+    let pools: Vec<&String> = dynamic["pools"].as_object().unwrap().keys().collect();
+    assert_eq!(pools, ["eu", "rule-1-eu", "rule-2-us", "us"], "none that no rule leads to: octoDNS refuses it");
+    assert_eq!(
+        (&dynamic["pools"]["rule-2-us"]["fallback"], &dynamic["pools"]["rule-1-eu"]["fallback"]),
+        (&"eu".into(), &Value::Null)
+    );
+    assert_eq!(dynamic["pools"]["eu"]["values"][1]["weight"], 4);
+    let about = |word: &str| left_out.iter().filter(|line| line.starts_with("www.") && line.contains(word)).count();
+    assert_eq!(
+        (about("AS numbers"), about("geofence"), about("networks stand before"), about("scaled")),
+        (1, 1, 1, 1),
+        "{left_out:#?}"
+    );
+    assert_eq!(left_out.iter().filter(|line| line.starts_with("www.")).count(), 5, "{left_out:#?}");
 }

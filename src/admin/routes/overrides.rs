@@ -4,6 +4,7 @@
 //! answers follow it.
 
 mod change;
+mod desk;
 mod effect;
 mod list;
 

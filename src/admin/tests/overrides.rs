@@ -252,6 +252,28 @@ async fn planned_ones_wait_and_lists_are_filtered() {
 }
 
 #[tokio::test]
+async fn nothing_is_ordered_for_the_past() {
+    let house = House::new().await;
+    let ago = |span: &str| Wall(now().0 - crate::model::ms(span.parse::<Span>().unwrap().0)).to_string();
+    let mut order = drain_aws();
+    order["from"] = json!(ago("2h"));
+    let refused = house.post(As::Operator, "/v1/overrides?dry_run=true", &order).await.expect(422).json();
+    assert_eq!((&refused["code"], &refused["errors"][0]["pointer"]), (&json!("override.life"), &json!("/from")));
+    assert!(refused["detail"].as_str().unwrap().contains("it would have begun 2h ago"), "{refused}");
+    assert!(refused["hint"].as_str().unwrap().contains("leave `from` out"), "{refused}");
+    house.post(As::Operator, "/v1/overrides", &order).await.expect(422);
+    // Clocks differ, and a request takes its time.
+    order["from"] = json!(ago("10s"));
+    order["over"] = json!("5m");
+    let effect = house.post(As::Operator, "/v1/overrides?dry_run=true", &order).await.expect(200).json();
+    assert_eq!(effect["over"], json!("5m"), "{effect}");
+    let made = house.post(As::Operator, "/v1/overrides", &order).await.expect(201).json();
+    assert_eq!((&made["state"], &made["over"]), (&json!("active"), &json!("5m")));
+    let endpoint = house.get("/v1/endpoints/aws-use").await.expect(200).json();
+    assert_eq!(endpoint["order"]["since"], made["from"], "{endpoint}");
+}
+
+#[tokio::test]
 async fn every_reason_that_the_audit_keeps_is_one_readable_line() {
     let house = House::new().await;
     let made = house.post(As::Admin, "/v1/overrides", &drain_aws()).await.expect(201).json();

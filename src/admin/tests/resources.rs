@@ -281,7 +281,10 @@ async fn availability_is_measured_from_transitions_and_modelled_beside() {
         (&json!(1.0), &json!(0), &json!(true))
     );
     assert_eq!(www["model"]["what_if"].as_array().unwrap().len(), 4);
-    assert!(www["model"]["arithmetic"].as_str().unwrap().contains(" TTL: "), "{www}");
+    let sum = www["model"]["arithmetic"].as_str().unwrap().rsplit_once(" TTL: ").unwrap().1;
+    assert_eq!(www["model"]["failover_worst"], *sum, "the worst is what its arithmetic comes to");
+    assert_eq!(view["too_short"], true, "a house of a moment: {view}");
+    assert!(view["measured"].as_str().unwrap().parse::<crate::model::Span>().unwrap().0.as_secs() < 86_400);
     assert_eq!(view["endpoints"].as_array().unwrap().len(), 4);
     for bad in ["0s", "500d", "x", "10"] {
         house.get(&format!("/v1/availability?window={bad}")).await.expect(400);

@@ -92,6 +92,7 @@ async fn a_body_is_read_strictly_and_says_where_it_is_wrong() {
         (r#"{"action":"drain","target":"provider:aws"} trailing"#, "application/json", 400, ""),
         ("", "application/json", 400, ""),
         ("[]", "application/json", 400, ""),
+        ("null", "application/json", 400, ""),
         ("{}", "text/plain", 415, ""),
         ("{}", "application/x-www-form-urlencoded", 415, ""),
     ] {
@@ -108,6 +109,28 @@ async fn a_body_is_read_strictly_and_says_where_it_is_wrong() {
     house.ask(As::Operator, "POST /v1/overrides", &["content-type: application/json"], huge).await.expect(413);
     let lie = ["content-type: application/json", "content-length: 99999999999"];
     house.ask(As::Operator, "POST /v1/overrides", &lie, "{}").await.expect(413);
+    assert_eq!(house.generation().await, 0);
+}
+
+#[tokio::test]
+async fn a_list_is_no_object() {
+    let house = House::new().await;
+    let json = ["content-type: application/json"];
+    for (line, body) in [
+        ("POST /v1/overrides", r#"["drain","provider:aws","x",null,null,null,"2h",null,null]"#),
+        ("POST /v1/overrides", " \r\n\t[\"drain\",\"provider:aws\"]"),
+        ("PATCH /v1/overrides/ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6", r#"["2h"]"#),
+        ("PUT /v1/endpoints/aws-use/load", "[1.5]"),
+        ("POST /v1/simulations", r#"[["provider:aws"]]"#),
+        ("POST /v1/simulations", "[]"),
+        ("POST /v1/simulations", r#""x""#),
+        ("POST /v1/simulations", "null"),
+    ] {
+        let answer = house.ask(As::Admin, line, &json, body).await.expect(400);
+        let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(detail.contains("not a JSON object"), "{line} {body}: {detail}");
+    }
+    house.ask(As::Admin, "POST /v1/simulations", &json, " \n{}").await.expect(200);
     assert_eq!(house.generation().await, 0);
 }
 

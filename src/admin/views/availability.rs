@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     admin::uptime::{Downtimes, by_provider, by_region, members},
-    config::worst_case,
-    judge::availability::{Assumptions, Detection, Forecast, Model, Site, timeline::Uptime},
+    config,
+    judge::availability::{Assumptions, Detection, Forecast, MEASURED_LEAST, Model, Site, timeline::Uptime},
     model::{Check, Fleet, Quorum, ServiceId, ServiceIx, Snapshot, Span, Wall},
 };
 
@@ -29,6 +29,12 @@ pub struct AvailabilityView {
     pub from: Wall,
     /// Until when.
     pub to: Wall,
+    /// How long that is.
+    #[serde(default)]
+    pub measured: Span,
+    /// It says nothing of a year: less than 28 days were measured, so the models go by assumptions alone.
+    #[serde(default)]
+    pub too_short: bool,
     /// By service, in the order of ids.
     pub services: Vec<ServiceAvailabilityView>,
     /// By provider.
@@ -76,7 +82,7 @@ pub struct ServiceAvailabilityView {
 pub struct ModelView {
     /// Regions the service stands in.
     pub regions: usize,
-    /// No outage of a region was measured: 99.9 % and an hour are taken for each.
+    /// No outage of a region was measured, or too short a time: 99.9 % and an hour are taken for each.
     pub assumed: bool,
     /// 0 to 1.
     pub availability: f64,
@@ -151,6 +157,8 @@ impl AvailabilityView {
             window: Span(window),
             from: downtimes.from,
             to: downtimes.to,
+            measured: Span(downtimes.to.since(downtimes.from)),
+            too_short: is_too_short(downtimes),
             services,
             providers: providers.collect(),
             pools: worst(pools.collect()),
@@ -162,6 +170,10 @@ impl AvailabilityView {
             },
         }
     }
+}
+
+fn is_too_short(downtimes: &Downtimes) -> bool {
+    downtimes.to.since(downtimes.from) < MEASURED_LEAST
 }
 
 /// The worst first, no more than are listed.
@@ -196,27 +208,30 @@ fn service(snapshot: &Snapshot, downtimes: &Downtimes, ix: ServiceIx, taken: Ass
         let regions = by_region(fleet, &all);
         let count = regions.len().max(1) as f64;
         let seen: Vec<Uptime> = regions.values().map(|of| downtimes.together(of.iter().copied())).collect();
-        let sites = seen.iter().map(|uptime| site(uptime, 1.0 / count));
-        let model = Model { sites: sites.collect(), detection: detection(snapshot, ix, check), assumptions: taken };
-        let assumed = seen.iter().all(|uptime| uptime.outages == 0);
-        ModelView::of(&model, assumed, arithmetic(fleet, ix, check))
+        let known = |uptime: &Uptime| !is_too_short(downtimes) && 0 < uptime.outages;
+        let sites = seen.iter().map(|uptime| site(Some(uptime).filter(|uptime| known(uptime)), 1.0 / count));
+        let detection = detection(snapshot, ix, check);
+        let model = Model { sites: sites.collect(), detection, assumptions: taken };
+        ModelView::of(&model, !seen.iter().any(known), arithmetic(check, &detection))
     });
     ServiceAvailabilityView { measured, model }
 }
 
-fn site(uptime: &Uptime, share: f64) -> Site {
-    if uptime.outages == 0 {
+/// A region as it was measured, or as one is taken to be.
+fn site(measured: Option<&Uptime>, share: f64) -> Site {
+    let Some(uptime) = measured else {
         return Site { availability: ASSUMED_AVAILABILITY, repair: ASSUMED_REPAIR, share };
-    }
+    };
     let repair = Duration::from_millis((uptime.down_ms / u64::from(uptime.outages)).max(1));
     Site { availability: uptime.share, repair, share }
 }
 
 /// The check that takes longest.
 fn slowest(fleet: &Fleet, ix: ServiceIx) -> Option<&Check> {
-    let subjects = fleet.service(ix).arms.iter().flat_map(|arm| &arm.subjects);
-    let checks = subjects.filter_map(|subject| fleet.subject(*subject).check).map(|check| fleet.check(check));
-    checks.max_by_key(|check| check.interval + check.timeout * u32::from(check.thresholds.fall))
+    let service = fleet.service(ix);
+    let arms = service.arms.iter().chain(service.rules.iter().flat_map(|rule| &rule.arms));
+    let checks = arms.flat_map(|arm| &arm.subjects).filter_map(|subject| fleet.subject(*subject).check);
+    checks.map(|check| fleet.check(check)).max_by_key(|check| config::detection(check))
 }
 
 fn detection(snapshot: &Snapshot, ix: ServiceIx, check: &Check) -> Detection {
@@ -244,20 +259,21 @@ fn detection(snapshot: &Snapshot, ix: ServiceIx, check: &Check) -> Detection {
     }
 }
 
-/// `10s interval + 3 x 2s timeout + 2 x 3s recheck + 1s = 23s; 30s TTL: 53s`.
-fn arithmetic(fleet: &Fleet, ix: ServiceIx, check: &Check) -> String {
+/// `10s interval + 3 x 2s timeout + 2 x 3s recheck + 1s = 23s; 30s TTL: 53s`: the terms of the worst failover.
+fn arithmetic(check: &Check, of: &Detection) -> String {
     let fall = check.thresholds.fall;
-    let ttl = Duration::from_secs(fleet.service(ix).ttl.into());
-    let found = worst_case(fleet, ix);
+    let found = config::detection(check);
     let recheck = Span(check.recheck.min(check.interval));
+    let passed_on =
+        if of.propagation.is_zero() { String::new() } else { format!("; {} to all nodes", Span(of.propagation)) };
     format!(
-        "{} interval + {fall} x {} timeout + {} x {recheck} recheck + 1s = {}; {} TTL: {}",
+        "{} interval + {fall} x {} timeout + {} x {recheck} recheck + 1s = {}{passed_on}; {} TTL: {}",
         Span(check.interval),
         Span(check.timeout),
         fall.saturating_sub(1),
         Span(found),
-        Span(ttl),
-        Span(found + ttl)
+        Span(of.ttl),
+        Span(found + of.propagation + of.ttl)
     )
 }
 
@@ -304,5 +320,60 @@ impl ModelView {
             false_failovers: now.false_failovers,
             what_if,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minutes_of_measurement_are_not_made_a_year() {
+        let text = r#"
+[zone."example"]
+ns = { ns1 = "192.0.2.53" }
+[service.www]
+names = ["www.example"]
+endpoints = ["203.0.113.10", "198.51.100.20"]
+check = "https://www.example/"
+"#;
+        let fleet = config::load_text("t.toml", text, &|_| None).unwrap().fleet;
+        let world = crate::steer::sample::World::default();
+        let snapshot = world.snapshot_of(&fleet);
+        // Down for one minute of six, and for the same minute of thirty days.
+        let endpoint = &fleet.endpoints[0].id;
+        let to = Wall(4_000_000_000);
+        let seen = |window: Duration| {
+            let from = Wall(to.0 - crate::model::ms(window));
+            let both = fleet.endpoints.iter().flat_map(|one| {
+                [(120_000, crate::model::Health::Down), (60_000, crate::model::Health::Up)].map(|(ago, health)| {
+                    crate::store::journal::Transition {
+                        seq: to.0 - ago,
+                        at: Wall(to.0 - ago),
+                        generation: 1,
+                        endpoint: one.id.clone(),
+                        subject: fleet.subject_id(crate::model::SubjectIx::new(
+                            fleet.subjects.iter().position(|of| fleet.endpoint(of.endpoint).id == one.id).unwrap(),
+                        )),
+                        family: crate::model::Family::V4,
+                        from: crate::model::Health::Unknown,
+                        to: health,
+                        cause: "voted".into(),
+                    }
+                })
+            });
+            let mut transitions: Vec<_> = both.collect();
+            transitions.sort_by_key(|one| one.seq);
+            AvailabilityView::of(&snapshot, &Downtimes::of(&snapshot, &transitions, from, to), window)
+        };
+        let short = seen(Duration::from_secs(360));
+        let model = short.services[0].model.as_ref().unwrap();
+        let down = short.endpoints.iter().find(|one| one.id == endpoint.as_str()).unwrap();
+        assert_eq!((down.outages, down.down.to_string()), (1, "1m".to_owned()), "what was measured is told");
+        assert!(short.too_short && model.assumed, "{short:?}");
+        let assumed = model.availability;
+        let long = seen(MEASURED_LEAST);
+        let model = long.services[0].model.as_ref().unwrap();
+        assert!(!long.too_short && !model.assumed && model.availability != assumed, "{long:?}");
     }
 }

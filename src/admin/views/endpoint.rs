@@ -12,7 +12,7 @@ use crate::{
     },
     model::{
         Availability, CheckId, EndpointId, EndpointIx, Family, Health, Observation, Outcome, OverrideId, PoolId,
-        PoolIx, ProviderId, RegionId, Service, ServiceId, Span, SubjectIx, Tally, Target, Wall, Weight,
+        PoolIx, ProviderId, RegionId, Service, ServiceId, Snapshot, Span, SubjectIx, Tally, Target, Wall, Weight,
     },
 };
 
@@ -69,6 +69,9 @@ pub struct OrderView {
     /// By which override.
     #[serde(rename = "override")]
     pub id: OverrideId,
+    /// Since when that override holds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since: Option<Wall>,
 }
 
 /// The verdict on one address under one check.
@@ -194,7 +197,7 @@ impl EndpointView {
             alias: endpoint.alias.clone(),
             verdict,
             measured,
-            order: order.map(OrderView::from),
+            order: order.map(|order| OrderView::of(picture.snapshot, order)),
             since,
             targets: targets.collect(),
             services: fleet.services.iter().filter(uses).map(|service| service.id.clone()).collect(),
@@ -203,9 +206,16 @@ impl EndpointView {
     }
 }
 
+impl OrderView {
+    pub(in crate::admin) fn of(snapshot: &Snapshot, (action, id): (Availability, OverrideId)) -> Self {
+        let since = snapshot.overrides.iter().find(|order| order.id == id).map(|order| order.from);
+        Self { action, id, since }
+    }
+}
+
 impl From<(Availability, OverrideId)> for OrderView {
     fn from((action, id): (Availability, OverrideId)) -> Self {
-        Self { action, id }
+        Self { action, id, since: None }
     }
 }
 

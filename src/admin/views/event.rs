@@ -322,17 +322,27 @@ fn listed<T: ToString>(list: &[T]) -> String {
 }
 
 #[cfg(test)]
+pub(crate) mod samples;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_of_an_outage_is_read_back() {
-        let (group, id) = ("provider".to_owned(), "aws".to_owned());
-        let what = Happening::Outage { group, id, active: true, down: 3, of: 4 };
-        let (text, what) = (text(&what), HappeningView::from(&what));
-        let view = EventView { id: 7, at: Wall(1_700_000_000_000), generation: 1, text, what };
-        let written = serde_json::to_string(&view).unwrap();
-        // A key that stands twice is refused.
-        assert_eq!(serde_json::from_str::<EventView>(&written).unwrap(), view, "{written}");
+    fn what_is_told_of_every_kind_is_read_back_and_no_name_collides() {
+        for view in samples::one_of_each() {
+            let written = serde_json::to_string(&view).unwrap();
+            // A key that stands twice is refused.
+            assert_eq!(serde_json::from_str::<EventView>(&written).unwrap(), view, "{written}");
+            // What a map keeps of two of one name is the last.
+            let value: serde_json::Value = serde_json::from_str(&written).unwrap();
+            assert_eq!((&value["id"], &value["generation"]), (&7.into(), &9.into()), "{written}");
+            assert_eq!((&value["at"], &value["text"]), (&view.at.to_string().into(), &view.text.clone().into()));
+            let kind = serde_json::to_value(&view.what).unwrap()["kind"].clone();
+            assert_eq!(value["kind"], kind, "{written}");
+            let names = value.as_object().unwrap().len();
+            let own = serde_json::to_value(&view.what).unwrap().as_object().unwrap().len();
+            assert_eq!(names, own + 4, "none of {written} hides another");
+        }
     }
 }

@@ -340,6 +340,8 @@ fn member(member: &MemberTrace) -> Value {
         "votes": member.tally.map(TallyView::from), "order": member.order.clone().map(OrderView::from),
         "hold": member.hold.map(Hold::word), "share": member.share, "leaving": member.leaving,
         "returned": member.returned.map(Span), "flips_in": member.flips_in.map(Span),
+        "load": member.busy.and_then(|busy| busy.load).map(|load| load.0),
+        "capacity": member.busy.and_then(|busy| busy.capacity),
     })
 }
 
@@ -369,6 +371,11 @@ fn line(member: &MemberTrace) -> String {
     line.push_str(&format!("  weight {}", member.weight.0));
     if let Some(order) = &member.weighted_by {
         line.push_str(&format!(" by {order}"));
+    }
+    if let Some(busy) = &member.busy {
+        let load = busy.load.map_or_else(|| "unknown".to_owned(), |load| load.to_string());
+        let of = busy.capacity.map(|capacity| format!(" of {capacity}")).unwrap_or_default();
+        line.push_str(&format!("  load {load}{of}"));
     }
     if let Some((order, id)) = &member.order {
         line.push_str(&format!("  {order} by {id}"));

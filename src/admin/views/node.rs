@@ -11,7 +11,7 @@ use crate::{
         picture::{Picture, Worst, is_out, tally},
         recent::Recent,
     },
-    model::{EndpointIx, Health, NodeId, Override, ProviderId, RegionId, Selector, Span, Wall},
+    model::{Company, EndpointIx, Health, NodeId, Override, ProviderId, RegionId, Selector, Span, Wall},
 };
 
 /// One call for the page and for `status`.
@@ -58,6 +58,9 @@ pub struct NodeView {
     pub store_generation: u64,
     /// When the snapshot was decided.
     pub at: Wall,
+    /// How it decides: `single`, `connected`, `detached`, `alone`, `held`, `frozen`.
+    #[serde(default)]
+    pub mode: String,
 }
 
 /// Totals.
@@ -122,7 +125,13 @@ pub struct ReadyView {
 const STATUS_LIST_MAX: usize = 200;
 
 impl StatusView {
-    pub(in crate::admin) fn of(node: NodeView, condition: &Condition, picture: &Picture<'_>, recent: &Recent) -> Self {
+    pub(in crate::admin) fn of(
+        node: NodeView,
+        condition: &Condition,
+        picture: &Picture<'_>,
+        company: &Company,
+        recent: &Recent,
+    ) -> Self {
         let snapshot = picture.snapshot;
         let fleet = picture.fleet();
         let mut services: Vec<ServiceView> = fleet.services().map(|(ix, _)| ServiceView::of(picture, ix)).collect();
@@ -162,7 +171,10 @@ impl StatusView {
             counts,
             services,
             troubles: troubles.iter().map(|(ix, _)| EndpointView::of(picture, recent, *ix)).collect(),
-            overrides: overrides.into_iter().map(|order| OverrideView::of(picture.snapshot, order)).collect(),
+            overrides: overrides
+                .into_iter()
+                .map(|order| OverrideView::of(picture.snapshot, order).everywhere(company, order))
+                .collect(),
             node,
         }
     }

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     admin::{picture::Picture, reach},
     model::{
-        Action, EndpointId, LastGood, Override, OverrideId, PoolId, Selector, ServiceId, Snapshot, Span, Wall, Weight,
+        Action, Agreement, Company, EndpointId, LastGood, NodeId, Override, OverrideId, PoolId, Selector, ServiceId,
+        Snapshot, Span, Wall, Weight,
     },
 };
 
@@ -125,6 +126,9 @@ pub struct OverrideView {
     pub applied_on: Vec<String>,
     /// Nodes that have not yet said so.
     pub pending_on: Vec<String>,
+    /// Known nodes that are not heard; it reaches them when they are back.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unheard_on: Vec<String>,
     /// Drain and down: when every cached answer that still names the endpoints has run out.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub safe_to_stop_at: Option<Wall>,
@@ -167,6 +171,9 @@ pub struct EffectView {
     pub expires: Wall,
     /// How long that is.
     pub lasts: Span,
+    /// Of a drain: over this time from its beginning the share shrinks in steps; `effect` is what holds at their end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub over: Option<Span>,
     /// Send it as `If-Match`: the change is then refused if anything was overridden in between.
     pub etag: String,
 }
@@ -264,10 +271,20 @@ impl OverrideView {
             warnings: Vec::new(),
             applied_on,
             pending_on,
+            unheard_on: Vec::new(),
             safe_to_stop_at: None,
             undo: format!("DELETE /v1/overrides/{}", order.id),
             etag: tag_of(order),
         }
+    }
+
+    /// Where it has got to among the other nodes that are known: whether they have applied this version of it.
+    pub(in crate::admin) fn everywhere(mut self, company: &Company, order: &Override) -> Self {
+        let Receipts { applied, pending, unheard } = receipts(company, order.generation);
+        self.applied_on.extend(applied.iter().map(ToString::to_string));
+        self.pending_on.extend(pending.iter().map(ToString::to_string));
+        self.unheard_on.extend(unheard.iter().map(ToString::to_string));
+        self
     }
 
     /// Without what depends on the moment: as the audit keeps it.
@@ -275,6 +292,7 @@ impl OverrideView {
         self.matches.clear();
         self.applied_on.clear();
         self.pending_on.clear();
+        self.unheard_on.clear();
         self
     }
 
@@ -287,6 +305,36 @@ impl OverrideView {
         self.kept = reach::kept(&Picture::of(snapshot, good), order);
         self
     }
+}
+
+/// Where a change has got to among the other nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::admin) struct Receipts<'c> {
+    /// They say that they have applied it.
+    pub(in crate::admin) applied: Vec<&'c NodeId>,
+    /// They speak, and have not said so.
+    pub(in crate::admin) pending: Vec<&'c NodeId>,
+    /// They do not speak; it reaches them when they are back.
+    pub(in crate::admin) unheard: Vec<&'c NodeId>,
+}
+
+/// Who has applied a generation of the store that this node shares with others.
+pub(in crate::admin) fn receipts(company: &Company, generation: u64) -> Receipts<'_> {
+    let mut receipts = Receipts::default();
+    let Some(own) = &company.own else { return receipts };
+    for seen in &company.others {
+        let applied = seen.presence.as_ref().map(|presence| &presence.applied);
+        let has = applied.is_some_and(|applied| applied.epoch == own.applied.epoch && generation <= applied.generation);
+        let list = match (has, seen.agreement) {
+            (true, _) => &mut receipts.applied,
+            (false, Agreement::Unheard) => &mut receipts.unheard,
+            (false, Agreement::Agrees | Agreement::Differs { .. } | Agreement::OtherFleet { .. }) => {
+                &mut receipts.pending
+            }
+        };
+        list.push(&seen.node);
+    }
+    receipts
 }
 
 /// The version of one override.

@@ -78,7 +78,7 @@ impl PoolView {
                 weight_ordered: weight.map(|(weight, _)| weight),
                 verdict: worst.verdict,
                 measured: worst.measured,
-                order: order.map(OrderView::from),
+                order: order.map(|order| OrderView::of(picture.snapshot, order)),
             }
         };
         let members: Vec<MemberView> = pool.members.iter().map(member).collect();

@@ -100,7 +100,9 @@ pub enum ImportFrom {
     #[command(after_help = "Example:\n  wayshift import gdnsd /etc/gdnsd --out draft")]
     Gdnsd(ImportArgs),
     /// A master file, as BIND, NSD and Knot have it
-    #[command(after_help = "Example:\n  wayshift import bind db.example.com --zone example.com --out draft")]
+    #[command(after_help = "Examples:
+  wayshift import bind db.example.com --out draft
+  wayshift import bind named.root.db --zone example.com")]
     Bind(ImportArgs),
 }
 
@@ -118,7 +120,7 @@ impl ImportFrom {
 pub struct ImportArgs {
     /// The file, or gdnsd's folder
     pub(in crate::cli) path: PathBuf,
-    /// The zone's name; by default that of the file
+    /// The zone's name; by default what a master file says of itself, else the file's name
     #[arg(long, value_name = "ZONE")]
     pub(in crate::cli) zone: Option<String>,
     /// Write the draft into this folder instead of printing it

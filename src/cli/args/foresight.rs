@@ -13,7 +13,7 @@ pub(in crate::cli) const PLAN_EXAMPLES: &str = "Examples:
   wayshift plan ./new.toml -o json | jq .names_total";
 
 /// Words and flags of `plan`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct PlanArgs {
     /// The new file; without it WAYSHIFT_CONFIG, ./wayshift.toml, /etc/wayshift/wayshift.toml
     #[arg(value_name = "NEW")]

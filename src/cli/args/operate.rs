@@ -93,13 +93,82 @@ pub struct VersionArgs {
     pub(in crate::cli) manner: Manner,
 }
 
+/// Verbs of nodes.
+#[derive(Debug, Subcommand)]
+pub enum NodeVerb {
+    /// Every node of the fleet, as the one that is asked sees them
+    #[command(after_help = "Example:\n  wayshift node list")]
+    List(NodeListArgs),
+    /// Take a node that is gone for good out of what this one knows
+    #[command(after_help = "Example:\n  wayshift node forget us-2")]
+    Forget(NodeForgetArgs),
+}
+
+impl NodeVerb {
+    /// How it writes, and which node is asked.
+    pub(in crate::cli) fn flags(&self) -> (&Manner, Option<&At>) {
+        match self {
+            Self::List(args) => (&args.manner, Some(&args.at)),
+            Self::Forget(args) => (&args.manner, Some(&args.at)),
+        }
+    }
+}
+
+/// Flags of `node list`.
+#[derive(Debug, Args)]
+pub struct NodeListArgs {
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+/// Words and flags of `node forget`.
+#[derive(Debug, Args)]
+pub struct NodeForgetArgs {
+    /// Which
+    pub(in crate::cli) node: NodeId,
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+/// Verbs of the store.
+#[derive(Debug, Subcommand)]
+pub enum StoreVerb {
+    /// Let a held store go on from what this node knows, for all nodes
+    #[command(after_help = "Examples:
+  wayshift store adopt --dry-run
+  wayshift store adopt --reason \"INC-123 etcd was restored from yesterday's backup\"")]
+    Adopt(AdoptArgs),
+}
+
+/// Flags of `store adopt`.
+#[derive(Debug, Args)]
+pub struct AdoptArgs {
+    /// Why, for the audit
+    #[arg(long, short, value_name = "TEXT", required_unless_present = "dry_run")]
+    pub(in crate::cli) reason: Option<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(in crate::cli) yes: bool,
+    /// Show what it would go on with and change nothing
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
 /// What a zone is written as.
 #[derive(Debug, Subcommand)]
 pub enum ExportVerb {
     /// A master file with the answers of the moment
     #[command(after_help = "Example:\n  wayshift export zone gslb.example.com > gslb.example.com.zone")]
     Zone(ExportArgs),
-    /// A zone of octoDNS, with pools, weights and geo rules
+    /// A zone of octoDNS, with pools, weights and rules for networks and places
     #[command(after_help = "Example:\n  wayshift export octodns gslb.example.com > gslb.example.com.yaml")]
     Octodns(ExportArgs),
 }

@@ -10,6 +10,8 @@ use crate::model::{Span, Wall};
 pub(in crate::cli) struct Availability {
     pub(in crate::cli) from: Option<Wall>,
     pub(in crate::cli) to: Option<Wall>,
+    pub(in crate::cli) measured: Option<Span>,
+    pub(in crate::cli) too_short: bool,
     pub(in crate::cli) services: Vec<ServiceAvailability>,
     pub(in crate::cli) providers: Vec<Measured>,
     pub(in crate::cli) pools: Vec<Measured>,

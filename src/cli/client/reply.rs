@@ -18,6 +18,8 @@ pub(in crate::cli) struct Reply {
     pub(in crate::cli) status: u16,
     /// The body as sent.
     pub(in crate::cli) body: String,
+    /// Nodes that do not follow yet, where an answer has no body to say it in.
+    pub(in crate::cli) pending: Option<String>,
     /// When to try again, as the node asks.
     pub(super) retry_after: Option<Duration>,
 }
@@ -26,13 +28,14 @@ impl Reply {
     /// Reads the whole body, at most `max` octets of it: what is beyond is cut off, and then it is no JSON.
     pub(super) async fn read(mut response: reqwest::Response, max: usize) -> Result<Self, reqwest::Error> {
         let seconds = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let pending = response.headers().get("wayshift-pending").and_then(|value| value.to_str().ok()).map(Into::into);
         let status = response.status().as_u16();
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await? {
             body.extend_from_slice(&piece[..piece.len().min(max - body.len())]);
         }
         let body = String::from_utf8_lossy(&body).into_owned();
-        Ok(Self { status, body, retry_after: seconds.map(Duration::from_secs) })
+        Ok(Self { status, body, pending, retry_after: seconds.map(Duration::from_secs) })
     }
 
     /// The body as what it should be.
@@ -121,7 +124,7 @@ mod tests {
     use super::*;
 
     fn reply(status: u16, body: &str) -> Reply {
-        Reply { status, body: body.into(), retry_after: None }
+        Reply { status, body: body.into(), pending: None, retry_after: None }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     model::{Family, LastGood, kind},
     steer::{
-        Locator, compile,
+        compile,
         outlook::{self, PoolSight as Part, SHARE_WHOLE, hypothesis::all_up, run_cases},
     },
 };
@@ -44,17 +44,17 @@ pub(in crate::cli) async fn run(args: &PlanArgs, client: &Client, screen: &mut S
 
 /// Two files, with every endpoint up.
 pub(in crate::cli) fn offline(args: &PlanArgs, screen: &mut Screen) -> Result<Exit, Failure> {
-    let old = load(args.against.as_deref(), screen)?;
-    let new = load(args.file.as_deref(), screen)?;
-    let locator = Arc::new(Locator::nowhere());
-    let table = compile(&Arc::new(all_up(&old.fleet)), None, &LastGood::new()).with_locator(Arc::clone(&locator));
+    let (old, located) = load(args.against.as_deref(), screen)?;
+    let (new, locator) = load(args.file.as_deref(), screen)?;
+    let table = compile(&Arc::new(all_up(&old.fleet)), None, &LastGood::new()).with_locator(located);
+    let then = outlook::Plan::table(&table, &new.fleet).with_locator(Arc::clone(&locator));
     let cases: Vec<Case> = run_cases(&new.fleet, &locator, &new.tests).iter().map(Case::from).collect();
     let restart = old.settings.needs_restart(&new.settings);
     let plan = Plan {
         restart: restart.into_iter().map(str::to_owned).collect(),
         tests_total: cases.len(),
         tests_failed: cases.into_iter().filter(|case| !case.ok).collect(),
-        ..Plan::from(&outlook::Plan::of(&table, &new.fleet))
+        ..Plan::from(&outlook::Plan::between(&table, &then))
     };
     let raw = serde_json::to_string(&plan)
         .map_err(|error| Failure::new(Exit::Failed, format!("the plan is not shown: {error}")))?;

@@ -8,20 +8,44 @@ use super::{
     text,
 };
 use crate::{
-    config::{self, SourceFile, present},
+    config::{self, Problem, SourceFile, present},
     model::{DnsName, Sets, Zone, kind},
 };
 
-/// A zone's file; the zone is told, or the file's name without `.zone` or `db.`.
+/// A zone's file; the zone is told, or what the file says of itself, or else the file's name without `.zone` or `db.`.
 pub(super) fn read(path: &Path, zone: Option<&str>) -> Result<Draft, Failure> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let named = name.trim_end_matches(".zone").trim_end_matches(".db");
-    let named = named.strip_prefix("db.").unwrap_or(named);
-    convert(&text(path)?, zone.unwrap_or(named).trim_end_matches('.'))
+    let text = text(path)?;
+    let said = config::apex_of(&text).map(|apex| apex.to_string());
+    let guessed = || by_name(path).filter(|_| said.is_none());
+    let name = zone.map(str::to_owned).or_else(|| said.clone()).or_else(guessed).ok_or_else(|| unnamed(path))?;
+    let mut draft = convert(&text, name.trim_end_matches('.'), path).map_err(|failure| match (&said, zone) {
+        (Some(said), Some(_)) => failure.hint(format!("its SOA stands at {said}; without --zone that is the zone")),
+        (Some(_), None) => failure,
+        (None, _) => failure.hint("--zone ZONE names the zone, where its SOA stands at `@` without an $ORIGIN"),
+    })?;
+    if zone.is_none() && said.is_none() {
+        let why = "by the file's name, because its SOA stands at `@` without an $ORIGIN";
+        draft.left_out.push(format!("the zone is taken to be {name}, {why}; --zone ZONE says another"));
+    }
+    Ok(draft)
 }
 
-pub(super) fn convert(text: &str, zone: &str) -> Result<Draft, Failure> {
-    let parsed = parsed(text, zone)?;
+/// A zone's name that a file's name may be: one that has a dot, as `db.example.com` and `example.com.zone` have.
+fn by_name(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let named = name.trim_end_matches(".zone").trim_end_matches(".db");
+    let named = named.strip_prefix("db.").unwrap_or(named).trim_end_matches('.');
+    (named.contains('.') && named.parse::<DnsName>().is_ok()).then(|| named.to_owned())
+}
+
+fn unnamed(path: &Path) -> Failure {
+    let what = format!("{} does not say which zone it is", path.display());
+    let detail = "its SOA stands at `@` and no $ORIGIN stands before it, or it has none";
+    Failure::new(Exit::Configuration, what).detail(detail.to_owned()).hint("name it: --zone example.com")
+}
+
+pub(super) fn convert(text: &str, zone: &str, path: &Path) -> Result<Draft, Failure> {
+    let parsed = parsed(text, zone, path)?;
     let mut draft = Draft::default();
     let mut steered: Vec<DnsName> = Vec::new();
     for node in parsed.nodes.iter() {
@@ -44,16 +68,29 @@ pub(super) fn convert(text: &str, zone: &str) -> Result<Draft, Failure> {
     Ok(draft)
 }
 
-/// The zone of a master file.
-pub(super) fn parsed(text: &str, zone: &str) -> Result<Zone, Failure> {
-    let copy = |path: &str, text: String| SourceFile { path: path.into(), text };
-    let main = format!("[zone.{}]\nfile = \"the.zone\"\n", quoted(zone));
-    let copies = [copy("wayshift.toml", main), copy("the.zone", text.to_owned())];
+/// The zone of a master file; problems name the file that it was read from.
+pub(super) fn parsed(text: &str, zone: &str, path: &Path) -> Result<Zone, Failure> {
+    let file = path.display().to_string();
+    let main = format!("[zone.{}]\nfile = {}\n", quoted(zone), quoted(&file));
+    // The configuration around it is nobody's file; without a name, paths in it are as they are written.
+    let copies = [SourceFile { path: "".into(), text: main }, SourceFile { path: file.into(), text: text.to_owned() }];
     let loaded = config::load_copies(&copies, &|_| None).map_err(|problems| {
-        Failure::new(Exit::Configuration, format!("zone {zone} is not read")).detail(problems.to_string())
+        let failure = Failure::new(Exit::Configuration, format!("zone {zone} is not read"));
+        problems.errors().take(PROBLEMS_TOLD_MAX).fold(failure, |failure, problem| failure.detail(told(problem)))
     })?;
     let zone = loaded.fleet.zones.first().cloned();
     zone.ok_or_else(|| Failure::new(Exit::Failed, "the file holds no zone".to_owned()))
+}
+
+/// Most problems of one file that are told.
+const PROBLEMS_TOLD_MAX: usize = 20;
+
+/// One line: what is wrong, and where in the file that was read.
+fn told(problem: &Problem) -> String {
+    match problem.at().filter(|spot| !spot.file.is_empty()) {
+        Some(spot) => format!("{}:{}:{}: {}", spot.file, spot.line, spot.column, problem.message),
+        None => problem.message.clone(),
+    }
 }
 
 /// One pool of all addresses of a name.

@@ -52,7 +52,7 @@ pub(super) fn convert(config: &str, zones: &BTreeMap<String, String>) -> Result<
         for one in dynamic {
             by_resource.entry((one.resource, one.ttl)).or_default().push(one.name);
         }
-        let parsed = bind::parsed(&fixed, &zone)?;
+        let parsed = bind::parsed(&fixed, &zone, &Path::new("zones").join(file))?;
         let path = format!("zones/{zone}.zone");
         resources.draft.zones.push(format!("[zone.{}]\nfile = {}\n", quoted(&zone), quoted(&path)));
         resources.draft.files.push((path, bind::master(&parsed, &[])));

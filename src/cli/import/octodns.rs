@@ -12,6 +12,10 @@ use super::{
 
 /// Pools a chain of fallbacks may have; a loop ends there.
 const CHAIN_MAX: usize = 64;
+/// The TTL of records without one, in seconds, as octoDNS has it.
+const TTL_USUAL: u64 = 3600;
+/// Characters of a value that a line about it repeats.
+const SHOWN_MAX: usize = 120;
 
 /// A zone's file; the zone is the file's name unless told.
 pub(super) fn read(path: &Path, zone: Option<&str>) -> Result<Draft, Failure> {
@@ -31,7 +35,11 @@ pub(super) fn convert(names: &Map<String, Value>, zone: &str) -> Draft {
     for (name, records) in names {
         let list: Vec<&Value> = records.as_array().map_or_else(|| vec![records], |list| list.iter().collect());
         for record in &list {
-            reading.record(name, record, &list);
+            if record.is_object() {
+                reading.record(name, record, &list);
+            } else {
+                reading.lost(&reading.full(name), "it is no record", record);
+            }
         }
     }
     reading.finish()
@@ -49,11 +57,32 @@ impl Reading<'_> {
         if name.is_empty() { self.zone.to_owned() } else { format!("{name}.{}", self.zone) }
     }
 
+    /// Nothing of a zone is passed over in silence: the draft is taken for the whole of it.
+    fn lost(&mut self, shown: &str, why: &str, value: &Value) {
+        self.draft.left_out.push(format!("{shown}: {why}: {}", brief(value)));
+    }
+
+    /// In seconds; octoDNS takes text that is a number, too.
+    fn ttl(&mut self, shown: &str, record: &Value) -> Option<u64> {
+        let ttl = &record["ttl"];
+        let read = ttl.as_u64().or_else(|| ttl.as_str()?.parse().ok());
+        if read.is_none() && !ttl.is_null() {
+            self.lost(shown, "its `ttl` is no number of seconds, so the usual one stands there", ttl);
+        }
+        read
+    }
+
     fn record(&mut self, name: &str, record: &Value, beside: &[&Value]) {
         let kind = record["type"].as_str().unwrap_or_default().to_ascii_uppercase();
+        if kind.is_empty() {
+            return self.lost(&self.full(name), "it has no `type`", record);
+        }
         let shown = format!("{} {kind}", self.full(name));
-        if record["geo"].is_object() {
+        if !record["geo"].is_null() {
             self.draft.left_out.push(format!("{shown}: `geo` of old records; write rules"));
+        }
+        if !record["dynamic"].is_null() && !record["dynamic"].is_object() {
+            self.lost(&shown, "its `dynamic` is no mapping", &record["dynamic"]);
         }
         if record["dynamic"].is_object() {
             return match kind.as_str() {
@@ -67,21 +96,29 @@ impl Reading<'_> {
             self.draft.left_out.push(format!("{shown}: it stands beside a dynamic record; put it into the pools"));
             return;
         }
-        let ttl = record["ttl"].as_u64().unwrap_or(3600);
+        let ttl = self.ttl(&shown, record).unwrap_or(TTL_USUAL);
         let values: Vec<&Value> = match (&record["values"], &record["value"]) {
             (Value::Array(values), _) => values.iter().collect(),
-            (_, Value::Null) => Vec::new(),
-            (_, value) => vec![value],
+            (Value::Null, Value::Null) => Vec::new(),
+            (Value::Null, value) | (value, _) => vec![value],
         };
+        if values.is_empty() {
+            return self.lost(&shown, "it has no `value` and no `values`", record);
+        }
         if kind == "NS" && name.is_empty() {
-            self.ns.extend(values.iter().filter_map(|value| value.as_str()).map(str::to_owned));
+            for value in values {
+                match value.as_str() {
+                    Some(server) => self.ns.push(server.to_owned()),
+                    None => self.lost(&shown, "it is no name", value),
+                }
+            }
             return;
         }
         let owner = if name.is_empty() { "@" } else { name };
         for value in values {
             match data(&kind, value) {
                 Some(data) => self.records.push(format!("{owner} {ttl} {kind} {data}")),
-                None => self.draft.left_out.push(format!("{shown}: {value}")),
+                None => self.lost(&shown, "this value is not understood", value),
             }
         }
     }
@@ -103,18 +140,22 @@ impl Reading<'_> {
                 .collect()
         };
         let mut made = Service { id: service.clone(), names: vec![full.clone()], ..Service::default() };
-        for rule in record["dynamic"]["rules"].as_array().into_iter().flatten() {
-            let Some(first) = rule["pool"].as_str() else { continue };
-            let texts = |key: &str| -> Vec<String> {
-                rule[key]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|value| value.as_str().map(str::to_owned))
-                    .collect()
+        for rule in self.list(&full, "rules", &record["dynamic"]["rules"]) {
+            let Some(first) = rule["pool"].as_str() else {
+                self.lost(&full, "this rule has no pool", rule);
+                continue;
             };
-            let when: Vec<_> = [("geo", texts("geos")), ("subnet", texts("subnets"))].into_iter().collect();
-            let when: Vec<_> = when.into_iter().filter(|(_, values)| !values.is_empty()).collect();
+            let texts = |key: &str| -> Option<Vec<String>> {
+                let text = |value: &Value| value.as_str().map(str::to_owned);
+                if rule[key].is_null() { Some(Vec::new()) } else { rule[key].as_array()?.iter().map(text).collect() }
+            };
+            // Without what limits it a rule would be for everyone.
+            let (Some(geos), Some(subnets)) = (texts("geos"), texts("subnets")) else {
+                self.lost(&full, "`geos` and `subnets` of this rule are not both lists of text", rule);
+                continue;
+            };
+            let when = [("geo", geos), ("subnet", subnets)].into_iter();
+            let when: Vec<_> = when.filter(|(_, values)| !values.is_empty()).collect();
             if when.is_empty() {
                 made.pools = chain(first);
             } else {
@@ -125,7 +166,7 @@ impl Reading<'_> {
         if made.pools.is_empty() {
             made.pools = pools.keys().take(1).map(|pool| id(&format!("{service}-{pool}"))).collect();
         }
-        if let Some(ttl) = record["ttl"].as_u64() {
+        if let Some(ttl) = self.ttl(&full, record) {
             made.lines.push(format!("ttl   = \"{ttl}s\""));
         }
         if let Some(check) = self.check(&full, record) {
@@ -141,10 +182,25 @@ impl Reading<'_> {
         }
     }
 
+    /// What should be a list, or nothing; `key` says of what.
+    fn list<'v>(&mut self, shown: &str, key: &str, value: &'v Value) -> &'v [Value] {
+        if !value.is_array() && !value.is_null() {
+            self.lost(shown, &format!("`{key}` is no list"), value);
+        }
+        value.as_array().map_or(&[], Vec::as_slice)
+    }
+
     fn pool(&mut self, name: &str, pool: &str, about: &Value) {
         let mut members = Vec::new();
-        for value in about["values"].as_array().into_iter().flatten() {
-            let Some(text) = value["value"].as_str() else { continue };
+        let values = self.list(name, "values", &about["values"]);
+        if values.is_empty() {
+            self.lost(name, &format!("the pool {pool} has no values"), about);
+        }
+        for value in values {
+            let Some(text) = value["value"].as_str() else {
+                self.lost(name, &format!("the pool {pool} has a value that is not understood"), value);
+                continue;
+            };
             let answered = match text.parse() {
                 Ok(address) => Answered::Address(address),
                 Err(_) => Answered::Target(text.to_owned()),
@@ -156,6 +212,9 @@ impl Reading<'_> {
                 }
             }
             let weight = value["weight"].as_u64().and_then(|weight| u16::try_from(weight).ok());
+            if weight.is_none() && !value["weight"].is_null() {
+                self.lost(name, &format!("the weight of {text} is no number up to {}", u16::MAX), &value["weight"]);
+            }
             members.push((self.draft.endpoint(&format!("{pool}-{text}"), answered), weight));
         }
         let held: &mut Pool = self.draft.pools.entry(id(pool)).or_default();
@@ -165,6 +224,9 @@ impl Reading<'_> {
     fn check(&mut self, name: &str, record: &Value) -> Option<String> {
         let about = &record["octodns"]["healthcheck"];
         if !about.is_object() {
+            if !about.is_null() {
+                self.lost(name, "its health check is no mapping", about);
+            }
             return None;
         }
         let protocol = about["protocol"].as_str().unwrap_or("HTTPS").to_ascii_lowercase();
@@ -216,6 +278,15 @@ impl Reading<'_> {
         }
         self.draft.zones.push(zone);
         self.draft
+    }
+}
+
+/// As much of a value as a line may hold.
+fn brief(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
     }
 }
 

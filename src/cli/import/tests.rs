@@ -8,7 +8,7 @@ use crate::model::{DnsName, Fleet, Steer};
 /// The draft is a configuration, and this is its fleet.
 fn fleet(draft: &Draft) -> std::sync::Arc<Fleet> {
     let toml = draft.toml();
-    let found = problems(&toml, draft);
+    let found = problems(&toml, draft, None);
     assert_eq!(found, Vec::<String>::new(), "{toml}");
     let copy = |path: &str, text: &str| SourceFile { path: path.into(), text: text.to_owned() };
     let files = draft.files.iter().map(|(path, text)| copy(path, text));
@@ -64,6 +64,68 @@ www:
 }
 
 #[test]
+fn what_octodns_would_not_take_is_listed_and_never_lost() {
+    let yaml = r#"
+'':
+  - { type: NS, values: [ns1.example.com., 7] }
+ns1: { type: A, value: 192.0.2.53 }
+a: [id]
+b: 5
+c: { type: A }
+d: [{ type: A, value: 192.0.2.1 }, 17, [x], ~]
+e: { type: A, ttl: x, value: 192.0.2.2 }
+f: { value: 192.0.2.3 }
+g:
+h: { type: A, values: [] }
+i: { type: TXT, values: text }
+j: { type: A, ttl: '60', value: 192.0.2.4 }
+k: { type: A, dynamic: none, value: 192.0.2.5 }
+l: { type: A, value: { x: 1 } }
+www:
+  type: A
+  ttl: -1
+  dynamic:
+    pools:
+      eu: { values: [{ value: 203.0.113.1, weight: heavy }, { valeu: 203.0.113.2 }] }
+    rules: [{ geos: EU, pool: eu }, { pol: eu }, { pool: eu }]
+  octodns: { healthcheck: https }
+"#;
+    let parsed: serde_json::Value = serde_saphyr::from_str(yaml).unwrap();
+    let draft = octodns::convert(parsed.as_object().unwrap(), "example.com");
+    let mut told = draft.left_out.clone();
+    for (start, words) in [
+        ("example.com NS: ", "no name: 7"),
+        ("a.example.com: ", r#"no record: "id""#),
+        ("b.example.com: ", "no record: 5"),
+        ("c.example.com A: ", "no `value`"),
+        ("d.example.com: ", "no record: 17"),
+        ("d.example.com: ", r#"no record: ["x"]"#),
+        ("d.example.com: ", "no record: null"),
+        ("e.example.com A: ", r#"`ttl` is no number of seconds, so the usual one stands there: "x""#),
+        ("f.example.com: ", "no `type`"),
+        ("g.example.com: ", "no record: null"),
+        ("h.example.com A: ", "no `value`"),
+        ("k.example.com A: ", "`dynamic` is no mapping"),
+        ("l.example.com A: ", "not understood"),
+        ("www.example.com: ", "`ttl` is no number"),
+        ("www.example.com: ", r#"weight of 203.0.113.1 is no number up to 65535: "heavy""#),
+        ("www.example.com: ", "a value that is not understood"),
+        ("www.example.com: ", "not both lists"),
+        ("www.example.com: ", r#"no pool: {"pol":"eu"}"#),
+        ("www.example.com: ", "health check is no mapping"),
+    ] {
+        let at = told.iter().position(|line| line.starts_with(start) && line.contains(words));
+        told.remove(at.unwrap_or_else(|| panic!("{start}{words} of {told:#?}")));
+    }
+    assert_eq!(told, Vec::<String>::new(), "each is told once");
+    let fleet = fleet(&draft);
+    assert!(fleet.services[0].rules.is_empty(), "a rule for some must not become one for all");
+    let ttl = |name: &str| fleet.zones[0].set(&format!("{name}.example.com").parse().unwrap(), 1).map(|set| set.ttl);
+    assert_eq!((ttl("d"), ttl("e"), ttl("j"), ttl("k")), (Some(3600), Some(3600), Some(60), Some(3600)));
+    assert!(fleet.zones[0].set(&"i.example.com".parse().unwrap(), 16).is_some(), "one text is a list of one");
+}
+
+#[test]
 fn gdnsd_resources_become_services() {
     let config = r#"
 options => { listen => [127.0.0.1] }
@@ -115,14 +177,44 @@ plugins => {
 fn names_with_several_addresses_of_a_master_file_become_services() {
     let zone = "$TTL 300\n@ SOA ns1 hostmaster 1 7200 900 1209600 60\n@ NS ns1\nns1 A 192.0.2.53\n\
                 www A 192.0.2.1\nwww A 192.0.2.2\nwww AAAA 2001:db8::1\nwww TXT \"kept\"\none A 192.0.2.3\n";
-    let draft = bind::convert(zone, "example.com").unwrap();
+    let draft = bind::convert(zone, "example.com", Path::new("x.zone")).unwrap();
     let fleet = fleet(&draft);
     assert_eq!(fleet.services.len(), 1);
     assert_eq!(fleet.services[0].names[0], "www.example.com".parse::<DnsName>().unwrap());
     assert_eq!((fleet.services[0].ttl, fleet.endpoints.len()), (300, 2));
     let set = |name: &str, kind| fleet.zones[0].set(&name.parse().unwrap(), kind).is_some();
     assert!(set("one.example.com", 1) && set("www.example.com", 16) && !set("www.example.com", 1));
-    assert!(bind::convert("@ nonsense", "example.com").is_err());
+}
+
+#[test]
+fn a_master_file_says_itself_which_zone_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = "@ 60 SOA ns1 hostmaster 1 7200 900 1209600 60\n@ NS ns1\nns1 A 192.0.2.53\n";
+    let put = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let zone =
+        |path: &Path, told: Option<&str>| bind::read(path, told).map(|draft| fleet(&draft).zones[0].apex.to_string());
+    let origin = format!("$ORIGIN example.org.\n{records}");
+    assert_eq!(zone(&put("master.txt", &origin), None).unwrap(), "example.org.");
+    assert_eq!(zone(&put("db.example.com", &origin), None).unwrap(), "example.org.", "the text knows better");
+    assert_eq!(zone(&put("db.example.com", records), None).unwrap(), "example.com.");
+    assert_eq!(zone(&put("named", records), Some("example.net")).unwrap(), "example.net.");
+    let guessed = bind::read(&put("example.com.zone", records), None).unwrap();
+    assert!(guessed.left_out.iter().any(|line| line.contains("--zone ZONE")), "{:?}", guessed.left_out);
+    let unnamed = zone(&put("named", records), None).unwrap_err().to_string();
+    assert!(
+        unnamed.contains("named does not say which zone it is") && unnamed.contains("--zone example.com"),
+        "{unnamed}"
+    );
+    let path = put("broken.zone", &format!("{origin}www A nowhere\n"));
+    let broken = zone(&path, None).unwrap_err().to_string();
+    assert!(broken.contains(&format!("{}:5:", path.display())), "{broken}");
+    assert!(!broken.contains("wayshift.toml") && !broken.contains("the.zone"), "{broken}");
+    let other = zone(&put("master.txt", &origin), Some("example.net")).unwrap_err().to_string();
+    assert!(other.contains("its SOA stands at example.org."), "{other}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::{
         },
         status::counted,
     },
-    place,
+    place, places,
 };
 use crate::{
     config::{self, Loaded, Problem, Problems},
@@ -29,7 +29,8 @@ pub(in crate::cli) fn run(args: &CheckArgs, screen: &mut Screen) -> Result<Exit,
     let path = place::config_file(args.file.as_deref()).map_err(|error| {
         Failure::new(Exit::Configuration, error.to_string()).hint("name one: wayshift check ./my.toml")
     })?;
-    report(&config::load(&path, &place::variable), args.strict, screen)
+    let loaded = config::load(&path, &place::variable).and_then(places::located);
+    report(loaded.map(|(loaded, _)| loaded), args.strict, screen)
 }
 
 fn explain(code: &str, screen: &mut Screen) -> Result<Exit, Failure> {
@@ -48,8 +49,8 @@ fn explain(code: &str, screen: &mut Screen) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn report(outcome: &Result<Loaded, Problems>, strict: bool, screen: &mut Screen) -> Result<Exit, Failure> {
-    let (problems, waits) = match outcome {
+fn report(outcome: Result<Loaded, Problems>, strict: bool, screen: &mut Screen) -> Result<Exit, Failure> {
+    let (problems, waits) = match &outcome {
         Ok(loaded) => (&loaded.warnings, waits(loaded)),
         Err(problems) => (problems, Vec::new()),
     };
@@ -143,7 +144,10 @@ fn fields(problems: &Problems) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{args::Format, screen::doubles};
+    use crate::cli::{
+        args::{Format, Manner},
+        screen::doubles,
+    };
 
     const GOOD: &str = r#"
 [zone."gslb.example.com"]
@@ -156,7 +160,7 @@ check     = "https://www.example.com/healthz"
 
     fn check(text: &str, strict: bool, format: Format) -> (Exit, String, String) {
         let (mut screen, out, messages) = doubles::screen(format, None);
-        let exit = report(&config::load_text("t.toml", text, &|_| None), strict, &mut screen).unwrap();
+        let exit = report(config::load_text("t.toml", text, &|_| None), strict, &mut screen).unwrap();
         (exit, out.text(), messages.text())
     }
 
@@ -186,6 +190,19 @@ check     = "https://www.example.com/healthz"
         let (exit, out, messages) = check(&slow, true, Format::Plain);
         assert_eq!(exit, Exit::Configuration);
         assert!(out.starts_with("warning\tW2") && messages.contains("--strict"), "{out} {messages}");
+    }
+
+    #[test]
+    fn rows_of_networks_are_checked_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.toml");
+        std::fs::write(&path, format!("[geo]\nnets = \"nets.csv\"\n{GOOD}")).unwrap();
+        std::fs::write(folder.path().join("nets.csv"), "10.0.0.0/8,mars\n").unwrap();
+        let (mut screen, out, _) = doubles::screen(Format::Plain, None);
+        let args = CheckArgs { file: Some(path), strict: false, explain: None, manner: Manner::default() };
+        assert_eq!(run(&args, &mut screen), Ok(Exit::Configuration));
+        let text = out.text();
+        assert!(text.contains("error\tE036\t") && text.contains("nets.csv\t1\t1\t`mars` is neither"), "{text}");
     }
 
     #[test]

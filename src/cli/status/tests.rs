@@ -29,11 +29,11 @@ const SAMPLE: &str = r#"{
       {"verdict":"up","votes":{"up":3,"down":0}},
       {"verdict":"down","cause":"voted","since":"2026-11-23T10:41:58.204Z","votes":{"up":0,"down":3,"abstained":0},
        "last":{"outcome":"fail","reason":"timeout","detail":"connect timeout (2.0 s)\u001b[2J","phases":{"total_ms":2000.0}}}]},
-    {"id":"aws-aps","verdict":"up","pools":["ap"],"since":"2026-11-23T10:24:00Z",
-     "order":{"action":"drain","override":"ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6"},"targets":[]}],
+    {"id":"aws-aps","verdict":"up","pools":["ap"],"since":"2026-09-01T08:00:00Z",
+     "order":{"action":"drain","override":"ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6","since":"2026-11-23T10:24:00Z"},"targets":[]}],
   "overrides": [
     {"id":"ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6","action":"drain","target":"pool:ap","reason":"cert swap","by":"token:dana",
-     "created":"2026-11-23T10:24:00Z","from":"2026-11-23T10:24:00Z","expires":"2026-11-23T11:24:10Z","state":"active","forced":false},
+     "created":"2026-11-23T10:24:00Z","from":"2026-11-23T10:24:00Z","expires":"2026-11-23T11:24:10Z","over":"10m","state":"active","forced":false},
     {"id":"ov_01JD8ZK3T0B6W9E1Q2R3S4T5V7","action":"weight","weight":10,"target":"pool:us","reason":"ca\nnary","by":"uid:0",
      "created":"2026-11-23T10:24:00Z","from":"2026-11-23T12:46:10Z","expires":"2026-11-23T14:24:10Z","state":"planned","forced":true}]
 }"#;
@@ -53,7 +53,7 @@ www         ▲ degraded  us 1/2 ▲  ap 0/1 ✖                 answering: us (
             us/aws-use         ✖ down 4m11s   3 of 3 regions say down: connect timeout (2.0 s)\\u{1b}[2J   since 10:41:58Z
             ap/aws-aps         ◐ drained 22m10s   by ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6   since 10:24:00Z
 api-canary  ● up        us 2/2 95%  eu 3/3 5%              answering: A us eu (a1, a2, a3, a4, a5, a6, and 1 more), AAAA us (a1)
-overrides   drain  pool:ap  by token:dana  \"cert swap\"  ends in 38m  ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6
+overrides   drain over 10m  pool:ap  by token:dana  \"cert swap\"  ends in 38m  ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6
             weight 10  pool:us  by uid:0  \"ca\\u{a}nary\"  begins in 2h  ov_01JD8ZK3T0B6W9E1Q2R3S4T5V7  forced
 node eu-1, generation 42: 3 services, 7 endpoints: 5 up, 2 down, 1 ordered out, 2 overrides.
 ";

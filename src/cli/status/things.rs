@@ -109,7 +109,11 @@ fn rows(thing: &Thing, body: &str, now: Wall) -> Result<Rows, serde_json::Error>
             let endpoint: Endpoint = serde_json::from_str(body)?;
             let drained = endpoint.order.as_ref().is_some_and(|order| order.action == "drain");
             let more = match &endpoint.order {
-                Some(order) => format!("ordered {} by {}, measured {}", order.action, order.id, endpoint.measured),
+                Some(order) => {
+                    let ago = times::ago(order.since, now);
+                    let ago = if ago.is_empty() { ago } else { format!(" for {ago}") };
+                    format!("ordered {} by {}{ago}, measured {}", order.action, order.id, endpoint.measured)
+                }
                 None => format!("{} in {}, {}", endpoint.provider, endpoint.region, endpoint.addresses.join(" ")),
             };
             let mut rows = vec![head(if drained { "drained" } else { &endpoint.verdict }, more)];

@@ -21,6 +21,9 @@ use crate::{
 /// Most pages of a list that are fetched; at the limit the rest is named as missing.
 const PAGES_MAX: usize = 200;
 
+/// How long the end of an override waits for the other nodes.
+const OTHERS_WAIT: &str = "5s";
+
 /// How many entries a page is asked to hold: as many as the node gives.
 const PAGE_LENGTH: &str = "1000";
 
@@ -125,6 +128,7 @@ pub(super) async fn end(
         let ended = async {
             let path = ["v1", "overrides", id];
             let ask = Ask::delete(&path);
+            let ask = if wait { ask.with("wait", OTHERS_WAIT) } else { ask };
             let reply = client.send(match reason {
                 Some(reason) => ask.with("reason", reason),
                 None => ask,
@@ -132,7 +136,12 @@ pub(super) async fn end(
             reply.await
         };
         match ended.await {
-            Ok(_) => screen.note(&format!("ended {id}")),
+            Ok(reply) => {
+                screen.note(&format!("ended {id}"));
+                if let Some(behind) = &reply.pending {
+                    screen.say(&format!("warning: not yet followed by {}", safe::cell(behind)));
+                }
+            }
             Err(failure) if position == 0 => return Err(failure),
             Err(failure) => {
                 return Err(failure.detail(format!("ended before that: {}", ids[..position].join(" "))));
@@ -238,6 +247,9 @@ mod tests {
     fn overrides_are_listed_with_their_end_author_and_reason() {
         let now = "2026-11-23T10:46:10Z".parse().unwrap();
         let order: Override = serde_json::from_str(SAMPLE).unwrap();
+        let slow = Override { action: "drain".into(), pool: None, over: "10m".parse().ok(), ..order.clone() };
+        assert!(table(std::slice::from_ref(&slow), now).plain().contains("\tdrain over 10m\t"), "in steps");
+        assert!(fields(std::slice::from_ref(&slow)).plain().contains("\tdrain over 10m\t"), "in steps");
         let later = Override { from: "2026-11-24T10:46:10Z".parse().ok(), state: "planned".into(), ..order.clone() };
         assert_eq!(
             table(&[order.clone(), later], now).aligned(Paint(false)),

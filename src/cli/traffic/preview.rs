@@ -12,6 +12,7 @@ use super::super::{
     wire::Effect,
 };
 use super::{Draft, OVERRIDES};
+use crate::{clock::Clock, model::Wall};
 
 /// Most changed answers that are listed before a question; the rest is counted.
 const CHANGES_SHOWN_MAX: usize = 20;
@@ -95,7 +96,7 @@ async fn split(draft: &Draft, effect: &Effect, client: &Client, seen: &mut Seen)
 }
 
 fn show(draft: &Draft, body: &str, effect: &Effect, order: &OrderArgs, screen: &mut Screen) -> Result<(), Failure> {
-    let text = page(draft.action, &draft.target, effect);
+    let text = page(draft.action, &draft.target, effect, Clock::wall());
     if order.dry_run && screen.format == Format::Table {
         screen.data(&text)
     } else if order.dry_run {
@@ -116,9 +117,12 @@ fn refuse(draft: &Draft, effect: &Effect, screen: &mut Screen) {
 }
 
 /// The effect as people read it.
-fn page(action: &str, target: &str, effect: &Effect) -> String {
+fn page(action: &str, target: &str, effect: &Effect, now: Wall) -> String {
     let lasts = effect.lasts.map(|span| format!(" for {}", times::short(span.0))).unwrap_or_default();
-    let mut text = format!("{action} {target}{lasts} takes in {}", counted(effect.matches_total, "thing"));
+    let over = effect.over.map(|span| format!(" in steps over {span}")).unwrap_or_default();
+    let from = effect.from.filter(|from| *from > now).map(|from| format!(" from {}", times::clock(Some(from), now)));
+    let from = from.unwrap_or_default();
+    let mut text = format!("{action} {target}{lasts}{over}{from} takes in {}", counted(effect.matches_total, "thing"));
     let shown: Vec<String> = effect.matches.iter().take(10).map(|id| safe::cell(id)).collect();
     if !shown.is_empty() {
         let more = effect.matches_total.saturating_sub(shown.len());
@@ -129,12 +133,13 @@ fn page(action: &str, target: &str, effect: &Effect) -> String {
     if effect.effect.is_empty() {
         text.push_str("no answer changes\n");
     } else {
-        let mut table = Table::new(&["NAME", "TYPE", "NOW", "THEN", ""]);
+        let mut table = Table::new(&["NAME", "TYPE", "CLIENTS", "NOW", "THEN", ""]);
         let list = |endpoints: &[String]| if endpoints.is_empty() { "nothing".into() } else { endpoints.join(", ") };
         for change in effect.effect.iter().take(CHANGES_SHOWN_MAX) {
             table.row([
                 change.name.trim_end_matches('.').into(),
                 change.kind.as_str().into(),
+                clients(&change.clients).into(),
                 list(&change.from).into(),
                 list(&change.to).into(),
                 change.note.clone().unwrap_or_default().into(),
@@ -163,12 +168,18 @@ fn page(action: &str, target: &str, effect: &Effect) -> String {
     text
 }
 
+/// For whom, as `plan` writes it.
+fn clients(clients: &[String]) -> String {
+    if clients.is_empty() { "all".to_owned() } else { clients.join(", ") }
+}
+
 fn fields(effect: &Effect) -> Table {
-    let mut table = Table::new(&["NAME", "TYPE", "NOW", "THEN"]);
+    let mut table = Table::new(&["NAME", "TYPE", "CLIENTS", "NOW", "THEN"]);
     for change in &effect.effect {
         table.row([
             change.name.as_str().into(),
             change.kind.as_str().into(),
+            clients(&change.clients).into(),
             change.from.join(",").into(),
             change.to.join(",").into(),
         ]);
@@ -186,18 +197,20 @@ mod tests {
             r#"{"dry_run":true,"matches":["endpoint:aws-use","endpoint:aws-euw"],"matches_total":2,
             "safety":{"ok":true},"effect":[
               {"name":"www.gslb.example.com.","type":"A","service":"www","from":["aws-use","gcp-use"],"to":["gcp-use"]},
+              {"name":"www.gslb.example.com.","type":"A","service":"www","clients":["EU-DE","near eu-west"],"from":["aws-use","gcp-use"],"to":["gcp-use"]},
               {"name":"www.gslb.example.com.","type":"AAAA","service":"www","from":["aws-use"],"to":[],"note":"pool us -> eu"}],
             "effect_total":30,"kept":["aws-aps"],"shadows":["ov_1"],"warnings":["goes on serving: aws-aps, gcp-aps","pool us: one endpoint\u001b[2J left"],
-            "from":"2026-11-23T10:46:02Z","expires":"2026-11-23T12:46:02Z","lasts":"2h","etag":"\"ov-9913\""}"#,
+            "from":"2026-11-23T10:46:02Z","expires":"2026-11-23T12:46:02Z","lasts":"2h","over":"10m","etag":"\"ov-9913\""}"#,
         )
         .unwrap();
         assert_eq!(
-            page("drain", "provider:aws", &effect),
+            page("drain", "provider:aws", &effect, "2026-11-23T10:00:00Z".parse().unwrap()),
             "\
-drain provider:aws for 2h takes in 2 things: endpoint:aws-use endpoint:aws-euw
- NAME                  TYPE  NOW               THEN
- www.gslb.example.com  A     aws-use, gcp-use  gcp-use
- www.gslb.example.com  AAAA  aws-use           nothing  pool us -> eu
+drain provider:aws for 2h in steps over 10m from 10:46:02Z takes in 2 things: endpoint:aws-use endpoint:aws-euw
+ NAME                  TYPE  CLIENTS              NOW               THEN
+ www.gslb.example.com  A     all                  aws-use, gcp-use  gcp-use
+ www.gslb.example.com  A     EU-DE, near eu-west  aws-use, gcp-use  gcp-use
+ www.gslb.example.com  AAAA  all                  aws-use           nothing  pool us -> eu
  and 10 more
 wins over: ov_1
 warning: goes on serving: aws-aps, gcp-aps
@@ -215,7 +228,7 @@ safety: nothing refuses it
         )
         .unwrap();
         assert_eq!(
-            page("down", "all", &effect),
+            page("down", "all", &effect, Wall(0)),
             "down all takes in 0 things\nno answer changes\nsafety: refused: rule `one-cloud` keeps 1\n"
         );
     }

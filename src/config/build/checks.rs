@@ -144,7 +144,7 @@ impl Build<'_, '_> {
     }
 
     /// A file that is read later, by the room that uses it; here it must at least be readable.
-    fn existing(&mut self, place: Place, written: &str) -> Option<PathBuf> {
+    pub(super) fn existing(&mut self, place: Place, written: &str) -> Option<PathBuf> {
         if matches!(self.reader.from, From::Sealed) {
             self.report().add(Raw::error("E028", "a file is not available here").at(place, ""));
             return None;

@@ -8,7 +8,8 @@ use super::{Build, span, word_of};
 use crate::config::{
     document::{Node, Table, Value},
     files::{From, open_regular},
-    report::Raw,
+    report::{Place, Raw},
+    secret,
     settings::*,
     values::{Hundredths, Size, TokenHash},
 };
@@ -110,7 +111,57 @@ impl Build<'_, '_> {
                 transitions: span(keep, "transitions").unwrap_or(default.keep.transitions),
                 max_size: keep.parse::<Size>("max_size").map_or(default.keep.max_size, |size| size.0),
             },
+            etcd: table.entry("etcd").and_then(|entry| self.etcd(entry.place, entry.node.table()?)),
         }
+    }
+
+    fn etcd(&mut self, place: Place, table: &Table) -> Option<EtcdSettings> {
+        if !cfg!(feature = "etcd") {
+            self.report().add(
+                Raw::error("E037", "this program was built without etcd")
+                    .at(place, "build it with `--features etcd`, or take the image or the package"),
+            );
+        }
+        let endpoints = table.get("endpoints").map_or(&[][..], Node::items);
+        let endpoints: Vec<String> = endpoints.iter().filter_map(|item| item.text().map(Into::into)).collect();
+        let user = match (table.get("user"), table.get("password")) {
+            (Some(user), Some(password)) => {
+                secret::read(password, self.reader).and_then(|password| Some((user.text()?.to_owned(), password)))
+            }
+            (None, None) => None,
+            (Some(node), None) | (None, Some(node)) => {
+                let message = "`user` and `password` belong together";
+                self.report().add(Raw::error("E029", message).at(node.place, "write the other one too"));
+                None
+            }
+        };
+        let tls = self.etcd_tls(table.section("tls"));
+        if let Some(entry) = table.entry("tls")
+            && endpoints.iter().any(|endpoint| endpoint.starts_with("http:"))
+        {
+            let message = "`tls` has no use with endpoints of http://";
+            self.report().add(Raw::error("E029", message).at(entry.place, "leave it out, or write https://"));
+        }
+        let prefix = table.text("prefix").unwrap_or("/wayshift/").into();
+        (!endpoints.is_empty()).then_some(EtcdSettings { endpoints, prefix, user, tls })
+    }
+
+    fn etcd_tls(&mut self, table: &Table) -> EtcdTls {
+        let ca = table.get("ca").and_then(|node| self.existing(node.place, node.text()?));
+        let identity = match (table.get("cert"), table.get("key")) {
+            (Some(cert), Some(key)) => {
+                let cert = cert.text().and_then(|text| self.existing(cert.place, text));
+                let key = secret::read(key, self.reader);
+                cert.zip(key)
+            }
+            (None, None) => None,
+            (Some(node), None) | (None, Some(node)) => {
+                let message = "`cert` and `key` belong together";
+                self.report().add(Raw::error("E029", message).at(node.place, "write the other one too"));
+                None
+            }
+        };
+        EtcdTls { ca, identity }
     }
 
     fn admin(&mut self) -> AdminSettings {

@@ -1,14 +1,15 @@
 //! `[verdict]` and `[safety]`.
 
 use crate::model::{
-    FlapHold, KeepRule, Lives, PanicBelow, Quorum, ReloadGuard, RemovalBudget, Safety, Span, Startup, VerdictPolicy,
+    Alone, FlapHold, KeepRule, Lives, OwnView, PanicBelow, Quorum, ReloadGuard, RemovalBudget, Safety, Span, Startup,
+    VerdictPolicy,
 };
 
-use super::{Build, span};
+use super::{Build, span, word_of};
 use crate::config::{
     document::{Node, Table, Value},
     report::Raw,
-    values::Percent,
+    values::{Percent, anchor_of},
 };
 
 impl Build<'_, '_> {
@@ -39,6 +40,15 @@ pub(super) fn verdict(table: &Table) -> VerdictPolicy {
             _ => default.startup,
         },
         flap: table.get("flap").map_or(default.flap, flap_of),
+        alone: table.text("alone").and_then(|word| word_of(Alone::WORDS, word)).unwrap_or(default.alone),
+        anchors: table
+            .get("anchors")
+            .map_or(&[][..], Node::items)
+            .iter()
+            .filter_map(|item| anchor_of(item.text()?).ok())
+            .collect(),
+        own_view: table.text("own_view").and_then(|word| word_of(OwnView::WORDS, word)).unwrap_or(default.own_view),
+        vantages_per_endpoint: table.number("vantages_per_endpoint").unwrap_or(default.vantages_per_endpoint),
     }
 }
 

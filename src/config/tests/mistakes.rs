@@ -111,6 +111,9 @@ fn single_values_are_judged() {
         ("[region.eu]\nat = [91, 0]", "4 E008 a place on earth is latitude (-90 to 90) and longitude (-180 to 180)"),
         ("[check.a]\nurl = \"tcp://:0\"", "4 E025 `tcp://:0` is not a URL of a check"),
         ("[check.a]\nurl = \"tcp://x\"", "4 E025 `tcp://x` is not a URL of a check"),
+        ("[verdict]\nanchors = [\"tcp://:443\"]", "4 E025 `tcp://:443` names nobody to ask"),
+        ("[verdict]\nanchors = [\"x\"]", "4 E025 `x` is not a URL of an anchor"),
+        ("[verdict]\nalone = \"wait\"", "4 E009 `wait` is not a value of this key"),
         ("[check.a]\nurl = \"icmp://x\"", "4 E025 checks of `icmp://` are not in this version"),
         ("[check.a]\nmethod = \"GET\"", "3 E006 check `a` has no `url`"),
         ("[check.a]\nurl = \"http://u:p@x/\"", "4 E025 `http://u:p@x/` is not a URL of a check"),
@@ -142,6 +145,31 @@ fn single_values_are_judged() {
     ]);
 }
 
+#[cfg(not(feature = "etcd"))]
+#[test]
+fn a_program_without_etcd_says_so() {
+    check(&[("[store.etcd]\nendpoints = [\"http://e:2379\"]", "3 E037 this program was built without etcd")]);
+}
+
+#[cfg(feature = "etcd")]
+#[test]
+fn etcd_is_named_by_urls_and_what_belongs_together() {
+    let with = |more: &str| format!("[store.etcd]\nendpoints = [\"https://e:2379\"]\n{more}");
+    for url in ["e:2379", "ftp://e:2379", "https://u:p@e:2379", "https://e:2379/v3", "https://e:0", "https://"] {
+        let wrong = format!("4 E025 `{url}` is not a member of etcd");
+        check(&[(&format!("[store.etcd]\nendpoints = [\"{url}\"]"), &wrong)]);
+    }
+    check(&[
+        (&with("user = \"eu-1\""), "5 E029 `user` and `password` belong together"),
+        (&with("tls = { key = { env = \"KEY\" } }"), "5 E029 `cert` and `key` belong together"),
+        (&with("prefix = \"wayshift\""), "5 E016 `wayshift` is not a prefix of keys"),
+        (
+            "[store.etcd]\nendpoints = [\"http://e:2379\"]\ntls = {}",
+            "5 E029 `tls` has no use with endpoints of http://",
+        ),
+    ]);
+}
+
 #[test]
 fn later_features_are_refused_and_not_ignored() {
     check(&[
@@ -150,8 +178,6 @@ fn later_features_are_refused_and_not_ignored() {
         ("[acme]", "3 E004 `acme` is not in this version"),
         ("[[discovery]]\nname = \"x\"", "3 E004 `discovery` is not in this version"),
         ("[dns]\ntls = {}", "4 E004 `tls` is not in this version"),
-        ("[verdict]\nanchors = []", "4 E004 `anchors` is not in this version"),
-        ("[store]\netcd = {}", "4 E004 `etcd` is not in this version"),
         ("[telemetry]\notlp = {}", "4 E004 `otlp` is not in this version"),
         (
             "[[admin.token]]\nname = \"x\"\nrole = \"push\"\nhash = \"sha256:0000000000000000000000000000000000000000000000000000000000000000\"",

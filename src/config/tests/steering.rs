@@ -6,8 +6,8 @@ use super::*;
 use crate::{
     config::{Ecs, GeoSettings},
     model::{
-        Degraded, FlapHold, GeoCode, LoadFeed, PoolAnswer, ReloadGuard, RemovalBudget, Resume, Service, Steer, Sticky,
-        Tuning, Whence,
+        Alone, AnchorAsk, Degraded, FlapHold, GeoCode, LoadFeed, OwnView, PoolAnswer, ReloadGuard, RemovalBudget,
+        Resume, Service, Steer, Sticky, Tuning, Whence,
     },
 };
 
@@ -112,6 +112,10 @@ pools = ["h", "l"]
 check = "http://x/"
 [verdict]
 flap = { hold = "1m" }
+alone = "hold"
+anchors = ["tcp://[2001:db8::1]:443", "https://status.example.net/up", "http://192.0.2.9"]
+own_view = "rank-last"
+vantages_per_endpoint = 3
 [safety]
 removal_budget = { share = "20%", at_least = 5 }
 max_drained = "40%"
@@ -137,6 +141,15 @@ shadow = "2.5%"
     assert_eq!((least.answer, least.members[0].weight.0), (PoolAnswer::LeastConnections, 2));
     let flap = FlapHold { hold: Duration::from_secs(60), ..FlapHold::default() };
     assert_eq!(fleet.verdict.flap, Some(flap));
+    let policy = &fleet.verdict;
+    assert_eq!((policy.alone, policy.own_view, policy.vantages_per_endpoint), (Alone::Hold, OwnView::RankLast, 3));
+    let anchors: Vec<_> = policy.anchors.iter().map(|a| (a.ask, &*a.host, a.port)).collect();
+    let asked = [
+        (AnchorAsk::Tcp, "2001:db8::1", 443),
+        (AnchorAsk::Https, "status.example.net", 443),
+        (AnchorAsk::Http, "192.0.2.9", 80),
+    ];
+    assert_eq!(anchors, asked);
     let budget = RemovalBudget { share: 20, at_least: 5, ..RemovalBudget::default() };
     assert_eq!(fleet.safety.removal_budget, budget);
     assert_eq!(fleet.safety.max_drained, 40);
@@ -201,6 +214,14 @@ fn what_does_nothing_is_warned_of_where_it_stands() {
         let expected = format!("2 W214 this rule of service `s` never matches without [geo] {key}");
         check(&format!("pools = [\"p\"]\n{}", rule(when)), &expected);
     }
+    check(
+        "pools = [\"p\"]\n[verdict]\nanchors = [\"tcp://192.0.2.9:443\"]",
+        "3 W221 `tcp://192.0.2.9:443` is the only anchor",
+    );
+    check(
+        "pools = [\"p\"]\n[verdict]\nquorum = 3\nvantages_per_endpoint = 2",
+        "3 W222 a quorum of 3 is more than the 2 vantages that probe an endpoint",
+    );
     let cdn = "[endpoint.cdn]\ntarget = \"www.cdn.example.net\"\n[pool.r]\nendpoints = [\"a\", \"cdn\"]";
     check(
         &format!("pools = [\"p\"]\n{cdn}"),

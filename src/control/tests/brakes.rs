@@ -140,6 +140,7 @@ fn echo(node: &mut Node, now: Now, name: &str, sequence: u64, vote: impl Fn(usiz
         self_test: SelfTest::Passed,
         votes: votes.collect(),
         paths: std::collections::BTreeMap::new(),
+        brakes: crate::model::BrakeState::default(),
     };
     node.step(now, [Input::Heard(ballot)]);
 }

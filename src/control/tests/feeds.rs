@@ -105,6 +105,7 @@ fn paths_are_smoothed_and_gathered_by_region() {
             self_test: SelfTest::Passed,
             votes: Default::default(),
             paths: [(id(0), path), (id(77), 5)].into(),
+            brakes: crate::model::BrakeState::default(),
         };
         step(&mut controller, at(13), vec![Input::Heard(heard)]);
     }

@@ -157,6 +157,22 @@ fn what_resumes_by_hand_stays_out_until_a_person_restores_it() {
 }
 
 #[test]
+fn who_awaits_a_person_at_a_start_is_let_go_by_an_order_that_begins_there() {
+    let mut node = Node::start(manual(4, &[0]), &Memory::default(), at(0));
+    up(&mut node, 4);
+    node.see(at(10), 0, fail());
+    node.see(at(11), 0, Outcome::Pass);
+    let planned = Override { from: at(20).wall, expires: at(40).wall, ..order(1, Action::Up, "endpoint:e0") };
+    node.share(at(12), 1, &[planned]);
+    assert_eq!((held(&node), node.verdict(0).hold), (vec![0], Some(Hold::Resume)));
+    let memory = node.controller.memory(at(12), LastGood::new());
+    let mut again = Node::start(manual(4, &[0]), &memory, at(25));
+    assert_eq!((again.verdict(0).health, again.verdict(0).hold), (Health::Up, None));
+    again.wake_until(60);
+    assert_eq!((held(&again), again.verdict(0).hold), (vec![], None));
+}
+
+#[test]
 fn nothing_awaits_a_person_while_it_is_needed() {
     let mut node = Node::start(manual(2, &[0, 1]), &Memory::default(), at(0));
     up(&mut node, 2);

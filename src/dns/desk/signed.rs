@@ -4,7 +4,7 @@ use super::{Client, Desk, seconds};
 use crate::{
     dns::{
         answer::{Answer, Owner, Records},
-        message::{Ede, Rcode},
+        message::{Ede, Rcode, UDP_SIZE_MIN},
         read::{Query, Refusal},
         transfer::{Asked, Granted},
         tsig::{Checked, Signing},
@@ -19,7 +19,7 @@ impl Desk {
     #[cold]
     pub(super) fn rarely(
         &mut self,
-        query: &Query<'_>,
+        mut query: Query<'_>,
         packet: &[u8],
         client: &Client,
         now: Mono,
@@ -33,17 +33,19 @@ impl Desk {
             Some(Checked::Signed(signing)) => Some(signing),
             Some(Checked::Wrong(mistake)) => {
                 tracing::debug!(client = %client.address, error = mistake.word(), "a signature does not hold");
-                let own = Own { behind: mistake.length(), ..own };
                 let written = write::refusal(&refusal(Rcode::NotAuth), own, out);
-                mistake.put(out, start, seconds());
+                // Names as long as names may be leave no room to say more.
+                if client.proto == Proto::Tcp || out.len() - start + mistake.length() <= usize::from(UDP_SIZE_MIN) {
+                    mistake.put(out, start, seconds());
+                }
                 return Some(written);
             }
             Some(Checked::Malformed) => return Some(write::refusal(&refusal(Rcode::FormErr), own, out)),
         };
-        let own = Own { behind: signing.as_ref().map_or(0, Signing::length), ..own };
+        query.behind = signing.as_ref().map_or(0, Signing::length);
         let written = match query.kind {
-            kind::AXFR | kind::IXFR => self.zone(query, packet, client, own, &mut signing, out)?,
-            _ => self.reply(query, client, now, own, out),
+            kind::AXFR | kind::IXFR => self.zone(&query, packet, client, own, &mut signing, out)?,
+            _ => self.reply(&query, client, now, own, out),
         };
         if let Some(mut signing) = signing {
             signing.sign(out, start, seconds());

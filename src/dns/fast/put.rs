@@ -8,7 +8,7 @@ use super::{Asked, Data, Found};
 use crate::{
     dns::{
         message::{HEADER, OPT, flag, meta, option},
-        read::Edns,
+        read::{Edns, SUBNET_ROOM, Subnet},
         write::{EDE_LENGTH, Own},
     },
     model::{ANSWER_ENDPOINTS_MAX, OWNER_ASKED, RECORD_HEAD, Rrset, kind},
@@ -22,13 +22,13 @@ pub(super) const PICKED_MAX: usize = ANSWER_ENDPOINTS_MAX as usize * (RECORD_HEA
 pub(super) struct Put<'s> {
     slot: &'s mut [u8],
     at: usize,
-    asked: &'s Asked,
+    asked: &'s Asked<'s>,
 }
 
 impl<'s> Put<'s> {
     /// Behind the question, which stays where it is.
-    pub(super) fn begin(slot: &'s mut [u8], asked: &'s Asked) -> Self {
-        Self { slot, at: asked.end, asked }
+    pub(super) fn begin(slot: &'s mut [u8], asked: &'s Asked<'s>) -> Self {
+        Self { slot, at: asked.query.end, asked }
     }
 
     /// Writes it all; the reply's length.
@@ -44,19 +44,26 @@ impl<'s> Put<'s> {
                 answers = set.count;
             }
             Data::Negative(zone, soa) => {
-                self.negative(zone, *soa, asked.end);
+                self.negative(zone, *soa, asked.query.end);
                 authorities = 1;
+            }
+            Data::Single(_, one) => {
+                self.address(one.address, one.ttl);
+                answers = 1;
             }
             Data::Picked(_) => answers = self.addresses(picks),
         }
         let [extended, low] = found.rcode.number().to_be_bytes();
         debug_assert!(extended == 0 && low < 16, "no extended code is answered here");
         let bit = |is: bool, bit| if is { bit } else { 0 };
-        self.slot[2] = flag::QR | bit(found.authoritative, flag::AA) | bit(asked.head.recursion_desired, flag::RD);
-        self.slot[3] = bit(asked.head.checking_disabled, flag::CD) | low;
         let [a0, a1] = answers.to_be_bytes();
-        self.slot[6..HEADER].copy_from_slice(&[a0, a1, 0, authorities, 0, u8::from(asked.edns.is_some())]);
-        if let Some(edns) = asked.edns {
+        let edns = asked.query.edns.as_ref();
+        // Of the query's flags two are copied; its opcode is 0.
+        let Some(header) = self.slot.first_chunk_mut::<HEADER>() else { return 0 };
+        header[2] = flag::QR | bit(found.authoritative, flag::AA) | header[2] & flag::RD;
+        header[3] = header[3] & flag::CD | low;
+        header[6..].copy_from_slice(&[a0, a1, 0, authorities, 0, u8::from(edns.is_some())]);
+        if let Some(edns) = edns {
             self.opt(edns, found, own);
         }
         self.at
@@ -68,26 +75,31 @@ impl<'s> Put<'s> {
         self.at += bytes.len();
     }
 
-    #[inline(always)]
     fn addresses(&mut self, picks: &Picks<'_>) -> u16 {
-        let [t0, t1, t2, t3] = picks.ttl().to_be_bytes();
-        let [o0, o1] = OWNER_ASKED;
-        let [_, class] = meta::CLASS_IN.to_be_bytes();
         let mut count = 0;
         for address in picks.addresses() {
-            match address {
-                IpAddr::V4(address) => {
-                    let [a, b, c, d] = address.octets();
-                    self.bytes(&[o0, o1, 0, kind::A as u8, 0, class, t0, t1, t2, t3, 0, 4, a, b, c, d]);
-                }
-                IpAddr::V6(address) => {
-                    self.bytes(&[o0, o1, 0, kind::AAAA as u8, 0, class, t0, t1, t2, t3, 0, 16]);
-                    self.bytes(&address.octets());
-                }
-            }
+            self.address(&address, picks.ttl());
             count += 1;
         }
         count
+    }
+
+    #[inline(always)]
+    fn address(&mut self, address: &IpAddr, ttl: u32) {
+        let [t0, t1, t2, t3] = ttl.to_be_bytes();
+        let [o0, o1] = OWNER_ASKED;
+        let [_, class] = meta::CLASS_IN.to_be_bytes();
+        match address {
+            IpAddr::V4(address) => {
+                let mut record = [o0, o1, 0, kind::A as u8, 0, class, t0, t1, t2, t3, 0, 4, 0, 0, 0, 0];
+                record[12..].copy_from_slice(&address.octets());
+                self.bytes(&record);
+            }
+            IpAddr::V6(address) => {
+                self.bytes(&[o0, o1, 0, kind::AAAA as u8, 0, class, t0, t1, t2, t3, 0, 16]);
+                self.bytes(&address.octets());
+            }
+        }
     }
 
     /// The SOA, its owner a pointer into the question. So are the ends of its names, where the question spells them as
@@ -112,7 +124,7 @@ impl<'s> Put<'s> {
     }
 
     #[inline(always)]
-    fn opt(&mut self, edns: Edns, found: &Found<'_>, own: Own<'_>) {
+    fn opt(&mut self, edns: &Edns, found: &Found<'_>, own: Own<'_>) {
         // Explaining takes the room that is left.
         let ede = found.ede.filter(|_| self.at + EDE_LENGTH <= self.asked.limit);
         let length = self.asked.tail - OPT + ede.map_or(0, |_| EDE_LENGTH);
@@ -126,19 +138,24 @@ impl<'s> Put<'s> {
         if let Some(keepalive) = own.asked_keepalive(edns) {
             self.option(option::KEEPALIVE, &keepalive.to_be_bytes());
         }
-        if let Some(subnet) = edns.subnet {
-            let (data, length) = subnet.echo(found.scope);
+        if let Some(subnet) = &edns.subnet {
             // What is behind the data is written over by what follows, or is no part of the reply.
-            self.bytes(&[0, option::SUBNET as u8, 0, length as u8]);
-            match self.slot.get_mut(self.at..self.at + data.len()) {
-                Some(room) => room.copy_from_slice(&data),
-                None => self.slot[self.at..self.at + length].copy_from_slice(&data[..length]),
+            match self.slot.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut) {
+                Some(room) => self.at += subnet.put(found.scope, room),
+                None => self.at_the_end(*subnet, found.scope),
             }
-            self.at += length;
         }
         if let Some(ede) = ede {
             self.option(option::EXTENDED_ERROR, &ede.number().to_be_bytes());
         }
+    }
+
+    /// The echo where the slot has no room for what is behind the data.
+    #[cold]
+    fn at_the_end(&mut self, subnet: Subnet, scope: u8) {
+        let mut room = [0; SUBNET_ROOM];
+        let length = subnet.put(scope, &mut room);
+        self.bytes(&room[..length]);
     }
 
     #[inline(always)]

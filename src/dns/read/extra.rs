@@ -28,42 +28,7 @@ struct Record<'p> {
 }
 
 /// Steps over `before` records and reads `additionals` more, which must end the message.
-#[inline(always)]
-pub(super) fn walk(rest: &[u8], before: u16, additionals: u16, ecs: Ecs) -> Extra {
-    match (before, additionals) {
-        (0, 0) if rest.is_empty() => Extra::Read { edns: None, signed: None },
-        // What nearly all queries end with.
-        (0, 1) => match opt_alone(rest) {
-            Some(record) => match opt(&record, ecs) {
-                (edns, true) => Extra::Read { edns: Some(edns), signed: None },
-                (edns, false) => Extra::Malformed(Some(edns)),
-            },
-            None => walk_each(rest, before, additionals, ecs),
-        },
-        _ => walk_each(rest, before, additionals, ecs),
-    }
-}
-
-/// An OPT at the root, if nothing else is there.
-#[inline(always)]
-fn opt_alone(rest: &[u8]) -> Option<Record<'_>> {
-    let ([0, 0, 41, class_high, class_low, ttl @ .., length_high, length_low], data) =
-        rest.split_first_chunk::<11>()?
-    else {
-        return None;
-    };
-    (usize::from(u16::from_be_bytes([*length_high, *length_low])) == data.len()).then_some(Record {
-        root: true,
-        kind: kind::OPT,
-        class: u16::from_be_bytes([*class_high, *class_low]),
-        ttl: *ttl,
-        data,
-        rest: &[],
-    })
-}
-
-#[cold]
-fn walk_each(mut rest: &[u8], before: u16, additionals: u16, ecs: Ecs) -> Extra {
+pub(super) fn walk(mut rest: &[u8], before: u16, additionals: u16, ecs: Ecs) -> Extra {
     let mut edns = None;
     let mut signed = None;
     for nth in 0..before.saturating_add(additionals) {
@@ -150,7 +115,6 @@ fn owner_length(bytes: &[u8]) -> Option<usize> {
 
 /// The OPT, and whether its options fill its RDATA exactly and are what they must be. Of another version only the fixed
 /// part can be read.
-#[inline(always)]
 fn opt(record: &Record<'_>, ecs: Ecs) -> (Edns, bool) {
     let [_, version, flags, _] = record.ttl;
     let mut edns = Edns {

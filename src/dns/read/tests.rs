@@ -121,7 +121,7 @@ fn unknown_opcodes_get_back_a_header() {
     let octets = packet([0x7f, 0xff], [1, 0, 0, 0], &[]);
     let Reading::Refuse(refusal) = read(&octets, Ecs::Use, room()) else { panic!("it is refused") };
     let mut out = Vec::new();
-    write::refusal(&refusal, Own { face: &FACE, keepalive: None, behind: 0 }, &mut out);
+    write::refusal(&refusal, Own { face: &FACE, keepalive: None }, &mut out);
     assert_eq!(out, [0x12, 0x34, 0xf8, 0x04, 0, 0, 0, 0, 0, 0, 0, 0]);
 }
 
@@ -159,7 +159,7 @@ fn holds(octets: &[u8]) -> Result<(), TestCaseError> {
         Reading::Refuse(refusal) => {
             prop_assert!(octets[2] & flag::QR == 0);
             let mut out = Vec::new();
-            write::refusal(&refusal, Own { face: &FACE, keepalive: None, behind: 0 }, &mut out);
+            write::refusal(&refusal, Own { face: &FACE, keepalive: None }, &mut out);
             prop_assert_eq!(&out[..2], &octets[..2]);
             prop_assert!(out.len() <= 12 + 255 + 4 + 11, "a refusal is small");
             prop_assert!(hickory_proto::op::Message::from_vec(&out).is_ok());

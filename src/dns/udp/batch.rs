@@ -126,7 +126,7 @@ impl Batch {
         // SAFETY: `area` is ours while `self` is, and this is the only reference into it. Pointers are only copied: all
         // of them were made by `new` from the allocation's own.
         let area = unsafe { self.area.as_mut() };
-        let incoming = area.incoming[at].msg_hdr;
+        let incoming = &area.incoming[at].msg_hdr;
         let outgoing = &mut area.outgoing[self.queued].msg_hdr;
         outgoing.msg_name = incoming.msg_name;
         outgoing.msg_namelen = incoming.msg_namelen;

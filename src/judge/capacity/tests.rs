@@ -41,6 +41,7 @@ fn snapshot(down: &[usize], orders: &[Override], loads: &[(usize, f64)], capacit
         planned: Arc::default(),
         ended: Arc::default(),
         feeds: Arc::new(Feeds { loads, ..Feeds::default() }),
+        here: crate::model::Here::default(),
         fleet,
     }
 }

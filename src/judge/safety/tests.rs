@@ -86,6 +86,36 @@ fn two_planned_evacuations_do_not_meet() {
 }
 
 #[test]
+fn an_order_that_outlasts_another_is_looked_at_as_what_it_is_then() {
+    use Health::{Down, Up};
+    let lasting = |order: Override, expires| Override { expires: Wall(expires), ..order };
+    let check = |rules: &[(u16, &[&str])], health: &[Health], others: &[Override], new: Override, code: &[&str]| {
+        assert_eq!(codes(&effect(&fleet(rules), health, others, &new)), code, "{others:?} {new:?}");
+    };
+    // What is dead is up by order until 100, and the last one afterwards.
+    let up = lasting(order(1, Action::Up, "provider:p0"), 100);
+    let down = |expires| lasting(order(2, Action::Down, "provider:p1"), expires);
+    let dead = [Down, Up, Down, Up];
+    check(&[], &dead, std::slice::from_ref(&up), down(100), &[]);
+    check(&[], &dead, std::slice::from_ref(&up), down(101), &["safety.empties_service"; 3]);
+    // One of them is drained until 100, and down with all others afterwards.
+    let others = [order(1, Action::Down, "provider:p0"), lasting(order(2, Action::Drain, "endpoint:e0"), 100)];
+    let rest = |expires| lasting(order(3, Action::Down, "provider:p1"), expires);
+    check(&[], &UP, &others, rest(100), &[]);
+    check(&[], &UP, &others, rest(101), &["safety.empties_service"; 3]);
+    // A rule counts what is up by order until 100.
+    let rule: &[(u16, &[&str])] = &[(1, &["provider:p0", "provider:p1"])];
+    let drain = |expires| lasting(order(2, Action::Drain, "provider:p1"), expires);
+    check(rule, &dead, std::slice::from_ref(&up), drain(100), &[]);
+    check(rule, &dead, std::slice::from_ref(&up), drain(101), &["safety.keep"]);
+    // What another order has taken until 100 is taken by this one afterwards.
+    let forced = [lasting(order(1, Action::Down, "all"), 100)];
+    let again = |expires| lasting(order(2, Action::Down, "all"), expires);
+    check(&[], &UP, &forced, again(100), &[]);
+    check(&[], &UP, &forced, again(101), &["safety.empties_service"; 3]);
+}
+
+#[test]
 fn the_hint_leaves_out_what_is_needed() {
     use Health::{Down, Up};
     let fleet = fleet(&[]);

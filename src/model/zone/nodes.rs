@@ -118,18 +118,32 @@ impl Nodes {
     #[must_use]
     pub fn at_if(&self, place: u32, name: &[u8]) -> Option<Sets<'_>> {
         // A name ends itself, so equal octets from the same start are the same name.
-        let from = &self.0.run[place as usize..];
-        (from.starts_with(name) && !name.is_empty()).then(|| self.behind(place, name.len(), &[]).sets)
+        self.is_at(place, name).then(|| self.sets_behind(place, name.len()))
+    }
+
+    /// Whether it is of this name. Names are short: comparing them by words costs less than calling for it.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_at(&self, place: u32, name: &[u8]) -> bool {
+        let Some(found) = self.0.run.get(place as usize..).and_then(|run| run.get(..name.len())) else { return false };
+        match (name.last_chunk::<8>(), found.last_chunk::<8>()) {
+            (Some(end), Some(found_end)) => {
+                let (words, found_words) = (name.as_chunks::<8>().0, found.as_chunks::<8>().0);
+                let same = |(a, b): (&[u8; 8], &[u8; 8])| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b);
+                same((end, found_end)) && words.iter().zip(found_words).all(same)
+            }
+            _ => is_short(name, found),
+        }
     }
 
     /// What stands at a name of so many octets: whoever has found it by its name knows its length.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn sets_behind(&self, place: u32, octets: usize) -> Sets<'_> {
         self.behind(place, octets, &[]).sets
     }
 
-    #[inline]
+    #[inline(always)]
     fn behind<'r>(&'r self, place: u32, length: usize, name: &'r [u8]) -> Node<'r> {
         let rest = &self.0.run[place as usize + length..];
         Node { name, sets: Sets::new(rest[0], &rest[1..]) }
@@ -138,6 +152,12 @@ impl Nodes {
     fn name_at(&self, place: u32) -> &[u8] {
         name_at(&self.0.run, place)
     }
+}
+
+/// The same for names of less than a word, which are few. Apart, or what it needs is made ready for all others too.
+#[cold]
+fn is_short(name: &[u8], found: &[u8]) -> bool {
+    !name.is_empty() && name == found
 }
 
 fn name_at(run: &[u8], place: u32) -> &[u8] {

@@ -55,7 +55,7 @@ impl<'r> Rrset<'r> {
     }
 
     /// A set from its encoded records; of no records it knows nothing but that.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(count: u16, records: &'r [u8]) -> Self {
         match records {
             [_, _, kind_high, kind_low, _, _, a, b, c, d, ..] => Self {
@@ -115,14 +115,14 @@ impl<'r> Sets<'r> {
     }
 
     /// The set of a type.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn find(self, kind: u16) -> Option<Rrset<'r>> {
         self.iter().find(|set| set.kind == kind)
     }
 
     /// All sets, types ascending.
-    #[inline]
+    #[inline(always)]
     pub fn iter(self) -> impl Iterator<Item = Rrset<'r>> + Clone {
         let (mut left, mut rest) = (self.count, self.run);
         std::iter::from_fn(move || {

@@ -88,10 +88,29 @@ fn a_broken_or_missing_file_keeps_what_was_read_and_is_told() {
     assert!(world.geo("10.1.1.1").is_some());
     assert!(world.trouble().contains("geo.nets") && world.trouble().contains("line 1"), "{}", world.trouble());
     world.put("city.mmdb", mmdb::city(&[("198.51.100.0/24", "NA-US", 39.8, -98.6)]));
-    world.put("nets.csv", "");
+    world.put("nets.csv", "10.2.0.0/16,eu\n");
     world.looks();
     assert_eq!((world.geo("198.51.100.1").as_deref(), world.geo("10.1.1.1")), (Some("NA-US"), None));
     assert_eq!(world.trouble(), "");
+}
+
+#[test]
+fn rows_that_are_emptied_go_on_locating_and_are_told() {
+    let mut world = world();
+    for empty in ["", "subnet,region\n", "# none\n\n"] {
+        // Cut in place, as `: > nets.csv` does.
+        fs::write(world.folder.path().join("nets.csv"), empty).unwrap();
+        world.looks();
+        assert!(world.geo("10.1.1.1").is_some(), "{empty:?}");
+        let trouble = world.trouble();
+        assert!(trouble.contains("nets.csv: it has no row; the one read before goes on serving"), "{trouble}");
+    }
+    world.settings.nets = None;
+    world.looks();
+    assert_eq!((world.geo("10.1.1.1"), world.trouble()), (None, String::new()), "the key was left out: it is meant");
+    world.settings.nets = Some(world.folder.path().join("nets.csv"));
+    world.looks();
+    assert!(world.trouble().contains("it has no row; no client is located by it"), "{}", world.trouble());
 }
 
 #[test]

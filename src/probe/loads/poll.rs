@@ -6,33 +6,13 @@
 
 use std::{error::Error, net::IpAddr};
 
-use reqwest::{Client, Url, redirect, retry};
+use reqwest::{Client, Url};
 
 use super::{PollError, field::Field};
-use crate::{
-    model::{BODY_READ_MAX, Load, TlsCheck},
-    probe::tls::Trust,
-};
+use crate::model::{BODY_READ_MAX, Load};
 
 /// What stands in a URL for the endpoint's address.
 pub(super) const ADDRESS: &str = "{address}";
-
-/// A client for readings. Reads trust anchors from the disk if any of them needs TLS; the error says what is missing.
-pub(super) fn client(needs_tls: bool, user_agent: &str) -> Result<Client, String> {
-    let verified = TlsCheck::default();
-    let trust = Trust::gather(needs_tls.then_some(&verified).into_iter());
-    let builder = Client::builder()
-        .tls_backend_preconfigured(trust.client(needs_tls)?)
-        .user_agent(user_agent)
-        .http1_only()
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .referer(false)
-        .pool_max_idle_per_host(0)
-        .tcp_keepalive(None);
-    builder.build().map_err(|error| error.to_string())
-}
 
 /// The URL with an address in it, in brackets where it is IPv6.
 pub(super) fn url(template: &str, address: Option<IpAddr>) -> Result<Url, PollError> {

@@ -124,7 +124,8 @@ impl Chooser<'_> {
             all.reach = self.reach(&all.choices, 0);
             return Some(all.on(if waiting.is_empty() { Ground::Open } else { Ground::Waiting }));
         }
-        let first = self.found(Basis::Healthy, old.into_iter(), of)?;
+        let mut first = self.found(Basis::Healthy, old.into_iter(), of)?;
+        level(&mut first.choices);
         let behind = self.found(Basis::Healthy, waiting.into_iter(), of);
         let reach = self.reach(&first.choices, self.service.tuning.trickle);
         let choices = first.choices.into_iter().chain(behind.into_iter().flat_map(|behind| behind.choices));
@@ -249,6 +250,21 @@ impl Chooser<'_> {
         let works = if well.is_empty() { ranked(Health::works) } else { well };
         if works.is_empty() { ranked(|health| health == Health::Unknown) } else { works }
     }
+}
+
+/// Shares are relative to the largest: what one pool does not take yet, another takes. While all of them come back
+/// together, as after an outage of everything, nobody stands ready to take it, and sending clients away from the pool
+/// that order, distance or path chose would spare none of them anything.
+fn level(choices: &mut [Choice]) {
+    let most = choices.iter().map(|choice| choice.share).max().unwrap_or(WHOLE);
+    choices.iter_mut().for_each(|choice| choice.share = relative(choice.share, most));
+}
+
+/// A share in percent of the largest there is; the whole where that is 0.
+pub(in crate::steer) fn relative(share: u8, most: u8) -> u8 {
+    let whole = u16::from(WHOLE);
+    let part = (u16::from(share) * whole).checked_div(u16::from(most)).unwrap_or(whole);
+    u8::try_from(part.min(whole)).unwrap_or(WHOLE)
 }
 
 /// Free members without a share that work or may work.

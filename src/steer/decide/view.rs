@@ -46,7 +46,7 @@ pub struct PoolView {
     pub opened: Opened,
     /// It opened so lately that it stands behind pools that are open for longer, until then.
     pub waits_until: Option<Mono>,
-    /// In percent: below 100 while its share grows.
+    /// In percent: below 100 while its share grows, or shrinks because all that serves of it is drained in steps.
     pub share: u8,
 }
 
@@ -189,6 +189,9 @@ impl<'d> Lens<'d> {
             PoolState::Short | PoolState::Panic | PoolState::Closed => Opened::Never,
         };
         let (now, failback) = (snapshot.at.mono, about.tuning.failback);
+        // Where all that serves leaves by steps, nobody inside takes what it gives up: the pool itself leaves.
+        let left = members.iter().filter(|member| member.serves()).map(|member| member.leaving.unwrap_or(WHOLE));
+        let left = left.max().unwrap_or(WHOLE);
         let view = PoolView {
             pool: arm.pool,
             weight: arm.weight,
@@ -198,7 +201,7 @@ impl<'d> Lens<'d> {
             state,
             opened,
             waits_until: opened.failback_end(failback).filter(|end| now < *end),
-            share: returning::share(opened.ramps_from(failback), now, about.tuning.ramp),
+            share: returning::share(opened.ramps_from(failback), now, about.tuning.ramp).min(left),
         };
         (view, strength)
     }

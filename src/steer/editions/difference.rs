@@ -67,7 +67,8 @@ impl<'n> Changes<'n> {
                 (Some(gone), Some(here)) if gone.name == here.name => {
                     let (gone, here) = (*gone, *here);
                     self.name(gone, here);
-                    (old.next(), new.next());
+                    old.next();
+                    new.next();
                 }
                 (Some(gone), here) if here.is_none_or(|here| gone.name < here.name) => {
                     self.removed.extend(records(*gone, |_| true));

@@ -4,7 +4,7 @@ mod clients;
 
 use super::*;
 use crate::{
-    model::{Action, Health, LastGood, PoolAnswer, Steer, Weight},
+    model::{Action, Health, LastGood, Load, PoolAnswer, Steer, Weight},
     steer::{Outcome, compile, decide::PoolState, sample::World},
 };
 
@@ -49,4 +49,28 @@ fn an_explanation_tells_every_step_of_the_answer() {
         let trace = table.explain(&name.parse().unwrap(), kind::A, &mut Client::nobody(), Draw::default());
         assert!(format!("{:?}", trace.at).starts_with(expected) && trace.steering.is_none());
     }
+}
+
+#[test]
+fn loads_are_told_where_they_decide() {
+    let world = |answer| {
+        let mut world = World::new()
+            .endpoint("a", "192.0.2.1")
+            .with_endpoint(|endpoint| endpoint.capacity = Some(400))
+            .endpoint("b", "192.0.2.2")
+            .pool("p", answer, &[("a", 1), ("b", 1)])
+            .service("www", Steer::Failover, &[("p", 1)]);
+        world.feeds.loads.insert("a".parse().unwrap(), Load(87.0));
+        let table = compile(&world.snapshot(), None, &LastGood::new());
+        let www: DnsName = "www.example".parse().unwrap();
+        let trace = table.explain(&www, kind::A, &mut Client::nobody(), Draw::default());
+        let members = trace.steering.unwrap().pools[0].members.clone();
+        members.iter().map(|member| member.busy).collect::<Vec<_>>()
+    };
+    let busy = [
+        Some(BusyTrace { load: Some(Load(87.0)), capacity: Some(400) }),
+        Some(BusyTrace { load: None, capacity: None }),
+    ];
+    assert_eq!(world(PoolAnswer::LeastConnections), busy);
+    assert_eq!(world(PoolAnswer::Random), [None, None]);
 }

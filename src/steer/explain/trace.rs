@@ -6,8 +6,8 @@ use ipnet::IpNet;
 
 use crate::{
     model::{
-        Availability, Cause, DnsName, EndpointId, Family, GeoCode, Health, Hold, MinUp, NodeId, OverrideId, PoolAnswer,
-        PoolId, RegionId, ServiceId, Steer, Tally, Weight,
+        Availability, Cause, DnsName, EndpointId, Family, GeoCode, Health, Hold, Load, MinUp, NodeId, OverrideId,
+        PoolAnswer, PoolId, RegionId, ServiceId, Steer, Tally, Weight,
     },
     steer::{
         Outcome,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Why a name and type get their answer for one draw.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
     /// What was asked.
     pub name: DnsName,
@@ -68,7 +68,7 @@ pub enum NameTrace {
 }
 
 /// How a service came to its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SteeringTrace {
     /// Which service.
     pub service: ServiceId,
@@ -140,7 +140,7 @@ impl fmt::Display for Fit {
 }
 
 /// A pool in an explanation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PoolTrace {
     /// Which pool.
     pub pool: PoolId,
@@ -163,7 +163,7 @@ pub struct PoolTrace {
 }
 
 /// A member in an explanation: in the family asked, or the worse one where none was.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct MemberTrace {
     /// Which endpoint.
     pub endpoint: EndpointId,
@@ -193,6 +193,17 @@ pub struct MemberTrace {
     pub hold: Option<Hold>,
     /// It wavers: in so much time it may be down.
     pub flips_in: Option<Duration>,
+    /// How busy it is, where loads decide between pools or inside this one.
+    pub busy: Option<BusyTrace>,
+}
+
+/// How busy an endpoint is, as a choice by load reads it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BusyTrace {
+    /// Its load; `None` while none is known, or not any more: then it is not compared.
+    pub load: Option<Load>,
+    /// What it can carry; `None` where nothing is set, and its weight stands for it.
+    pub capacity: Option<u32>,
 }
 
 /// What was picked.

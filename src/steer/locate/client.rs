@@ -31,7 +31,7 @@ impl<'t> Client<'t> {
     /// A client in a network: of an ECS option, or a resolver's address with all its bits. Bits behind its length do
     /// not count, and of a network without bits nothing is known: its client asked not to be looked at.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn new(locator: &'t Locator, address: IpAddr, bits: u8) -> Self {
         if bits == 0 {
             return Client::nobody();
@@ -42,8 +42,10 @@ impl<'t> Client<'t> {
 
     /// One of whom nothing is known.
     #[must_use]
+    #[inline(always)]
     pub fn nobody() -> Client<'static> {
-        Client::at(Locality::default())
+        let known = Locality::default();
+        Client { locator: None, network: None, known, placed: true, announced: true, scope: 0 }
     }
 
     /// One at a place that somebody names; of a code without a point the middle.
@@ -98,7 +100,7 @@ impl<'t> Client<'t> {
     }
 
     /// Where it is.
-    #[inline]
+    #[inline(always)]
     pub(in crate::steer) fn point(&mut self) -> Option<Point> {
         self.place();
         self.known.at
@@ -118,7 +120,7 @@ impl<'t> Client<'t> {
     }
 
     /// Looks the place up, if that has not been done.
-    #[inline]
+    #[inline(always)]
     fn place(&mut self) -> &Locality {
         if let (false, Some(locator), Some(address)) = (self.placed, self.locator, self.network) {
             let (found, looked_at) = locator.place(address);
@@ -162,7 +164,7 @@ fn common(a: IpAddr, b: IpAddr) -> Option<u8> {
 }
 
 /// The first address of the network of so many bits.
-#[inline]
+#[inline(always)]
 fn masked(address: IpAddr, bits: u8) -> IpAddr {
     match address {
         IpAddr::V4(v4) => {

@@ -137,10 +137,11 @@ fn a_country_without_a_point_is_its_middle() {
 fn rows_that_are_wrong_are_told_with_their_lines() {
     let text = "10.0.0.0/8,eu-west\n10.0.0.1/8,eu-west\nten,eu-west\n10.2.0.0/16,eu-wset\n10.3.0.0/16\n10.0.0.0/8,EU\n10.4.0.0/16,nowhere\n10.5.0.0/16,EU-JP\n";
     let error = Locator::nets_from_csv(text, &regions()).unwrap_err();
-    assert_eq!(error.0.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7, 8]);
-    assert_eq!(error.0[0].1, "`10.0.0.1/8` has bits behind its length; the network is `10.0.0.0/8`");
-    assert_eq!(error.0[4].1, "`10.0.0.0/8` stands in line 1 already");
-    assert_eq!(error.0[6].1, "`EU-JP` is neither a region nor a geo code");
+    assert_eq!(error.0.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!((&*error.0[0].what, &*error.0[0].hint), ("`10.0.0.1/8` has bits behind its length", "write 10.0.0.0/8"));
+    assert_eq!(error.0[4].what, "`10.0.0.0/8` stands in line 1 already");
+    assert_eq!(error.0[6].what, "`EU-JP` is neither a region nor a geo code");
+    assert_eq!(error.0[2].hint, "did you mean `eu-west`?");
     assert_eq!(Locator::nets_from_csv(&"x\n".repeat(1000), &[]).unwrap_err().0.len(), 20);
     let one = Locator::nets_from_csv("\u{feff}# ours\n2001:db8::1,eu-west\n192.0.2.7 , EU-DE\n", &regions()).unwrap();
     assert_eq!((one.len(), one.find("192.0.2.7".parse().unwrap()).1), (2, 32));

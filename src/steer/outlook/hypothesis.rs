@@ -25,6 +25,7 @@ pub fn all_up(fleet: &Arc<Fleet>) -> Snapshot {
         planned: Arc::default(),
         ended: Arc::default(),
         feeds: Arc::default(),
+        here: crate::model::Here::default(),
     }
 }
 
@@ -161,7 +162,7 @@ fn unordered(verdict: &Verdict, stays_frozen: bool) -> Health {
     match (&verdict.order, verdict.hold) {
         (Some((Availability::Drain, _)) | None, _) if stays_frozen => verdict.health,
         (_, Some(Hold::Flap { .. } | Hold::Resume)) => Health::Down,
-        (Some((Availability::Drain, _)) | None, Some(Hold::Budget | Hold::Freeze)) => verdict.health,
+        (Some((Availability::Drain, _)) | None, Some(Hold::Budget | Hold::Freeze | Hold::Alone)) => verdict.health,
         (Some((Availability::Up | Availability::Down, _)), _) | (_, None) => verdict.measured,
     }
 }

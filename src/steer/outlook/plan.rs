@@ -98,9 +98,14 @@ impl Plan {
     /// What replacing the fleet of a table would do.
     #[must_use]
     pub fn of(before: &AnswerTable, fleet: &Arc<Fleet>) -> Self {
-        let after = Self::table(before, fleet);
-        let old = &before.snapshot().fleet;
-        let differences = differences(before, &after);
+        Self::between(before, &Self::table(before, fleet))
+    }
+
+    /// What replacing one table by another would do, where the second may locate clients by other files.
+    #[must_use]
+    pub fn between(before: &AnswerTable, after: &AnswerTable) -> Self {
+        let (old, fleet) = (&before.snapshot().fleet, &after.snapshot().fleet);
+        let differences = differences(before, after);
         let records = records(old, fleet);
         let endpoints =
             |fleet: &Fleet| -> BTreeSet<EndpointId> { fleet.endpoints.iter().map(|one| one.id.clone()).collect() };

@@ -23,6 +23,7 @@ type Rank = (u32, f64);
 impl Many {
     /// The place of the pool, and the turn that is left for it: with turns on both levels the pool's own must advance
     /// once a round, or an even number of pools would always meet the same endpoint.
+    #[inline]
     pub(super) fn choose(&self, asking: &mut Asking<'_, '_>) -> (usize, u32) {
         let turn = asking.draw.turn;
         let at = match self.steer {
@@ -67,16 +68,16 @@ impl Many {
     }
 
     /// The first of those that are nearest.
-    #[inline]
+    #[inline(always)]
     fn nearest(&self, point: Point) -> usize {
         let (mut first, mut best) = (0, -2.0);
-        for (at, row) in self.rows.iter().enumerate() {
-            let here = row.nearness(point);
+        for (one, at) in &self.spots {
+            let here = one.nearness(point);
             if best < here {
-                (first, best) = (at, here);
+                (first, best) = (*at, here);
             }
         }
-        first
+        first as usize
     }
 
     /// The first in order.

@@ -29,14 +29,24 @@ impl Row {
         }
         let by = self.order(asking, count);
         if let (By::Chance, 1) = (&by, count) {
-            // With nothing taken before, the wheel is whole.
-            let at = match &self.wheel {
-                Some(wheel) => wheel.at(scaled(asking.draw.word, wheel.sum())),
-                None => below(asking.draw.word, all),
-            };
-            return out.push(&self.seats[at]);
+            return out.push(&self.seats[self.first_draw(asking.draw.word)]);
         }
         self.several(by, asking, turn, count, out);
+    }
+
+    /// The seat of [`Row::alone`].
+    #[inline(always)]
+    pub(super) fn single(&self, chance: u64) -> Option<&Seat> {
+        if self.alone { self.seats.get(self.first_draw(chance)) } else { None }
+    }
+
+    /// With nothing taken before, the wheel is whole.
+    #[inline(always)]
+    fn first_draw(&self, chance: u64) -> usize {
+        match &self.wheel {
+            Some(wheel) => wheel.at(scaled(chance, wheel.sum())),
+            None => below(chance, self.seats.len()),
+        }
     }
 
     fn several<'t>(&'t self, by: By, asking: &mut Asking<'_, '_>, turn: u32, count: usize, out: &mut Picks<'t>) {
@@ -72,7 +82,7 @@ impl Row {
     }
 
     /// What decides. The client is asked for its network only where that decides.
-    #[inline]
+    #[inline(always)]
     fn order(&self, asking: &mut Asking<'_, '_>, count: usize) -> By {
         let by = match self.answer {
             PoolAnswer::First => return By::Order,

@@ -53,6 +53,9 @@ fn asked<'l, W>(
     };
     let one = |(who, draw)| {
         assert_eq!(steering.pick(Family::V4, &mut client(&who), draw, &mut picks), Outcome::Addresses);
+        if let Some(one) = steering.single(Family::V4, draw) {
+            assert_eq!(picks.addresses().collect::<Vec<_>>(), [*one.address], "the short way differs");
+        }
         picks.addresses().map(octet).collect()
     };
     asks.map(one).collect()
@@ -98,6 +101,16 @@ proptest! {
         let shares: Vec<(u8, f64)> = (0..).zip(weights.iter().map(|weight| f64::from(*weight))).collect();
         fits(answers.iter().map(|answer| answer[0]), &shares);
         prop_assert!(answers.iter().all(|answer| answer.len() == 1), "where weights matter one address is answered");
+    }
+
+    #[test]
+    fn one_address_by_chance_has_a_short_way(word: u64, weights in prop::collection::vec(1..100_u16, 1..6)) {
+        for (answer, short) in [(PoolAnswer::Weighted, true), (PoolAnswer::RoundRobin, weights.len() == 1)] {
+            let table = compile(&one_pool(answer, &weights, |pool| pool.count = 1).snapshot(), None, &LastGood::new());
+            let www: DnsName = "www.example".parse().unwrap();
+            let Lookup::Found { steering: Some(steering), .. } = table.lookup(www.wire(), 1) else { unreachable!() };
+            prop_assert_eq!(steering.single(Family::V4, Draw { word, ..Draw::default() }).is_some(), short);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
         Endpoint, EndpointId, EndpointIx, Family, Fleet, Point, PoolAnswer, PoolId, PoolIx, Snapshot, Steer, WhenNone,
     },
     steer::{
-        decide::{Answers, Basis, Candidate, Choice, Decision, Side as Decided},
+        decide::{Answers, Basis, Candidate, Choice, Decision, Side as Decided, relative},
         facts::Facts,
         pick::{Seat, Seated},
         wheel::Wheel,
@@ -116,7 +116,20 @@ impl<'s> Making<'s> {
             | Steer::LeastConnections
             | Steer::All => Arc::default(),
         };
-        Side::Many(Box::new(Many { steer: decided.steer, rows: rows.into(), whole: !partial, wheel, vantages }))
+        let spots = match decided.steer {
+            Steer::Nearest => {
+                (0..).zip(&rows).flat_map(|(at, row)| row.points.iter().map(move |one| (*one, at))).collect()
+            }
+            Steer::Failover
+            | Steer::Fastest
+            | Steer::Weighted
+            | Steer::RoundRobin
+            | Steer::Random
+            | Steer::LeastConnections
+            | Steer::All => Box::default(),
+        };
+        let (steer, rows, whole) = (decided.steer, rows.into(), !partial);
+        Side::Many(Box::new(Many { steer, rows, whole, spots, wheel, vantages }))
     }
 
     fn pool_row(&mut self, family: Family, steer: Steer, choice: &Choice) -> PoolRow {
@@ -170,12 +183,18 @@ impl<'s> Making<'s> {
 
     fn row(&mut self, family: Family, answer: PoolAnswer, count: u8, choices: &[Choice]) -> Arc<Row> {
         let members = || choices.iter().flat_map(|choice| choice.members.iter().map(move |one| (choice.pool, one)));
-        let partial = members().any(|(_, member)| member.share < WHOLE);
+        // As among pools: what all of them lack nobody takes.
+        let most = members().map(|(_, member)| member.share).max().unwrap_or(WHOLE);
+        let partial = members().any(|(_, member)| member.share < most);
         // Compared are only loads in one unit.
         let fleet = &self.snapshot.fleet;
         let sized = members().all(|(_, member)| fleet.endpoint(member.endpoint).capacity.is_some());
-        let mut seats: Vec<Seat> =
-            members().filter_map(|(pool, member)| self.seat(family, answer, pool, member, (partial, sized))).collect();
+        let mut seats: Vec<Seat> = members()
+            .filter_map(|(pool, member)| {
+                let member = Candidate { share: relative(member.share, most), ..*member };
+                self.seat(family, answer, pool, &member, (partial, sized))
+            })
+            .collect();
         merge_equal(&mut seats);
         let cnames = seats.iter().any(|seat| seat.answer == Seated::Target);
         // A CNAME stands alone, and each of them has its chance.
@@ -191,7 +210,8 @@ impl<'s> Making<'s> {
         }
         let reads = partial || reads_weights(answer);
         let wheel = reads.then(|| Wheel::new(seats.iter().map(|seat| seat.weight))).flatten();
-        let row = Row { answer, count, partial, wheel, seats: seats.into() };
+        let alone = seats.len() == 1 || count == 1 && matches!(answer, PoolAnswer::Random | PoolAnswer::Weighted);
+        let row = Row { answer, count, partial, wheel, seats: seats.into(), alone };
         match self.rows.get(&row) {
             Some(known) => Arc::clone(known),
             None => {

@@ -128,17 +128,21 @@ struct KnownRecord {
     region: Option<RegionId>,
     provider: Option<ProviderId>,
     heard: Wall,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    admin: Vec<Box<str>>,
 }
 
 impl From<&Known> for KnownRecord {
     fn from(known: &Known) -> Self {
-        Self { region: known.region.clone(), provider: known.provider.clone(), heard: known.heard }
+        let Known { region, provider, heard, admin } = known.clone();
+        Self { region, provider, heard, admin }
     }
 }
 
 impl From<KnownRecord> for Known {
     fn from(record: KnownRecord) -> Self {
-        Self { region: record.region, provider: record.provider, heard: record.heard }
+        let KnownRecord { region, provider, heard, admin } = record;
+        Self { region, provider, heard, admin }
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use proptest::{collection::vec, option, prelude::*};
 
+#[cfg(feature = "etcd")]
+use crate::model::{Applied, Ballot, BrakeState, Link, Mode, OwnFault, Presence, Process, SelfTest, Vote};
 use crate::{
     model::{
         Action, Availability, Braked, Delays, Digest, EndpointId, Event, Family, Flapped, Happening, Health, Known,
@@ -183,6 +185,77 @@ fn delays() -> impl Strategy<Value = Delays> {
     })
 }
 
+/// Any ballot.
+#[cfg(feature = "etcd")]
+pub(in crate::store) fn a_ballot() -> impl Strategy<Value = Ballot> {
+    let vote = prop_oneof![
+        (any::<bool>(), any::<bool>()).prop_map(|(degraded, wavers)| Vote::Up { degraded, wavers }),
+        Just(Vote::Down),
+        prop_oneof![
+            Just(OwnFault::NoFamily),
+            Just(OwnFault::NoResources),
+            Just(OwnFault::Lag),
+            Just(OwnFault::Resolver)
+        ]
+        .prop_map(Vote::Abstain),
+    ];
+    let self_test = prop_oneof![Just(SelfTest::Passed), Just(SelfTest::Failed), Just(SelfTest::Unprovable)];
+    let votes = proptest::collection::btree_map(a_target(), vote, 0..30);
+    let paths = proptest::collection::btree_map(an_id(), any::<u32>(), 0..9);
+    let out = proptest::collection::btree_set(a_target(), 0..9);
+    let left = proptest::collection::btree_map(an_id(), a_while(), 0..9);
+    let brakes = (any::<bool>(), out, left).prop_map(|(frozen, out, left)| BrakeState { frozen, out, left });
+    (an_id(), option::of(an_id()), option::of(an_id()), any::<u64>(), self_test, votes, paths, brakes).prop_map(
+        |(node, region, provider, sequence, self_test, votes, paths, brakes)| Ballot {
+            node,
+            region,
+            provider,
+            sequence,
+            self_test,
+            votes,
+            paths,
+            brakes,
+        },
+    )
+}
+
+/// Any presence.
+#[cfg(feature = "etcd")]
+pub(in crate::store) fn a_presence() -> impl Strategy<Value = Presence> {
+    let digest = || any::<[u8; 32]>().prop_map(Digest);
+    let process = (any::<u64>(), ".{0,9}", any::<bool>(), vec("https://[a-z]{1,9}:8653", 0..3)).prop_map(
+        |(boot, version, probes, admin)| Process {
+            boot,
+            version: version.into(),
+            probes,
+            admin: admin.into_iter().map(Into::into).collect(),
+        },
+    );
+    let mode = ((0..Link::WORDS.len()), any::<bool>(), any::<bool>()).prop_map(|(at, held, frozen)| Mode {
+        link: Link::WORDS[at].1,
+        held,
+        frozen,
+    });
+    let self_test = prop_oneof![Just(SelfTest::Passed), Just(SelfTest::Failed), Just(SelfTest::Unprovable)];
+    let applied = ("[0-9A-Z]{0,26}", any::<u64>()).prop_map(|(epoch, generation)| Applied { epoch, generation });
+    let who = (an_id(), option::of(an_id()), option::of(an_id()));
+    (who, process, any::<u64>(), mode, applied, (digest(), digest()), a_wall(), self_test).prop_map(
+        |((node, region, provider), process, sequence, mode, applied, (digest, fleet), clock, self_test)| Presence {
+            node,
+            region,
+            provider,
+            process,
+            sequence,
+            mode,
+            applied,
+            digest,
+            fleet,
+            clock,
+            self_test,
+        },
+    )
+}
+
 /// Any memory.
 pub(in crate::store) fn a_memory() -> impl Strategy<Value = Memory> {
     let remembered =
@@ -190,11 +263,9 @@ pub(in crate::store) fn a_memory() -> impl Strategy<Value = Memory> {
     let verdicts = proptest::collection::btree_map(a_target(), remembered, 0..6);
     let last_good = proptest::collection::btree_map(an_id(), vec((an_id(), an_id()), 0..4), 0..4);
     let head = (a_wall(), any::<u64>(), "[0-9A-Z]{0,26}", any::<u64>());
-    let peer = (option::of(an_id()), option::of(an_id()), a_wall()).prop_map(|(region, provider, heard)| Known {
-        region,
-        provider,
-        heard,
-    });
+    let admin = vec("https://[a-z]{1,9}:8653".prop_map(String::into_boxed_str), 0..3);
+    let peer = (option::of(an_id()), option::of(an_id()), a_wall(), admin)
+        .prop_map(|(region, provider, heard, admin)| Known { region, provider, heard, admin });
     let known = proptest::collection::btree_map(an_id(), peer, 0..4);
     let ended = proptest::collection::btree_map(an_override_id(), a_wall(), 0..4);
     let delays = proptest::collection::btree_map(a_target(), delays(), 0..4);

@@ -20,9 +20,9 @@ use super::{
     super::{
         AuditDraft, StoreError,
         database::{classify, count, integer},
+        orders::Orders,
     },
-    apply::{self, Orders},
-    chain,
+    apply, chain,
 };
 
 /// How a database stood to the snapshot file.

@@ -9,21 +9,11 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::super::{
-    AuditDraft, AuditEntry, StoreError,
+    AuditDraft, AuditEntry, FIRST, StoreError,
     database::{classify, count, damaged, integer},
+    link,
     records::AuditRecord,
-    sum,
 };
-
-/// What stands before the first entry.
-pub(super) fn first() -> String {
-    "0".repeat(64)
-}
-
-/// The hash covers `previous`, the sequence and the record exactly as it is kept.
-fn hash(previous: &str, sequence: u64, record: &str) -> String {
-    sum(&format!("{previous}\n{sequence}\n{record}"))
-}
 
 fn head(db: &Connection) -> rusqlite::Result<(u64, String)> {
     db.prepare_cached("SELECT audit_sequence, audit_hash FROM meta")?
@@ -35,7 +25,7 @@ pub(super) fn append(db: &Connection, draft: AuditDraft) -> rusqlite::Result<()>
     let (last, previous) = head(db)?;
     let sequence = last + 1;
     let record = AuditRecord::text(draft);
-    let hash = hash(&previous, sequence, &record);
+    let hash = link(&previous, sequence, &record);
     db.prepare_cached("INSERT INTO audit VALUES (?1, ?2, ?3, ?4)")?.execute(params![
         integer(sequence),
         record,
@@ -100,7 +90,7 @@ pub(super) struct Walk {
 
 impl Default for Walk {
     fn default() -> Self {
-        Self { sequence: 0, hash: first() }
+        Self { sequence: 0, hash: FIRST.into() }
     }
 }
 
@@ -139,7 +129,7 @@ impl Walk {
             };
             let holds = row.sequence == expected
                 && row.previous == self.hash
-                && row.hash == hash(&self.hash, expected, &row.record);
+                && row.hash == link(&self.hash, expected, &row.record);
             if !holds {
                 return Ok(Stepped::Broken(expected));
             }

@@ -32,11 +32,6 @@ pub(super) fn find(db: &Connection, principal: &str, key: &str) -> rusqlite::Res
         .optional()
 }
 
-/// Whether it still counts.
-pub(super) fn young(kept: &Idempotency, now: Wall) -> bool {
-    now < kept.at.plus(IDEMPOTENCY_KEPT)
-}
-
 /// Keeps an answer; one that was there is too old and is replaced.
 pub(super) fn keep(db: &Connection, kept: &Idempotency) -> rusqlite::Result<()> {
     prune(db, kept.at)?;

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use crate::model::Wall;
 
-use super::super::database::integer;
+use super::super::{FIRST, database::integer};
 
 /// One step for each `user_version`.
 ///
@@ -62,7 +62,6 @@ pub(super) fn fresh(db: &Connection, now: Wall) -> rusqlite::Result<()> {
     let mut chance = [0; 16];
     getrandom::fill(&mut chance).expect("the system gives chance once it has booted");
     let epoch = ulid::Ulid::from_parts(now.0, u128::from_be_bytes(chance)).to_string();
-    let zeros = super::chain::first();
-    db.execute("INSERT INTO meta VALUES (1, ?1, ?2, 0, 0, ?3)", params![epoch, integer(now.0), zeros])?;
+    db.execute("INSERT INTO meta VALUES (1, ?1, ?2, 0, 0, ?3)", params![epoch, integer(now.0), FIRST])?;
     Ok(())
 }

@@ -15,10 +15,11 @@ use super::{
     super::{
         AuditDraft, Committed, Durable, StoreError,
         database::{classify, refused},
+        orders::{Ended, Orders},
+        time::Time,
     },
-    Time,
     adopt::{self, Adopted},
-    apply::{self, Ended, Orders, Request, Stop},
+    apply::{self, Request, Stop},
     chain, keys,
 };
 
@@ -94,10 +95,10 @@ type Watched = (watch::Receiver<Arc<Durable>>, watch::Receiver<Option<Arc<str>>>
 impl Writer {
     /// Reads the state; the receivers see it and everything after it.
     pub(super) fn new(db: Connection, file: PathBuf, time: Arc<Time>) -> Result<(Self, Watched), StoreError> {
-        let orders = Orders::read(&db, &file)?;
-        let (durable, seen) = watch::channel(picture(&orders));
+        let orders = apply::read(&db, &file)?;
+        let (durable, seen) = watch::channel(orders.durable());
         let (trouble, told) = watch::channel(None);
-        let ended = Ended::new();
+        let ended = Ended::default();
         Ok((Self { db, file, time, orders, ended, durable, trouble, distrusted: false }, (seen, told)))
     }
 
@@ -145,7 +146,7 @@ impl Writer {
     fn make(&mut self, jobs: Vec<Job>, waiting: &mut Vec<Waiting>) -> Result<Orders, StoreError> {
         let Self { db, file, time, ended, .. } = self;
         let mut orders = self.orders.clone();
-        let now = time.clock.mono();
+        let now = time.mono();
         let told = |error: rusqlite::Error| classify(file, &error);
         let mut jobs = jobs.into_iter();
         let mut tx = match db.transaction_with_behavior(TransactionBehavior::Immediate) {
@@ -159,7 +160,7 @@ impl Writer {
             let (one, failure) = match job {
                 Job::Commit { request, answer } => {
                     time.hear(request.audit.at);
-                    apply::note_ended(&orders, ended, request.audit.at, now);
+                    ended.note(&orders, request.audit.at, now);
                     let made = guarded(&mut tx, file, &mut orders, |db, file, orders| {
                         apply::commit(db, file, orders, ended, now, *request)
                     });
@@ -194,14 +195,14 @@ impl Writer {
     }
 
     fn publish(&mut self, orders: Orders) {
-        self.durable.send_replace(picture(&orders));
+        self.durable.send_replace(orders.durable());
         self.orders = orders;
     }
 
     /// After a failure the file is asked what it holds: a write whose confirmation failed may have been made.
     fn look_again(&mut self, error: &StoreError) {
         self.distrusted |= matches!(error, StoreError::Unknown(_));
-        if let Ok(orders) = Orders::read(&self.db, &self.file)
+        if let Ok(orders) = apply::read(&self.db, &self.file)
             && self.orders.generation < orders.generation
         {
             self.publish(orders);
@@ -246,14 +247,6 @@ fn prune(tx: &Transaction<'_>, now: Wall, audit_kept_since: Wall) -> rusqlite::R
     Ok(Pruned { keys: keys::prune(tx, now)?, audit_overdue: chain::older_than(tx, audit_kept_since)? })
 }
 
-fn picture(orders: &Orders) -> Arc<Durable> {
-    Arc::new(Durable {
-        epoch: orders.epoch.clone(),
-        generation: orders.generation,
-        overrides: orders.all.values().map(|order| order.as_ref().clone()).collect(),
-    })
-}
-
 /// The same error for everyone who shared a transaction.
 fn again(error: &StoreError) -> StoreError {
     match error {
@@ -264,21 +257,20 @@ fn again(error: &StoreError) -> StoreError {
         | StoreError::NoOverride(_)
         | StoreError::KeyUsed(_)
         | StoreError::Full { .. }
-        | StoreError::InUse { .. } => StoreError::Unknown(error.to_string()),
+        | StoreError::InUse { .. }
+        | StoreError::Away { .. }
+        | StoreError::Held { .. } => StoreError::Unknown(error.to_string()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        clock::Clock,
-        store::{
-            Change, Seen,
-            database::{self, Sync},
-            records::samples::plain_override,
-            sqlite::schema,
-        },
+    use crate::store::{
+        Change, Seen,
+        database::{self, Sync},
+        records::samples::plain_override,
+        sqlite::schema,
     };
 
     fn draft(reason: String) -> AuditDraft {
@@ -312,7 +304,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("wayshift.db");
         let db = database::open(&file, Sync::Full, schema::STEPS, |db| schema::fresh(db, Wall(1))).unwrap();
-        let time = Time { opened: Wall(1), clock: Clock::start(), heard: Default::default() };
+        let time = Time::new(Wall(1));
         let (mut writer, (durable, trouble)) = Writer::new(db, file.clone(), Arc::new(time)).unwrap();
         room_for(&writer, 20);
 
@@ -334,7 +326,7 @@ mod tests {
         }
         assert!(0 < made && trouble.borrow().is_some());
         assert_eq!((durable.borrow().generation, durable.borrow().overrides.len() as u64), (made, made));
-        let kept = Orders::read(&writer.db, &file).unwrap();
+        let kept = apply::read(&writer.db, &file).unwrap();
         assert_eq!((kept.generation, kept.all.len() as u64), (made, made), "nothing of the refused batch is there");
 
         room_for(&writer, 100_000);
@@ -351,7 +343,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("wayshift.db");
         let db = database::open(&file, Sync::Full, schema::STEPS, |db| schema::fresh(db, Wall(1))).unwrap();
-        let time = Time { opened: Wall(1), clock: Clock::start(), heard: Default::default() };
+        let time = Time::new(Wall(1));
         let (mut writer, (durable, _)) = Writer::new(db, file, Arc::new(time)).unwrap();
         for (number, at) in [(0, 2_000_000), (1, u64::from(u32::MAX) * 1_000), (2, 2_000_000)] {
             let (answer, _answered) = oneshot::channel();

@@ -1,17 +1,23 @@
 //! What must hold of the brakes of the fleet: the removal budget, outages, the automatic freeze. Counted in another way
 //! from what the snapshots and events said before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod removals;
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    time::Duration,
+};
 
 use wayshift::{
     control::Step,
     model::{
-        Ballot, EndpointId, Happening, Health, Hold, Mono, Now, OUTAGE_AT, SelfTest, Snapshot, Target, Verdict, ms,
+        EndpointId, Happening, Health, Hold, Mono, NodeId, Now, OUTAGE_AT, RegionId, SelfTest, Snapshot, Target,
+        Verdict, ms,
     },
 };
 
 use super::{
-    node::{Node, Run},
+    node::{BEGINS, Node, Run},
     rules::verdicts,
     setup::Setup,
 };
@@ -34,6 +40,22 @@ pub(super) struct Braking {
     calm: Option<Mono>,
     seen: BTreeMap<EndpointId, Seen>,
     groups: Groups,
+}
+
+/// What had left when a process ended: how long ago, who, and whether the budget paid for it.
+pub(super) type Left = Vec<(Duration, EndpointId, bool)>;
+
+impl Braking {
+    /// As a process that starts so long after it was kept should know it.
+    pub(super) fn started(left: &Left, elapsed: Duration) -> Self {
+        let at = |ago: Duration| Mono(BEGINS - ms(ago.saturating_add(elapsed)).min(BEGINS));
+        let left = left.iter().map(|(ago, endpoint, paid)| (at(*ago), endpoint.clone(), *paid)).collect();
+        Self { left, ..Self::default() }
+    }
+
+    pub(super) fn kept(&self, now: Mono) -> Left {
+        self.left.iter().map(|(at, endpoint, paid)| (now.since(*at), endpoint.clone(), *paid)).collect()
+    }
 }
 
 /// Endpoints that share a fate.
@@ -64,6 +86,7 @@ pub(super) fn after(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, s
     let voting = voting_regions(node, run, now);
     let failed = run.controller.self_test() == SelfTest::Failed;
     let model = &mut run.told.braking;
+    removals::take_over(model, snapshot, now, &run.told.modes.left);
     let before = run.told.before.as_deref();
     if before.is_none() {
         model.frozen = (!node.disk.braked.frozen).then_some(false);
@@ -82,16 +105,28 @@ pub(super) fn after(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, s
     let agreed = std::mem::take(&mut model.agreed);
     model.agreed = agree(agreed, &was, &here, failed, now.mono);
     model.groups = Groups::of(model, snapshot);
+    if before.is_none() {
+        // What goes on at a start is not told again, and nothing else does.
+        let small = model.groups.counts.keys().filter(|group| !model.groups.reached(group));
+        model.outages = small.map(|group| (group.clone(), false)).collect();
+    }
     outages(model, step);
     freezes(model, &here, now, setup, step, turned && before.is_some(), voting);
     holds_are_lawful(model, snapshot, &here, setup);
-    if before.is_some() {
-        removals_are_lawful(model, snapshot, &was, &here, now, setup);
-    }
+    let in_force = match before {
+        Some(_) => was.into_iter().filter(|(_, before)| in_force(before)).map(|(target, _)| target).collect(),
+        None => removals::remembered(node, snapshot),
+    };
+    removals::are_lawful(model, snapshot, &in_force, &here, now, setup, &run.told.modes.gone);
 }
 
 fn is_free(verdict: &Verdict) -> bool {
     verdict.order.is_none() && verdict.frozen.is_none()
+}
+
+/// Neither out nor put in or out by order.
+fn in_force(verdict: &Verdict) -> bool {
+    verdict.order.is_none() && verdict.health != Health::Down
 }
 
 fn is_down(verdict: &Verdict) -> bool {
@@ -180,6 +215,11 @@ impl Groups {
         groups
     }
 
+    fn reached(&self, group: &(String, String)) -> bool {
+        let (down, of, elsewhere) = self.count(group);
+        of >= 3 && down > 0 && down * 100 >= usize::from(OUTAGE_AT) * of && elsewhere > 0
+    }
+
     fn count(&self, group: &(String, String)) -> (usize, usize, usize) {
         self.counts.get(group).copied().unwrap_or_default()
     }
@@ -191,17 +231,14 @@ fn outages(model: &mut Braking, step: &Step) {
         let Happening::Outage { group, id, active, .. } = &event.what else { continue };
         let held = model.outages.insert((group.clone(), id.clone()), *active);
         assert!(held != Some(*active), "outages: {group} {id} twice {active}");
-        let (down, of, elsewhere) = model.groups.count(&(group.clone(), id.clone()));
-        let reached = of >= 3 && down > 0 && down * 100 >= share * of && elsewhere > 0;
+        let (down, of, _) = model.groups.count(&(group.clone(), id.clone()));
+        let reached = model.groups.reached(&(group.clone(), id.clone()));
         let over = of < 3 || down * 200 < share * of;
         assert!(if *active { reached } else { over }, "outages: {group} {id} {active}: {down} of {of}");
     }
     for endpoint in model.seen.iter().filter(|(_, seen)| seen.down).map(|(id, _)| id) {
         let groups = &model.groups.of[endpoint];
-        let reached = |group: &(String, String)| {
-            let (down, of, elsewhere) = model.groups.count(group);
-            of >= 3 && down * 100 >= share * of && elsewhere > 0
-        };
+        let reached = |group: &(String, String)| model.groups.reached(group);
         let known = |group: &(String, String)| model.outages.get(group) != Some(&false);
         // What was told in an earlier life is not told again; so only what is known to have ended is missed.
         let missed = groups.iter().any(reached) && !groups.iter().any(known);
@@ -234,7 +271,15 @@ fn freezes(
         let Happening::Held { brake, active, .. } = &event.what else { return None };
         (brake == Hold::Freeze.word()).then_some(*active)
     });
-    let told: Vec<bool> = told.collect();
+    let mut told: Vec<bool> = told.collect();
+    let taken_over = step.events.iter().any(|event| {
+        matches!(&event.what, Happening::Held { active: true, detail, .. } if detail.starts_with("most of the other"))
+    });
+    if taken_over {
+        // What the others hold is not counted here; it may be over at once.
+        assert!(told.remove(0) && model.frozen != Some(true), "freeze: taken over twice");
+        (model.frozen, model.from, model.calm) = (Some(true), None, None);
+    }
     assert!(told.len() <= 1, "freeze: told {told:?} in one step");
     match told.first() {
         Some(true) => {
@@ -276,7 +321,7 @@ fn holds_are_lawful(model: &Braking, snapshot: &Snapshot, here: &BTreeMap<Target
     for (target, verdict) in here {
         let hold = match verdict.hold {
             Some(hold @ (Hold::Budget | Hold::Freeze)) => hold,
-            Some(Hold::Flap { .. } | Hold::Resume) | None => continue,
+            Some(Hold::Flap { .. } | Hold::Resume | Hold::Alone) | None => continue,
         };
         assert!(is_down(verdict) && verdict.health != Health::Down && is_free(verdict), "held: {target} {verdict:?}");
         if hold == Hold::Freeze {
@@ -292,62 +337,13 @@ fn holds_are_lawful(model: &Braking, snapshot: &Snapshot, here: &BTreeMap<Target
     }
 }
 
-fn removals_are_lawful(
-    model: &mut Braking,
-    snapshot: &Snapshot,
-    was: &HashMap<Target, &Verdict>,
-    here: &BTreeMap<Target, &Verdict>,
-    now: Now,
-    setup: &Setup,
-) {
-    let falls = here.iter().filter(|(target, verdict)| {
-        let before = was.get(*target).filter(|before| before.order.is_none() && before.health != Health::Down);
-        before.is_some() && verdict.health == Health::Down && is_down(verdict) && is_free(verdict)
-    });
-    let leaving: BTreeSet<EndpointId> = falls.map(|(target, _)| target.subject.endpoint.clone()).collect();
-    model.left.retain(|(at, ..)| now.mono.0 < at.0 + ms(setup.budget.per));
-    for endpoint in leaving {
-        assert!(model.frozen != Some(true), "removals: {endpoint} left in a freeze");
-        if model.left.iter().any(|(_, other, _)| *other == endpoint) {
-            continue;
-        }
-        let confirmed = model.agreed.get(&endpoint).is_some_and(|at| at.0 + ms(setup.budget.confirm) <= now.mono.0);
-        let outage = in_outage(model, &endpoint);
-        model.left.push((now.mono, endpoint, !confirmed && !outage));
-    }
-    // What turns out to belong to an outage is paid back.
-    let refunded: Vec<usize> = (0..model.left.len()).filter(|at| in_outage(model, &model.left[*at].1)).collect();
-    refunded.into_iter().for_each(|at| model.left[at].2 = false);
-    // What left lawfully may be more than a smaller fleet would have allowed: a reload takes nobody out.
-    if !model.left.iter().any(|(at, _, paid)| *paid && *at == now.mono) {
-        return;
-    }
-    let endpoints = snapshot.fleet.endpoints.len();
-    let allowed = (endpoints * usize::from(setup.budget.share) / 100).max(setup.budget.at_least as usize);
-    let paid = model.left.iter().filter(|(.., paid)| *paid).count();
-    assert!(paid <= allowed, "removals: {paid} within the time, {allowed} allowed: {:?}", model.left);
-}
-
-/// Whether it is down and belongs to an outage that goes on, so far as this life was told of it.
-fn in_outage(model: &Braking, endpoint: &EndpointId) -> bool {
-    if !model.seen.get(endpoint).is_some_and(|seen| seen.down) {
-        return false;
-    }
-    model.groups.of[endpoint].iter().any(|group| {
-        let (down, of, elsewhere) = model.groups.count(group);
-        let half = of >= 3 && down * 200 >= usize::from(OUTAGE_AT) * of;
-        model.outages.get(group) != Some(&false) && half && elsewhere > 0
-    })
-}
-
+/// Regions whose votes count; who they are is looked at in `modes`.
 fn voting_regions(node: &Node, run: &Run, now: Now) -> usize {
-    let fresh = run.told.heard.values().filter(|(_, arrived)| now.mono.0 < arrived.0 + 10_000);
-    let own = (node.me.node.clone(), node.me.region.clone(), run.controller.self_test());
-    let of = |ballot: &Ballot| (ballot.node.clone(), ballot.region.clone(), ballot.self_test);
-    let all: Vec<_> = fresh.map(|(ballot, _)| of(ballot)).chain([own]).collect();
-    let passed = all.iter().any(|(.., test)| *test == SelfTest::Passed);
-    let votes = all.iter().filter(|(.., test)| !passed || *test != SelfTest::Failed);
-    let regions =
-        votes.map(|(node, region, _)| region.as_ref().map_or_else(|| format!("node {node}"), ToString::to_string));
-    regions.collect::<HashSet<_>>().len()
+    let region = |region: &Option<RegionId>, node: &NodeId| match region {
+        Some(region) => region.to_string(),
+        None => format!("node {node}"),
+    };
+    let peers = run.controller.nodes(now).into_iter().filter(|seen| seen.votes);
+    let own = run.controller.votes().then(|| region(&node.me.region, &node.me.node));
+    peers.map(|seen| region(&seen.region, &seen.node)).chain(own).collect::<HashSet<_>>().len()
 }

@@ -8,13 +8,18 @@ use std::{
 use wayshift::{
     control::{Controller, Identity, Input, Step},
     model::{
-        Ballot, Failure, Family, Fleet, Health, Known, Memory, Mono, NodeId, Now, Observation, Outcome, Override,
-        OverrideId, OwnFault, Phases, Snapshot, Target, Tempi, Tempo, Wall,
+        Ballot, Duties, Failure, Family, Fleet, Health, Known, Memory, Mono, NodeId, Now, Observation, Outcome,
+        Override, OverrideId, OwnFault, Phases, Process, Snapshot, Target, Tempi, Tempo, Wall,
     },
     steer::AnswerTable,
 };
 
-use super::{brakes::Braking, recovery::Recovery, setup::Setup};
+use super::{
+    brakes::{Braking, Left},
+    modes::Modes,
+    recovery::Recovery,
+    setup::Setup,
+};
 
 /// True time zero, as a time of day.
 pub(super) const BASE: u64 = 1_760_000_000_000;
@@ -51,6 +56,8 @@ pub(super) struct Node {
     pub dropped: HashSet<(OverrideId, Wall)>,
     /// What is on its disk, as `recovery` understands it.
     pub recovery: Recovery,
+    /// The same, as `brakes` does.
+    pub left: Left,
 }
 
 /// One life of its process.
@@ -59,6 +66,7 @@ pub(super) struct Run {
     pub origin: u64,
     pub wake_at: Option<Mono>,
     pub tempi: Arc<Tempi>,
+    pub duties: Arc<Duties>,
     pub probes: HashMap<Target, Probe>,
     pub inbox: Vec<Input>,
     pub table: Option<AnswerTable>,
@@ -83,6 +91,11 @@ pub(super) struct Told {
     pub published: Option<(u64, Mono)>,
     pub recovery: Recovery,
     pub braking: Braking,
+    pub modes: Modes,
+    /// A person has not said yet what holds of a store that was rewound.
+    pub lost: bool,
+    /// Some durable state was ever applied; without one nothing can be lost.
+    pub applied: bool,
 }
 
 pub(super) struct Probe {
@@ -105,13 +118,16 @@ impl Node {
     /// Starts from disk.
     pub(super) fn start(&mut self, t: u64) -> Step {
         let now = Now { mono: Mono(BEGINS), wall: self.wall(t) };
-        let (controller, step) = Controller::new(self.me.clone(), Arc::clone(&self.fleet), &self.disk, now);
+        let (mut controller, step) = Controller::new(self.me.clone(), Arc::clone(&self.fleet), &self.disk, now);
+        controller.introduce(Process { boot: t, version: "sim".into(), probes: true, admin: Vec::new() });
         let told = Told {
             known: self.disk.known.clone(),
             shared: (self.disk.store_generation, self.disk.overrides.clone().into()),
             clock_true: self.offset == 0,
+            applied: !self.disk.epoch.is_empty(),
             received: self.disk.overrides.iter().map(|order| ((order.id.clone(), order.expires), (t, false))).collect(),
             recovery: self.recovery.started(now.wall.since(self.disk.at)),
+            braking: Braking::started(&self.left, now.wall.since(self.disk.at)),
             ..Told::default()
         };
         self.run = Some(Run {
@@ -119,6 +135,7 @@ impl Node {
             origin: t,
             wake_at: None,
             tempi: Arc::default(),
+            duties: Arc::default(),
             probes: HashMap::new(),
             inbox: Vec::new(),
             table: None,
@@ -139,9 +156,11 @@ impl Run {
         reaches: impl Fn(usize, Family) -> Outcome,
     ) {
         let fleet = Arc::clone(&self.controller.snapshot().fleet);
-        let targets: HashSet<Target> = fleet.targets().map(|(_, target)| target).collect();
+        let duties = Arc::clone(&self.duties);
+        let mine = |target: &Target| duties.get(&target.subject.endpoint).is_none_or(|duty| duty.is_mine());
+        let targets: HashSet<Target> = fleet.targets().map(|(_, target)| target).filter(|t| mine(t)).collect();
         self.probes.retain(|target, probe| targets.contains(target) || probe.flight.is_some());
-        for (ix, target) in fleet.targets() {
+        for (ix, target) in fleet.targets().filter(|(_, target)| targets.contains(target)) {
             let (subject, check) = (fleet.subject(ix), &setup.check);
             let interval = check.interval.as_millis() as u64;
             let pause = match self.tempi.get(&target).copied().unwrap_or_default() {
@@ -186,6 +205,12 @@ impl Run {
             Input::Observed(seen) => Some(seen.target.clone()),
             Input::Heard(_)
             | Input::Shared { .. }
+            | Input::Lost(_)
+            | Input::Adopted { .. }
+            | Input::Present(_)
+            | Input::Echo { .. }
+            | Input::Forget(_)
+            | Input::Anchored { .. }
             | Input::Reloaded(_)
             | Input::Load { .. }
             | Input::Resolved { .. } => None,
@@ -198,15 +223,32 @@ impl Run {
         for input in inputs {
             match input {
                 Input::Heard(ballot) if ballot.node != *me => {
-                    let newer =
-                        (self.told.heard.get(&ballot.node)).is_none_or(|(held, _)| held.sequence < ballot.sequence);
+                    // Of who was silent any other ballot is new: its clock may have run ahead before.
+                    let newer = self.told.heard.get(&ballot.node).is_none_or(|(held, arrived)| {
+                        let silent = arrived.0 + 10_000 <= now.mono.0 && held.sequence != ballot.sequence;
+                        held.sequence < ballot.sequence || silent
+                    });
                     if newer {
                         self.told.heard.insert(ballot.node.clone(), (ballot.clone(), now.mono));
                         let (region, provider) = (ballot.region.clone(), ballot.provider.clone());
-                        self.told.known.insert(ballot.node.clone(), Known { region, provider, heard: now.wall });
+                        self.told.known.insert(
+                            ballot.node.clone(),
+                            Known { region, provider, heard: now.wall, admin: Vec::new() },
+                        );
                     }
                 }
-                Input::Shared { generation, overrides, .. } if self.told.shared.0 <= *generation => {
+                Input::Present(presence) if presence.node != *me => {
+                    let (region, provider) = (presence.region.clone(), presence.provider.clone());
+                    let known = Known { region, provider, heard: now.wall, admin: Vec::new() };
+                    self.told.known.insert(presence.node.clone(), known);
+                }
+                Input::Echo { sequence } => self.told.modes.echo(*sequence, now.mono),
+                Input::Lost(_) => self.told.lost |= self.told.applied,
+                Input::Adopted { generation, overrides, .. } | Input::Shared { generation, overrides, .. }
+                    if matches!(input, Input::Adopted { .. })
+                        || (!self.told.lost && self.told.shared.0 <= *generation) =>
+                {
+                    (self.told.lost, self.told.applied) = (false, true);
                     self.told.shared = (*generation, Arc::clone(overrides));
                     for order in overrides.iter() {
                         self.told.received.entry((order.id.clone(), order.expires)).or_insert((t, clock_right));
@@ -216,6 +258,10 @@ impl Run {
                 Input::Observed(_)
                 | Input::Heard(_)
                 | Input::Shared { .. }
+                | Input::Adopted { .. }
+                | Input::Present(_)
+                | Input::Forget(_)
+                | Input::Anchored { .. }
                 | Input::Reloaded(_)
                 | Input::Resolved { .. } => {}
             }

@@ -10,12 +10,13 @@ use wayshift::{
     control::Step,
     judge::returning,
     model::{
-        Action, Availability, Ended, EndpointId, EndpointIx, FlapHold, Health, Hold, Load, Mono, Now, OverrideId,
+        Action, Arm, Availability, Ended, EndpointId, EndpointIx, FlapHold, Health, Hold, Load, Mono, Now, OverrideId,
         Resume, Snapshot, SubjectIx, Target, Verdict, ms,
     },
 };
 
 use super::{
+    expected,
     node::{BEGINS, Run},
     rules::verdicts,
     setup::{LOAD_STALE_AFTER, Setup},
@@ -152,7 +153,7 @@ pub(super) fn is_as_held(verdict: &Verdict) -> bool {
         None => health == measured,
         Some(Hold::Flap { .. }) => measured != Health::Down && health == Health::Down,
         Some(Hold::Resume) => measured != Health::Down && (health == Health::Down || health == measured),
-        Some(Hold::Budget | Hold::Freeze) => measured == Health::Down && health != Health::Down,
+        Some(Hold::Budget | Hold::Freeze | Hold::Alone) => measured == Health::Down && health != Health::Down,
     }
 }
 
@@ -173,7 +174,7 @@ fn holds_are_earned(model: &Recovery, snapshot: &Snapshot, now: Now) {
                 assert!(awaits, "holds: {target} awaits nobody: {verdict:?}");
                 verdict.health == Health::Down
             }
-            Some(Hold::Budget | Hold::Freeze) | None => {
+            Some(Hold::Budget | Hold::Freeze | Hold::Alone) | None => {
                 let free = verdict.frozen.is_none() && verdict.measured != Health::Down;
                 assert!(!(awaits && free), "holds: {target} does not say that it awaits a person");
                 if flapping.is_none() || !free {
@@ -211,16 +212,17 @@ fn may_be_held(snapshot: &Snapshot, target: &Target, flapping: bool) -> bool {
         fleet.subject(*other).endpoint != endpoint && both(*other).any(fine)
     };
     let arms = fleet.services.iter().flat_map(|service| &service.arms).filter(|arm| arm.subjects.contains(&subject));
-    let enough = |subjects: &[SubjectIx]| {
-        let (all, left) = (subjects.len(), subjects.iter().filter(|other| serves(other)).count());
+    let enough = |arm: &Arm| {
+        let subjects = &arm.subjects;
+        let left: Vec<(u64, bool)> = subjects.iter().map(|other| (1, serves(other))).collect();
         let held: HashSet<EndpointIx> = (subjects.iter())
             .map(|other| (fleet.subject(*other).endpoint, *other))
             .filter(|(ix, other)| *ix != endpoint && both(*other).any(|v| matches!(v.hold, Some(Hold::Flap { .. }))))
             .map(|(ix, _)| ix)
             .collect();
-        left > 0 && (all <= 4 || left * 100 >= all * 34) && held.len() < (all / 3).max(1)
+        expected::opens(fleet.pool(arm.pool).min_up, &left) && held.len() < (left.len() / 3).max(1)
     };
-    !flapping || arms.into_iter().all(|arm| enough(&arm.subjects))
+    !flapping || arms.into_iter().all(enough)
 }
 
 fn shares_follow_their_steps(
@@ -362,6 +364,7 @@ fn only_shaded(before: &Snapshot, after: &Snapshot) -> bool {
     before.digest == after.digest
         && before.planned == after.planned
         && before.ended == after.ended
+        && before.here == after.here
         && shades(before) == shades(after)
         && decided(before) == decided(after)
 }

@@ -9,13 +9,13 @@ use wayshift::{
     control::Step,
     judge::Orders,
     model::{
-        Ballot, Cause, Family, Happening, Health, Mono, Now, OverrideId, Quorum, SelfTest, Snapshot, SubjectIx, Tally,
-        Target, Verdict, Vote, Wall,
+        Alone, Ballot, Cause, Family, Happening, Health, Mono, NodeId, Now, OverrideId, Quorum, SelfTest, Snapshot,
+        SubjectIx, Tally, Target, Verdict, Vote, Wall,
     },
 };
 
 use super::{
-    brakes,
+    brakes, modes,
     node::{BASE, Node, Run},
     recovery,
     setup::Setup,
@@ -40,6 +40,7 @@ pub(super) fn after(node: &mut Node, t: u64, now: Now, setup: &Setup, step: &Ste
     overrides_hold_while_they_should(node, &run, &snapshot, t, now);
     orders_and_freezes_are_applied(&run, &snapshot);
     recovery::after(&mut run, &snapshot, now, setup, step);
+    modes::after(node, &mut run, &snapshot, now, setup, step);
     brakes::after(node, &mut run, &snapshot, now, setup, step);
     if step.snapshot.is_some() || step.ballot.is_some() || t.is_multiple_of(1_000) {
         votes_are_counted(&run, &snapshot, now, setup, first);
@@ -47,7 +48,9 @@ pub(super) fn after(node: &mut Node, t: u64, now: Now, setup: &Setup, step: &Ste
     for order in run.told.shared.1.iter() {
         let was =
             run.told.before.as_ref().is_some_and(|before| before.overrides.iter().any(|held| held.id == order.id));
-        if was && !snapshot.overrides.iter().any(|held| held.id == order.id) {
+        // One that ended early, because the clock alone said so, may come back when the clock is right.
+        let over = order.expires.0 <= BASE + t;
+        if was && over && !snapshot.overrides.iter().any(|held| held.id == order.id) {
             node.dropped.insert((order.id.clone(), order.expires));
         }
     }
@@ -83,6 +86,7 @@ fn same(a: &Snapshot, b: &Snapshot) -> bool {
         && a.overrides == b.overrides
         && a.planned == b.planned
         && a.feeds == b.feeds
+        && a.here == b.here
         && recovery::shades(a) == recovery::shades(b)
 }
 
@@ -206,11 +210,17 @@ fn votes_are_counted(run: &Run, snapshot: &Snapshot, now: Now, setup: &Setup, fi
         .told
         .heard
         .values()
-        .filter(|(_, arrived)| now.mono < Mono(arrived.0 + 10_000))
+        .filter(|(_, arrived)| now.mono < Mono(arrived.0 + 10_000) && !run.told.modes.is_alone())
         .map(|(ballot, _)| ballot)
         .chain([own])
         .collect();
-    let passed = fresh.iter().any(|ballot| ballot.self_test == SelfTest::Passed);
+    // Who they are is looked at in `modes`.
+    let voters: HashSet<NodeId> =
+        run.controller.nodes(now).into_iter().filter(|seen| seen.votes).map(|seen| seen.node).collect();
+    let counts = |ballot: &Ballot| match ballot.node == own.node {
+        true => run.controller.votes(),
+        false => voters.contains(&ballot.node),
+    };
     let place = |region: Option<String>, node: &str| region.unwrap_or_else(|| format!("node {node}"));
     let mut providers: BTreeMap<String, HashSet<Option<String>>> = BTreeMap::new();
     for (node, known) in &run.told.known {
@@ -219,6 +229,9 @@ fn votes_are_counted(run: &Run, snapshot: &Snapshot, now: Now, setup: &Setup, fi
     }
     let own_place = place(own.region.as_ref().map(ToString::to_string), own.node.as_str());
     providers.entry(own_place).or_default().insert(own.provider.as_ref().map(ToString::to_string));
+    // Who judges alone without proof asks for none.
+    let judges = run.told.modes.is_alone() && setup.policy.alone == Alone::Judge;
+    let known = if judges { 1 } else { providers.len() };
     let before: HashMap<Target, &Verdict> =
         run.told.before.as_ref().map(|before| verdicts(before).collect()).unwrap_or_default();
     for (target, verdict) in verdicts(snapshot) {
@@ -226,7 +239,7 @@ fn votes_are_counted(run: &Run, snapshot: &Snapshot, now: Now, setup: &Setup, fi
         for ballot in &fresh {
             let region = place(ballot.region.as_ref().map(ToString::to_string), ballot.node.as_str());
             let count = regions.entry(region).or_default();
-            let vote = ballot.votes.get(&target).filter(|_| !(passed && ballot.self_test == SelfTest::Failed));
+            let vote = ballot.votes.get(&target).filter(|_| counts(ballot));
             match vote {
                 Some(Vote::Up { degraded, .. }) => (count.0, count.2) = (count.0 + 1, count.2 + u32::from(*degraded)),
                 Some(Vote::Down) => {
@@ -268,10 +281,10 @@ fn votes_are_counted(run: &Run, snapshot: &Snapshot, now: Now, setup: &Setup, fi
             Quorum::Any => tally.down > 0,
             Quorum::Majority => down > up + 1e-9,
             Quorum::All => tally.up == 0 && tally.down > 0,
-            Quorum::Count(count) => usize::from(tally.down) >= usize::from(count).min(providers.len()),
+            Quorum::Count(count) => usize::from(tally.down) >= usize::from(count).min(known),
         };
         let least = setup.policy.min_vantages.min(tally.cast());
-        let alone = tally.down == 1 && providers.len() > 1 && !proven;
+        let alone = tally.down == 1 && known > 1 && !proven;
         let was = before.get(&target).map_or(Health::Unknown, |verdict| verdict.measured);
         let was = if first { verdict.measured } else { was };
         let voted = matches!(verdict.cause, Cause::Voted | Cause::CheckChanged);

@@ -4,10 +4,12 @@ use std::{collections::BTreeMap, net::Ipv6Addr, sync::Arc, time::Duration};
 
 use wayshift::{
     control::Identity,
+    judge::vantages::{Vantage, duties},
     model::{
-        Addresses, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx, FlapHold, Fleet, LoadFeed,
-        Member, MinUp, Nodes, Parts, Pool, PoolAnswer, PoolIx, Quorum, RemovalBudget, Resume, Safety, Serves, Service,
-        Startup, Steer, Thresholds, Tuning, VerdictPolicy, Weight, WhenNone, Window, Zone,
+        Addresses, Alone, Anchor, AnchorAsk, Arm, Check, CheckIx, CheckKind, Degraded, DnsName, Endpoint, EndpointIx,
+        FlapHold, Fleet, KeepRule, LoadFeed, Member, MinUp, Nodes, OwnView, PanicBelow, Parts, Pool, PoolAnswer,
+        PoolIx, Quorum, RemovalBudget, Resume, Safety, Serves, Service, Startup, Steer, Thresholds, Tuning,
+        VerdictPolicy, Weight, WhenNone, Window, Zone,
     },
 };
 
@@ -31,6 +33,13 @@ pub(super) struct Setup {
     /// Every so many-th endpoint is resumed by hand.
     pub manual: Option<usize>,
     pub budget: RemovalBudget,
+    /// Of pools `a` and `b`.
+    pub min_up: [MinUp; 2],
+    pub panic_below: PanicBelow,
+    /// How much of the fleet orders may take out, in percent.
+    pub max_drained: u8,
+    /// So many of the regions, and so many of the pools, must be left.
+    pub keep: [u16; 2],
     /// Many endpoints, of which many fail together.
     pub large: bool,
 }
@@ -42,7 +51,33 @@ pub(super) struct Version {
     pub revision: u64,
 }
 
+/// Three of somebody else's.
+pub(super) fn anchors() -> Vec<Anchor> {
+    let anchor = |n: u8| Anchor {
+        url: format!("tcp://198.51.100.{n}:443").into(),
+        ask: AnchorAsk::Tcp,
+        host: format!("198.51.100.{n}").into(),
+        port: 443,
+    };
+    (1..=3).map(anchor).collect()
+}
+
 impl Setup {
+    /// Two regions at two providers, and a node in each.
+    pub(super) fn pair(rng: &mut fastrand::Rng) -> Self {
+        let mut setup = Self::draw(rng);
+        let node = |i: usize| Identity {
+            node: format!("n{i}").parse().unwrap(),
+            region: Some(format!("r{i}").parse().unwrap()),
+            provider: Some(format!("p{i}").parse().unwrap()),
+        };
+        (setup.nodes, setup.providers, setup.regions) = ((0..2).map(node).collect(), 2, 2);
+        (setup.policy.quorum, setup.policy.min_vantages) = (Quorum::Majority, 2);
+        (setup.policy.alone, setup.policy.vantages_per_endpoint) = (Alone::SelfTest, 7);
+        (setup.manual, setup.policy.flap) = (None, None);
+        setup
+    }
+
     pub(super) fn draw(rng: &mut fastrand::Rng) -> Self {
         let (providers, regions) = (rng.usize(1..=3), rng.usize(1..=3));
         let nodes: Vec<Identity> = (0..rng.usize(1..=5))
@@ -85,6 +120,11 @@ impl Setup {
                 max: Duration::from_secs(25),
             }),
             startup: if rng.u8(0..5) == 0 { Startup::Unknown } else { Startup::LastKnown },
+            alone: [Alone::SelfTest, Alone::SelfTest, Alone::Hold, Alone::Judge][rng.usize(0..4)],
+            anchors: if rng.u8(0..3) == 0 { anchors() } else { Vec::new() },
+            own_view: if rng.bool() { OwnView::RankLast } else { OwnView::Ignore },
+            // More regions are never asked for than there are vantages to speak for them.
+            vantages_per_endpoint: if matches!(quorum, Quorum::Count(_)) { 7 } else { rng.u16(1..=7) },
         };
         let when_none = if rng.bool() { WhenNone::ServeAll } else { WhenNone::LastGood };
         let dual = rng.bool();
@@ -92,6 +132,13 @@ impl Setup {
         let (failback, ramp) = (wait(20), wait(40));
         let manual = rng.bool().then(|| rng.usize(2..=4));
         let endpoints = rng.usize(6..=9);
+        let mut min_up = || match rng.u8(0..4) {
+            0 => MinUp::Count(rng.u16(1..=3)),
+            1 => MinUp::Share(rng.u8(10..=70)),
+            _ => MinUp::Auto,
+        };
+        let min_up = [min_up(), min_up()];
+        let panic_below = if rng.bool() { PanicBelow::Share(rng.u8(0..=70)) } else { PanicBelow::Auto };
         Self {
             nodes,
             endpoints,
@@ -105,6 +152,10 @@ impl Setup {
             ramp,
             manual,
             budget: RemovalBudget::default(),
+            min_up,
+            panic_below,
+            max_drained: rng.u8(30..=100),
+            keep: [rng.u16(0..=3), rng.u16(0..=2)],
             large: false,
         }
     }
@@ -120,12 +171,12 @@ impl Setup {
             provider: Some(format!("p{}", i % providers).parse().unwrap()),
         };
         (setup.nodes, setup.providers, setup.regions) = ((0..count).map(node).collect(), providers, regions);
-        (setup.endpoints, setup.large, setup.dual) = (rng.usize(40..=44), true, rng.u8(0..4) == 0);
+        (setup.endpoints, setup.large, setup.dual) = (rng.usize(40..=44), true, rng.u8(0..3) == 0);
         (setup.failback, setup.ramp, setup.manual, setup.policy.flap) = (Duration::ZERO, Duration::ZERO, None, None);
         setup.check.interval = Duration::from_millis(rng.u64(2..=4) * 1000);
         setup.check.timeout = Duration::from_millis(400);
         // What one region alone may take out is confirmed by nobody.
-        if rng.u8(0..3) == 0 {
+        if rng.bool() {
             setup.policy.quorum = Quorum::Any;
             setup.policy.min_vantages = 1;
         }
@@ -137,6 +188,26 @@ impl Setup {
             confirm: seconds(rng.u64(4..=15)),
         };
         setup
+    }
+
+    /// Whether all would be dead that a node probes beyond its provider and region; all that it probes, if nothing is.
+    pub(super) fn is_lost(&self, fleet: &Fleet, at: usize, dead: impl Fn(usize) -> bool) -> bool {
+        let me = &self.nodes[at];
+        let vantage = |node: &Identity| Vantage {
+            node: node.node.clone(),
+            region: node.region.clone(),
+            provider: node.provider.clone(),
+        };
+        let all: Vec<Vantage> = self.nodes.iter().map(vantage).collect();
+        let duties = duties(fleet, all.iter(), &me.node);
+        let mine = fleet.endpoints.iter().enumerate();
+        let mine: Vec<_> = mine.filter(|(_, e)| duties.get(&e.id).is_none_or(|duty| duty.is_mine())).collect();
+        let elsewhere = |(_, e): &&(usize, &Endpoint)| {
+            me.provider.as_ref() != Some(&e.provider) && me.region.as_ref() != Some(&e.region)
+        };
+        let outside: Vec<_> = mine.iter().filter(elsewhere).copied().collect();
+        let counts = if outside.is_empty() { mine } else { outside };
+        !counts.is_empty() && counts.iter().all(|(place, _)| dead(*place))
     }
 
     pub(super) fn first(&self) -> Version {
@@ -169,7 +240,7 @@ impl Setup {
                 },
             }
         };
-        let pool = |id: &str, check, taken: &dyn Fn(usize) -> bool| Pool {
+        let pool = |id: &str, check, min_up, taken: &dyn Fn(usize) -> bool| Pool {
             id: id.parse().unwrap(),
             members: (0..version.endpoints)
                 .filter(|i| taken(*i))
@@ -177,7 +248,7 @@ impl Setup {
                 .collect(),
             answer: PoolAnswer::All,
             count: 8,
-            min_up: MinUp::Auto,
+            min_up,
             check,
             implicit: false,
             degraded: Degraded::Same,
@@ -199,6 +270,11 @@ impl Setup {
             rules: Box::default(),
             tuning: Tuning { failback: self.failback, ramp: self.ramp, ..Tuning::default() },
         };
+        let keep = |name: &str, keep, of: &[&str]| KeepRule {
+            name: name.into(),
+            keep,
+            of: of.iter().map(|group| group.parse().unwrap()).collect(),
+        };
         let web = Check { revision: version.revision, ..self.check.clone() };
         let other = Check { id: "other".parse().unwrap(), ..self.check.clone() };
         Fleet::assemble(Parts {
@@ -206,14 +282,23 @@ impl Setup {
             checks: vec![web, other],
             endpoints: (0..version.endpoints).map(endpoint).collect(),
             pools: vec![
-                pool("a", None, &|i| i % 2 == 0),
-                pool("b", None, &|i| i % 2 == 1),
-                pool("c", Some(CheckIx::new(1)), &|i| i < 3),
+                pool("a", None, self.min_up[0], &|i| i % 2 == 0),
+                pool("b", None, self.min_up[1], &|i| i % 2 == 1),
+                pool("c", Some(CheckIx::new(1)), MinUp::Auto, &|i| i < 3),
             ],
             services: vec![service("one", &[0, 1]), service("two", &[1, 0]), service("three", &[2])],
             default_check: Some(CheckIx::new(0)),
             verdict: self.policy.clone(),
-            safety: Safety { removal_budget: self.budget, ..Safety::default() },
+            safety: Safety {
+                removal_budget: self.budget,
+                panic_below: self.panic_below,
+                max_drained: self.max_drained,
+                rules: vec![
+                    keep("regions", self.keep[0], &["region:r0", "region:r1", "region:r2"]),
+                    keep("pools", self.keep[1], &["pool:a", "pool:b"]),
+                ],
+                ..Safety::default()
+            },
             ..Parts::default()
         })
         .unwrap()

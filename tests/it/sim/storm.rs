@@ -1,14 +1,8 @@
-//! What goes wrong, and what people do about it.
+//! What goes wrong.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
-use wayshift::model::{Action, Override, OverrideId, Selector, Wall, Weight};
-
-use super::{
-    node::{BASE, Fault},
-    setup::Version,
-    world::World,
-};
+use super::{node::Fault, setup::Version, world::World};
 
 impl World {
     /// Every ten seconds or so many fail together or return, and little else happens.
@@ -16,17 +10,32 @@ impl World {
         if self.rng.u8(0..30) == 0 {
             self.mischief();
         }
-        if self.rng.u8(0..50) > 0 {
+        // What waits for leave is remembered by a process that is soon back.
+        if self.rng.u8(0..100) == 0 {
+            let node = self.rng.usize(0..self.nodes.len());
+            self.nodes[node].run = None;
+            self.nodes[node].back_at = self.t + self.rng.u64(0..2_000);
+        }
+        if self.rng.u8(0..50) > 0 || self.t < self.settled {
             return;
         }
-        let (kind, share) = (self.rng.u8(0..8), self.rng.f64());
+        let (kind, share) = (self.rng.u8(0..12), self.rng.f64());
         let group = self.rng.usize(0..12);
         self.blackout = kind == 0;
-        if kind == 4 {
+        if kind == 4 || kind >= 10 {
             self.cut_links.clear();
+            self.dead_v6.fill(false);
+        }
+        if kind == 8 || kind == 9 {
+            let rng = &mut self.rng;
+            self.dead_v6.iter_mut().for_each(|dead| *dead = rng.f64() < share);
         } else if kind >= 6 {
-            // One region alone sees much of it down.
-            let region = group % self.setup.regions;
+            // One region alone sees much of it down; or some, and all else is well.
+            let (region, share) = (group % self.setup.regions, if kind >= 10 { 0.3 + share / 4.0 } else { share });
+            if kind >= 10 {
+                // Long enough for what is held to be confirmed, if it could be.
+                self.settled = self.t + 30_000;
+            }
             let seen: Vec<usize> = (0..self.dead.len()).filter(|_| self.rng.f64() < share).collect();
             self.cut_links.extend(seen.into_iter().map(|endpoint| (region, endpoint)));
         }
@@ -36,7 +45,7 @@ impl World {
                 1 => self.rng.f64() < share,
                 2 => *dead || endpoint % self.setup.providers == group % self.setup.providers,
                 3 => *dead || endpoint % self.setup.regions == group % self.setup.regions,
-                4 => false,
+                4 | 10 | 11 => false,
                 5 => self.rng.f64() < 0.95,
                 _ => *dead,
             };
@@ -47,7 +56,7 @@ impl World {
         let (endpoint, node) = (self.rng.usize(0..self.setup.endpoints), self.rng.usize(0..self.nodes.len()));
         let other = self.rng.usize(0..self.nodes.len());
         let region = self.rng.usize(0..self.setup.regions);
-        match self.rng.u8(0..20) {
+        match self.rng.u8(0..24) {
             0..=3 => {
                 // Some die and return more often than others: one pool has three members, and may hold one of them.
                 let endpoint = if self.rng.u8(0..4) > 0 { endpoint % 3 } else { endpoint };
@@ -75,69 +84,24 @@ impl World {
                 let fleet = self.setup.fleet(&self.version);
                 self.reload(&fleet);
             }
-            _ => self.send_store(),
-        }
-    }
-
-    /// A person makes, extends or ends an override, by a right clock.
-    fn order(&mut self) {
-        let now = Wall(BASE + self.t);
-        self.store.0 += 1;
-        let kept = self.store.1.len();
-        self.store.1.retain(|order| now.0 < order.expires.0 + 30_000);
-        let pick = (kept > 0).then(|| self.rng.usize(0..kept)).filter(|at| *at < self.store.1.len());
-        let life = self.rng.u64(5_000..40_000);
-        match (self.rng.u8(0..5), pick) {
-            (0, Some(at)) => {
-                self.store.1.remove(at);
-            }
-            (1, Some(at)) if now < self.store.1[at].expires => {
-                self.store.1[at].expires = Wall(now.0 + life);
-                if self.store.1[at].expires <= self.store.1[at].from {
-                    self.store.1[at].expires = Wall(self.store.1[at].from.0 + 1_000);
+            19 => toggle(&mut self.cut_store, node),
+            20 => toggle(&mut self.cut_anchors, node),
+            21 => self.rewind(),
+            // Nobody hears this one, nor it them.
+            22 => {
+                let cut = self.rng.bool();
+                for other in 0..self.nodes.len() {
+                    for pair in [(node, other), (other, node)] {
+                        if cut {
+                            self.cut_peers.insert(pair)
+                        } else {
+                            self.cut_peers.remove(&pair)
+                        };
+                    }
                 }
             }
-            _ => {
-                let action = match self.rng.u8(0..8) {
-                    0 => Action::Up,
-                    1 | 2 => Action::Drain,
-                    3 | 4 => Action::Down,
-                    5 => Action::Weight(Weight(self.rng.u16(0..3))),
-                    6 => Action::Pin("b".parse().unwrap()),
-                    _ => Action::Freeze,
-                };
-                let targets = [
-                    "all",
-                    "provider:p0",
-                    "region:r*",
-                    "region:r1",
-                    "endpoint:e1",
-                    "endpoint:e2",
-                    "pool:a",
-                    "service:one",
-                    "label:half=h1",
-                ];
-                let target: Selector = targets[self.rng.usize(0..targets.len())].parse().unwrap();
-                let from = if self.rng.u8(0..4) == 0 { now.0 + self.rng.u64(0..8_000) } else { now.0 };
-                let slow = action == Action::Drain && self.rng.bool();
-                let over = slow.then(|| Duration::from_millis(self.rng.u64(2_000..30_000)));
-                self.made += 1;
-                self.store.1.push(Override {
-                    id: OverrideId::new(ulid::Ulid(self.made)),
-                    action,
-                    target,
-                    reason: "a storm".into(),
-                    author: "sim".into(),
-                    created: now,
-                    from: Wall(from),
-                    expires: Wall(from + life),
-                    forced: true,
-                    over,
-                    generation: self.store.0,
-                });
-            }
+            _ => self.send_store(),
         }
-        self.send_store();
     }
 }
 

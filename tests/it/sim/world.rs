@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use wayshift::{
     control::{Input, Step},
-    model::{Action, Ballot, Family, Fleet, Health, Load, Memory, Outcome, Override, OverrideId, Selector, Wall},
+    model::{Action, Family, Fleet, Health, Load, Memory, Outcome, Override, OverrideId, Selector, Wall},
 };
 
 use super::{
@@ -30,14 +30,25 @@ pub(super) struct World {
     pub(super) nodes: Vec<Node>,
     /// By endpoint; dead for all.
     pub(super) dead: Vec<bool>,
+    /// By endpoint; its IPv6 is dead for all.
+    pub(super) dead_v6: Vec<bool>,
     pub(super) blackout: bool,
+    /// Until then no other disaster comes.
+    pub(super) settled: u64,
     /// (region of a vantage, endpoint).
     pub(super) cut_links: HashSet<(usize, usize)>,
     /// (from, to) for ballots.
     pub(super) cut_peers: HashSet<(usize, usize)>,
+    /// Nodes that the store does not reach, and whose word does not reach it.
+    pub(super) cut_store: HashSet<usize>,
+    /// Nodes whose anchors are silent.
+    pub(super) cut_anchors: HashSet<usize>,
     pub(super) stormy: bool,
     pub(super) mail: Vec<(u64, usize, Input)>,
     pub(super) store: (u64, Vec<Override>),
+    pub(super) epoch: String,
+    /// The store was rewound; a person says what holds at this time.
+    pub(super) lost: Option<u64>,
     pub(super) version: Version,
     pub(super) made: u128,
 }
@@ -56,7 +67,7 @@ impl World {
         Self::of(seed, rng, setup)
     }
 
-    fn of(seed: u64, rng: fastrand::Rng, setup: Setup) -> Self {
+    pub(super) fn of(seed: u64, rng: fastrand::Rng, setup: Setup) -> Self {
         let version = setup.first();
         let fleet = setup.fleet(&version);
         let nodes = setup.nodes.iter().map(|me| Node {
@@ -70,20 +81,27 @@ impl World {
             generation: 0,
             dropped: HashSet::new(),
             recovery: Default::default(),
+            left: Vec::new(),
         });
         Self {
             nodes: nodes.collect(),
             dead: vec![false; setup.endpoints + 4],
+            dead_v6: vec![false; setup.endpoints + 4],
             seed,
             rng,
             t: 0,
             setup,
             blackout: false,
+            settled: 0,
             cut_links: HashSet::new(),
             cut_peers: HashSet::new(),
+            cut_store: HashSet::new(),
+            cut_anchors: HashSet::new(),
             stormy: false,
             mail: Vec::new(),
             store: (0, Vec::new()),
+            epoch: "one".into(),
+            lost: None,
             version,
             made: 0,
         }
@@ -108,7 +126,10 @@ impl World {
     fn calm(&mut self) {
         self.pass(20_000);
         self.expect("calm: all are up", |_| Some(true));
-        let victim = self.rng.usize(0..self.setup.endpoints);
+        let mut victim = self.rng.usize(0..self.setup.endpoints);
+        while self.somebody_is_lost(|endpoint| endpoint == victim) {
+            victim = (victim + 1) % self.setup.endpoints;
+        }
         self.dead[victim] = true;
         self.pass(self.setup.detection_ms() + 2 * TICK);
         self.expect("calm: the dead one is out within the bound", |endpoint| Some(endpoint != victim));
@@ -132,7 +153,15 @@ impl World {
         self.blackout = false;
         self.cut_links.clear();
         self.cut_peers.clear();
-        let most = self.rng.usize(0..=2);
+        self.cut_store.clear();
+        self.cut_anchors.clear();
+        self.adopt();
+        self.dead_v6.fill(false);
+        let mut most = self.rng.usize(0..=2);
+        // A node that finds nothing alive elsewhere does not vote, and no truth follows from too few votes.
+        while self.somebody_is_lost(|endpoint| endpoint < most) {
+            most -= 1;
+        }
         for endpoint in 0..self.dead.len() {
             self.dead[endpoint] = endpoint < most;
         }
@@ -149,12 +178,19 @@ impl World {
         let digests: HashSet<_> =
             self.nodes.iter().map(|node| node.run.as_ref().unwrap().controller.snapshot().digest).collect();
         assert_eq!(digests.len(), 1, "quiet: all nodes agree");
+        self.all_is_well_again();
         for node in &self.nodes {
             assert!(
                 node.run.as_ref().unwrap().controller.snapshot().overrides.is_empty(),
                 "quiet: all overrides have ended"
             );
         }
+    }
+
+    /// Whether all that some node could prove itself by would be dead.
+    fn somebody_is_lost(&self, dead: impl Fn(usize) -> bool) -> bool {
+        let fleet = self.setup.fleet(&self.version);
+        (0..self.nodes.len()).any(|at| self.setup.is_lost(&fleet, at, &dead))
     }
 
     /// A person restores everything: what was held or awaited one is let go when it is up again.
@@ -177,7 +213,7 @@ impl World {
         });
     }
 
-    fn pass(&mut self, ms: u64) {
+    pub(super) fn pass(&mut self, ms: u64) {
         let end = self.t + ms;
         while self.t < end {
             self.tick();
@@ -185,7 +221,7 @@ impl World {
     }
 
     /// What every running node measures: up, down, or either.
-    fn expect(&self, what: &str, truth: impl Fn(usize) -> Option<bool>) {
+    pub(super) fn expect(&self, what: &str, truth: impl Fn(usize) -> Option<bool>) {
         for node in &self.nodes {
             let snapshot = node.run.as_ref().unwrap().controller.snapshot();
             for (target, verdict) in rules::verdicts(snapshot) {
@@ -203,6 +239,7 @@ impl World {
 
     fn tick(&mut self) {
         self.t += TICK;
+        self.adopt_in_time();
         let t = self.t;
         let mut due: Vec<(u64, usize, Input)> = Vec::new();
         let (now, later) = std::mem::take(&mut self.mail).into_iter().partition(|(at, ..)| *at <= t);
@@ -231,22 +268,23 @@ impl World {
             let step = self.nodes[at].start(t);
             let now = self.nodes[at].now(t);
             self.follow(at, now, step, true);
-            let list = (self.store.0, self.store.1.clone().into());
-            let shared = Input::Shared { epoch: "one".into(), generation: list.0, overrides: list.1 };
-            self.mail.push((t + self.rng.u64(0..3_000), at, shared));
+            self.greet(at);
             return;
         }
         let now = self.nodes[at].now(t);
         let region = at % self.setup.regions;
-        let (dead, links, blackout) = (&self.dead, &self.cut_links, self.blackout);
+        let (dead, dead_v6, links, blackout) = (&self.dead, &self.dead_v6, &self.cut_links, self.blackout);
         let node = &mut self.nodes[at];
         let (fault, clock_right) = (node.fault, node.offset == 0);
+        let anchors = if t.is_multiple_of(5_000) { &self.setup.policy.anchors[..] } else { &[] };
+        let answered = fault != Fault::Network && !self.cut_anchors.contains(&at);
         let Some(run) = &mut node.run else { return };
         run.probe(t, now, &self.setup, &mut self.rng, |endpoint, family| match fault {
             Fault::Resources => own_fault(),
             Fault::NoV6 if family == Family::V6 => failed(),
             Fault::Network => failed(),
             Fault::None | Fault::NoV6 if dead[endpoint] || blackout || links.contains(&(region, endpoint)) => failed(),
+            Fault::None | Fault::NoV6 if family == Family::V6 && dead_v6[endpoint] => failed(),
             Fault::None | Fault::NoV6 => Outcome::Pass,
         });
         if self.rng.u8(0..3) == 0 {
@@ -254,6 +292,11 @@ impl World {
             let load = Load(f64::from(self.rng.u16(40..=60)));
             run.inbox.push(Input::Load { endpoint, load, at: now.mono });
         }
+        run.inbox.extend(anchors.iter().map(|anchor| Input::Anchored {
+            anchor: anchor.clone(),
+            answered,
+            at: now.mono,
+        }));
         let inputs = std::mem::take(&mut run.inbox);
         if inputs.is_empty() && run.wake_at.is_none_or(|wake| now.mono < wake) {
             return;
@@ -276,6 +319,9 @@ impl World {
         if let Some(tempi) = step.tempi.take() {
             run.tempi = tempi;
         }
+        if let Some(duties) = step.duties.take() {
+            run.duties = duties;
+        }
         if let Some(snapshot) = &step.snapshot {
             let _named = Where(self.seed, t, at);
             run.table = Some(answers::check(snapshot, run.table.as_ref(), &node.disk.last_good, &mut self.rng));
@@ -284,33 +330,43 @@ impl World {
             let last_good = run.table.as_ref().map(|table| table.last_good()).unwrap_or_default();
             node.disk = run.controller.memory(now, last_good);
             node.recovery = run.told.recovery.clone();
+            node.left = run.told.braking.kept(now.mono);
         }
         if let Some(ballot) = step.ballot {
-            self.post(at, ballot);
+            self.post(at, &Input::Heard(ballot));
+        }
+        if let Some(presence) = step.presence.filter(|_| !self.cut_store.contains(&at)) {
+            let sequence = presence.sequence;
+            self.mail.push((self.t + self.rng.u64(0..1_000), at, Input::Echo { sequence }));
+            self.post(at, &Input::Present(presence));
         }
     }
 
-    fn post(&mut self, from: usize, ballot: Ballot) {
+    /// Says something to all others, as far as they are to be reached.
+    fn post(&mut self, from: usize, said: &Input) {
         for to in 0..self.nodes.len() {
             let lost = self.stormy && self.rng.u8(0..4) == 0;
             if lost || self.cut_peers.contains(&(from, to)) {
                 continue;
             }
             let delay = if self.stormy { self.rng.u64(0..3_000) } else { self.rng.u64(0..300) };
-            self.mail.push((self.t + delay, to, Input::Heard(ballot.clone())));
+            if from == to {
+                continue;
+            }
+            self.mail.push((self.t + delay, to, said.clone()));
             if self.stormy && self.rng.u8(0..20) == 0 {
-                self.mail.push((self.t + delay + 12_000, to, Input::Heard(ballot.clone())));
+                self.mail.push((self.t + delay + 12_000, to, said.clone()));
             }
         }
     }
 
     pub(super) fn send_store(&mut self) {
         let list: Arc<[Override]> = self.store.1.clone().into();
-        for to in 0..self.nodes.len() {
+        for to in (0..self.nodes.len()).filter(|to| !self.cut_store.contains(to)).collect::<Vec<_>>() {
             let copies = if self.stormy { self.rng.u64(1..=2) } else { 1 };
             for _ in 0..copies {
                 let shared =
-                    Input::Shared { epoch: "one".into(), generation: self.store.0, overrides: Arc::clone(&list) };
+                    Input::Shared { epoch: self.epoch.clone(), generation: self.store.0, overrides: Arc::clone(&list) };
                 self.mail.push((self.t + self.rng.u64(0..4_000), to, shared));
             }
         }

@@ -1,17 +1,15 @@
 //! Changing overrides.
 
-use std::{sync::Arc, time::Duration};
-
 use axum::{
-    extract::{FromRef, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
-use tokio::sync::watch;
 
 use super::{
     super::audit::Auditor,
+    desk::{Desk, Outcome, Wait, commit},
     effect::{blocker, preview, told, unchanged_effect},
 };
 use crate::{
@@ -19,51 +17,31 @@ use crate::{
         ask::{Asked, Body, Named},
         auth::{Operator, Principal},
         draft::{self, Asking},
-        handles::{Handles, Turn},
         hypothesis::effect,
         keyed::{Key, Replay},
         problem::Problem,
-        reach, refusal,
-        seen::Seen,
+        reach,
         tell::Told,
-        views::{EFFECT_MAX, EffectView, ExtendOverride, MATCHES_MAX, NewOverride, OverrideView, tag_of},
+        views::{EFFECT_MAX, EffectView, ExtendOverride, MATCHES_MAX, NewOverride, OverrideView, receipts, tag_of},
     },
     clock::Clock,
     config::Role,
     judge::safety::{Effect, weigh},
     model::{Fleet, Override, OverrideId, Snapshot, Wall},
     steer::outlook::hypothesis::without,
-    store::{AuditDraft, Change, Committed, ControlStore, Durable, Seen as Fence, StoreError},
+    store::{Change, Durable},
 };
 
-/// An answer waits this long for this node to follow a change; then it says that it does not yet.
-const APPLY_MAX: Duration = Duration::from_secs(5);
+/// Says in an answer without a body which nodes do not follow yet.
+const PENDING: &str = "wayshift-pending";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::admin::routes) struct Dry {
     #[serde(default)]
     dry_run: bool,
-}
-
-/// What changing needs.
-#[derive(Clone)]
-pub(in crate::admin::routes) struct Desk {
-    pub(super) store: Arc<dyn ControlStore>,
-    turn: Turn,
-    snapshot: watch::Receiver<Arc<Snapshot>>,
-    pub(super) seen: Seen,
-}
-
-impl FromRef<Handles> for Desk {
-    fn from_ref(handles: &Handles) -> Self {
-        Self {
-            store: Arc::clone(&handles.store),
-            turn: handles.turn.clone(),
-            snapshot: handles.snapshot.clone(),
-            seen: Seen::from_ref(handles),
-        }
-    }
+    /// How long to wait for the other nodes: `5s`.
+    wait: Option<Wait>,
 }
 
 /// The version of all overrides together.
@@ -90,7 +68,7 @@ pub(super) fn stale(tag: &str, current: impl serde::Serialize) -> Problem {
 
 pub(in crate::admin::routes) async fn create(
     Operator(who): Operator,
-    Asked(Dry { dry_run }): Asked<Dry>,
+    Asked(Dry { dry_run, wait }): Asked<Dry>,
     headers: HeaderMap,
     State(desk): State<Desk>,
     auditor: Auditor,
@@ -132,7 +110,8 @@ pub(in crate::admin::routes) async fn create(
     };
     let order = committed.entity;
     let snapshot = desk.followed(|snapshot| reach::shows(snapshot, &order)).await;
-    let view = told(&desk, &snapshot, &order);
+    let company = desk.everywhere(order.generation, wait).await;
+    let view = told(&desk, &snapshot, &order).everywhere(&company, &order);
     Ok(created(&view))
 }
 
@@ -156,7 +135,7 @@ fn replayed(desk: &Desk, replay: Replay) -> Result<Response, Problem> {
             let snapshot = &desk.seen.snapshot;
             let now = snapshot.overrides.iter().chain(&*snapshot.planned).find(|order| order.id == view.id);
             if let Some(now) = now {
-                let now = OverrideView::of(snapshot, now);
+                let now = OverrideView::of(snapshot, now).everywhere(&desk.seen.company, now);
                 (view.applied_on, view.pending_on) = (now.applied_on, now.pending_on);
             }
             if status == StatusCode::CREATED {
@@ -175,7 +154,7 @@ fn replayed(desk: &Desk, replay: Replay) -> Result<Response, Problem> {
 pub(in crate::admin::routes) async fn extend(
     Operator(who): Operator,
     Named(id): Named<String>,
-    Asked(Dry { dry_run }): Asked<Dry>,
+    Asked(Dry { dry_run, wait }): Asked<Dry>,
     headers: HeaderMap,
     State(desk): State<Desk>,
     auditor: Auditor,
@@ -233,7 +212,9 @@ pub(in crate::admin::routes) async fn extend(
     };
     let order = committed.entity;
     let snapshot = desk.followed(|snapshot| reach::shows(snapshot, &order)).await;
+    let company = desk.everywhere(order.generation, wait).await;
     let view = OverrideView::of(&snapshot, &order).among(&snapshot, &desk.seen.good, &order);
+    let view = view.everywhere(&company, &order);
     Ok(Told::tagged(view, tag_of(&order)).into_response())
 }
 
@@ -243,12 +224,13 @@ pub(in crate::admin::routes) struct Ending {
     #[serde(default)]
     dry_run: bool,
     reason: Option<String>,
+    wait: Option<Wait>,
 }
 
 pub(in crate::admin::routes) async fn end(
     Operator(who): Operator,
     Named(id): Named<String>,
-    Asked(Ending { dry_run, reason }): Asked<Ending>,
+    Asked(Ending { dry_run, reason, wait }): Asked<Ending>,
     headers: HeaderMap,
     State(desk): State<Desk>,
     auditor: Auditor,
@@ -289,9 +271,18 @@ pub(in crate::admin::routes) async fn end(
     })
     .await;
     match committed? {
-        Outcome::Done(_) => {
+        Outcome::Done(committed) => {
             desk.followed(|snapshot| !reach::knows(snapshot, &id)).await;
-            Ok(StatusCode::NO_CONTENT.into_response())
+            let generation = committed.durable.generation;
+            let company = desk.everywhere(generation, wait).await;
+            let mut response = StatusCode::NO_CONTENT.into_response();
+            let receipts = receipts(&company, generation);
+            let behind: Vec<&str> =
+                receipts.pending.iter().chain(&receipts.unheard).map(|node| node.as_str()).collect();
+            if let (false, Ok(behind)) = (behind.is_empty(), HeaderValue::from_str(&behind.join(", "))) {
+                response.headers_mut().insert(PENDING, behind);
+            }
+            Ok(response)
         }
         Outcome::Again(replay) => replayed(&desk, replay),
     }
@@ -333,53 +324,6 @@ fn refused(fleet: &Fleet, order: &Override, effect: &Effect) -> Option<Problem> 
     let detail = details.join("; ");
     let problem = Problem::new(StatusCode::CONFLICT, first.code(), detail).hint(hint);
     Some(problem.with("blocking", blocking).with("safe", safe))
-}
-
-enum Outcome {
-    Done(Box<Committed>),
-    Again(Replay),
-}
-
-/// Decides on the state that is committed: on the newest, and again on a newer one when others were faster.
-async fn commit(
-    desk: &Desk,
-    key: Option<&Key>,
-    who: &Principal,
-    mut decide: impl FnMut(&Durable) -> Result<(Change, AuditDraft), Problem>,
-) -> Result<Outcome, Problem> {
-    let _turn = desk.turn.take().await;
-    let mut last = StoreError::Conflict { current: 0 };
-    for _ in 0..refusal::TRIES_MAX {
-        let durable = desk.store.load().await.map_err(|error| refusal::of_store(&error))?;
-        let (change, audit) = decide(&durable)?;
-        let ends = matches!(change, Change::End { .. });
-        let creates = matches!(change, Change::Create(_));
-        let keep = key.map(|key| key.keep(who, Arc::clone(&desk.seen.snapshot), creates, ends));
-        match desk.store.commit(change, Fence(durable.generation), audit, keep).await {
-            Ok(committed) => return Ok(Outcome::Done(Box::new(committed))),
-            Err(error @ StoreError::Conflict { .. }) => last = error,
-            Err(StoreError::KeyUsed(kept)) => {
-                let key = key.ok_or_else(|| Problem::plain(StatusCode::INTERNAL_SERVER_ERROR))?;
-                return key.compare(*kept).map(Outcome::Again);
-            }
-            Err(error) => return Err(refusal::of_store(&error)),
-        }
-    }
-    Err(refusal::of_store(&last))
-}
-
-impl Desk {
-    fn durable(&self) -> Arc<Durable> {
-        Arc::clone(&self.store.watch().borrow())
-    }
-
-    /// The snapshot that follows a change, or the newest when that takes too long.
-    async fn followed(&self, follows: impl Fn(&Snapshot) -> bool) -> Arc<Snapshot> {
-        let mut snapshot = self.snapshot.clone();
-        let waited = tokio::time::timeout(APPLY_MAX, snapshot.wait_for(|snapshot| follows(snapshot))).await;
-        let followed = waited.ok().and_then(|seen| seen.ok().map(|seen| Arc::clone(&seen)));
-        followed.unwrap_or_else(|| Arc::clone(&self.snapshot.borrow()))
-    }
 }
 
 /// The override as audit entries hold it.

@@ -7,7 +7,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::change::{Desk, collection_tag, fence, stale};
+use super::{
+    change::{collection_tag, fence, stale},
+    desk::Desk,
+};
 use crate::{
     admin::{
         hypothesis::effect,
@@ -126,6 +129,7 @@ pub(super) fn unchanged_effect(desk: &Desk, durable: &Durable, order: &Override,
         from: order.from,
         expires: order.expires,
         lasts: Span(order.expires.since(order.from.max(now))),
+        over: order.over.map(Span),
         etag: collection_tag(durable.generation),
     }
 }

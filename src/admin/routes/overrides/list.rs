@@ -71,7 +71,10 @@ pub(in crate::admin::routes) async fn overrides(
             && fits(&filter.by, &order.author)
     });
     let keys = found.map(|(place, order)| (order.id.to_string(), place));
-    let view = |place: usize| OverrideView::of(&seen.snapshot, &durable.overrides[place]);
+    let view = |place: usize| {
+        let order = &durable.overrides[place];
+        OverrideView::of(&seen.snapshot, order).everywhere(&seen.company, order)
+    };
     let page = page(keys, filter.limit, filter.cursor.as_deref(), view)?;
     Ok(Told::tagged(page, super::change::collection_tag(durable.generation)))
 }
@@ -88,5 +91,6 @@ pub(in crate::admin::routes) async fn one(
     let order = durable.overrides.iter().find(|order| order.id == id);
     let order = order.ok_or_else(|| Problem::no("override", &id.to_string()))?;
     let view = OverrideView::of(&seen.snapshot, order).among(&seen.snapshot, &seen.good, order);
+    let view = view.everywhere(&seen.company, order);
     Ok(Told::tagged(view, tag_of(order)))
 }

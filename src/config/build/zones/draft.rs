@@ -3,6 +3,8 @@
 //! Why not a map of boxes: a master file has a million records, each of which would cost several allocations that live
 //! for the time of a load, and leave the memory in pieces.
 
+use std::collections::{HashMap, HashSet};
+
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -19,6 +21,9 @@ use super::rules;
 const TYPES_MAX: usize = 100;
 /// Most octets of one set: the largest message without its header and question, and with room for OPT.
 const SET_SIZE_MAX: usize = 65_535 - 12 - 260 - 64;
+/// From so many records on, those of a set are known by a table too: looking through thousands for each that comes
+/// takes minutes, and hardly a set has so many.
+const LARGE: u16 = 32;
 
 /// A zone that is being filled.
 pub(super) struct Draft {
@@ -32,6 +37,8 @@ pub(super) struct Draft {
     owners: Vec<Owner>,
     sets: Vec<Set>,
     records: Vec<Record>,
+    /// The data of each set that has [`LARGE`] records or more.
+    large: HashMap<usize, HashSet<Box<[u8]>>>,
     /// From the hash of a name to its place in `owners`; the length is a power of two, at most half is taken.
     index: Vec<u32>,
 }
@@ -138,6 +145,7 @@ impl Draft {
             owners: Vec::new(),
             sets: Vec::new(),
             records: Vec::new(),
+            large: HashMap::new(),
             index: vec![NONE; 16],
         }
     }
@@ -211,13 +219,23 @@ impl Draft {
             let message = format!("the records of {} and one type do not fit into a message", shown(owner));
             return report.add(Raw::error("E027", message).at(place, "this one is too much"));
         }
-        if (SetOf { draft: self, set: &self.sets[set] }).rdata().any(|known| known == rdata) {
+        if self.has(set, rdata) {
             return;
         }
         let fresh = self.record(rdata);
         let set = &mut self.sets[set];
         self.records[set.last as usize].next = fresh;
         (set.last, set.size, set.count) = (fresh, small(grown), set.count + 1);
+    }
+
+    /// Whether a set has this data; of a large one it is known from now on.
+    fn has(&mut self, set: usize, rdata: &[u8]) -> bool {
+        let known = |draft: &Self| SetOf { draft, set: &draft.sets[set] }.rdata().map(Box::from).collect();
+        if self.sets[set].count < LARGE {
+            return SetOf { draft: self, set: &self.sets[set] }.rdata().any(|known| known == rdata);
+        }
+        let all = self.large.remove(&set).unwrap_or_else(|| known(self));
+        !self.large.entry(set).or_insert(all).insert(rdata.into())
     }
 
     /// The zone, if it may be one.

@@ -71,27 +71,33 @@ impl Control {
     /// Writes the message that lets a reply leave from this address; the length of it, which is 0 without one.
     pub(super) fn write(&mut self, from: Option<To>) -> usize {
         let Some(To { ip, interface }) = from else { return 0 };
-        let mut data = [0; size_of::<libc::in6_pktinfo>()];
-        let (level, kind, size) = match ip {
+        match ip {
             IpAddr::V4(ip) => {
+                let mut data = [0; size_of::<libc::in_pktinfo>()];
                 data[4..8].copy_from_slice(&ip.octets());
-                (libc::IPPROTO_IP, libc::IP_PKTINFO, size_of::<libc::in_pktinfo>())
+                self.put(libc::IPPROTO_IP, libc::IP_PKTINFO, data)
             }
             IpAddr::V6(ip) => {
+                let mut data = [0; size_of::<libc::in6_pktinfo>()];
                 data[..16].copy_from_slice(&ip.octets());
                 // Routing chooses the way back, except where the address means something on one link alone.
                 let interface = if ip.is_unicast_link_local() { interface } else { 0 };
                 data[16..].copy_from_slice(&interface.to_ne_bytes());
-                (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, data.len())
+                self.put(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, data)
             }
-        };
-        let length = HEAD_SIZE + size;
+        }
+    }
+
+    /// For each size apart: all but the address is known when it is compiled, and so a few stores write it.
+    #[inline(always)]
+    fn put<const SIZE: usize>(&mut self, level: libc::c_int, kind: libc::c_int, data: [u8; SIZE]) -> usize {
+        let length = HEAD_SIZE + SIZE;
         let (head, rest) = self.0.split_at_mut(HEAD_SIZE);
         let (size, words) = head.split_at_mut(size_of::<usize>());
         size.copy_from_slice(&length.to_ne_bytes());
         words[..4].copy_from_slice(&level.to_ne_bytes());
         words[4..].copy_from_slice(&kind.to_ne_bytes());
-        rest[..data.len()].copy_from_slice(&data);
+        rest[..SIZE].copy_from_slice(&data);
         length.next_multiple_of(ALIGN)
     }
 }

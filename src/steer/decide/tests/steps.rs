@@ -74,7 +74,7 @@ fn a_pool_waits_for_nothing_while_nothing_else_is_healthy() {
     // Both are young: as written. One of them that stood longer than its wait goes first.
     assert_eq!(pools(&world), "eu(aws-eu 10%) | us(gcp-us 30%)");
     world.pass(40);
-    assert_eq!(pools(&world), "us 10%(gcp-us 70%) | eu 10%(aws-eu 50%)");
+    assert_eq!(pools(&world), "us(gcp-us 70%) | eu 10%(aws-eu 50%)", "while `eu` waits, nobody takes what `us` lacks");
     let mut unknown = slow();
     unknown.measure("aws-eu", Unknown);
     unknown.measure("gcp-eu", Unknown);
@@ -124,10 +124,42 @@ fn a_slow_drain_shrinks_and_counts_until_it_is_through() {
     world.pass(45);
     assert_eq!(pools(&world), "eu(aws-eu 50%,gcp-eu) | us(aws-us,gcp-us)");
     world.measure("gcp-eu", Down);
-    assert_eq!(pools(&world), "eu(aws-eu 50%) | us(aws-us,gcp-us)", "it still serves");
+    assert_eq!(pools(&world), "eu 50%(aws-eu 50%) us(aws-us,gcp-us)", "it still serves");
     world.pass(45);
     assert_eq!(pools(&world), "us(aws-us,gcp-us)");
     assert_eq!(deadline(&world), Some(10), "then the order itself ends");
+}
+
+#[test]
+fn a_slow_drain_of_a_whole_pool_shrinks_the_pool() {
+    let mut world = world();
+    world.pass(10_000);
+    world.order(Action::Drain, "pool:eu");
+    (world.overrides[0].from, world.overrides[0].over) = (world.at.wall, Some(Duration::from_secs(90)));
+    world.overrides[0].expires = world.at.wall.plus(Duration::from_secs(100));
+    assert_eq!(pools(&world), "eu 90%(aws-eu 90%,gcp-eu 90%) us(aws-us,gcp-us)");
+    world.pass(45);
+    assert_eq!(pools(&world), "eu 50%(aws-eu 50%,gcp-eu 50%) us(aws-us,gcp-us)");
+    world.pass(45);
+    assert_eq!(pools(&world), "us(aws-us,gcp-us)");
+}
+
+#[test]
+fn pools_that_all_come_back_keep_their_order_and_the_one_that_is_ahead_takes_more() {
+    let mut world = world().with_service(|service| service.tuning.ramp = Duration::from_secs(90));
+    world.pass(10_000);
+    for id in ["aws-eu", "gcp-eu", "aws-us", "gcp-us"] {
+        world.returns(id);
+    }
+    assert_eq!(
+        pools(&world),
+        "eu(aws-eu 10%,gcp-eu 10%) | us(aws-us 10%,gcp-us 10%)",
+        "after an outage of everything nobody stands ready to take what the first does not"
+    );
+    world.pass(40);
+    world.returns("aws-eu");
+    world.returns("gcp-eu");
+    assert_eq!(pools(&world), "eu 20%(aws-eu 10%,gcp-eu 10%) us(aws-us 50%,gcp-us 50%)", "`us` is ahead");
 }
 
 #[test]

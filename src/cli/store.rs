@@ -1,0 +1,82 @@
+//! `store`: what a person decides about the store.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    args::operate::{AdoptArgs, StoreVerb},
+    client::{Ask, Client},
+    ending::{Exit, Failure},
+    screen::{Screen, safe, table::Table},
+    status::counted,
+};
+
+/// `POST /v1/store/adopt`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Adoption {
+    found_epoch: Option<String>,
+    found_generation: Option<u64>,
+    epoch: String,
+    generation: u64,
+    taken: Vec<String>,
+    dropped: Vec<String>,
+    overrides: usize,
+}
+
+/// Does what the verb says.
+pub(super) async fn run(verb: &StoreVerb, client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {
+    match verb {
+        StoreVerb::Adopt(args) => adopt(args, client, screen).await,
+    }
+}
+
+async fn adopt(args: &AdoptArgs, client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {
+    const ADOPT: &[&str] = &["v1", "store", "adopt"];
+    let looked = client.send(Ask::post(ADOPT, Some(json!({}))).with("dry_run", "true")).await?;
+    let would: Adoption = looked.parsed()?;
+    if args.dry_run || !args.yes {
+        screen.show(&looked.body, |_| Ok(page(&would, "would go on")), || Ok(fields(&would)))?;
+    }
+    if args.dry_run {
+        return Ok(Exit::Done);
+    }
+    if !args.yes {
+        if !screen.interactive {
+            return Err(Failure::usage("nothing was changed: without a terminal nobody can confirm")
+                .hint("add --yes to do it, or --dry-run to only look"));
+        }
+        if !screen.confirm("Does the store go on like this, for all nodes?") {
+            return Err(Failure::new(Exit::Failed, "nothing was changed"));
+        }
+    }
+    let done = client.send(Ask::post(ADOPT, Some(json!({ "reason": args.reason })))).await?;
+    let did: Adoption = done.parsed()?;
+    screen.show(&done.body, |_| Ok(page(&did, "goes on")), || Ok(fields(&did)))?;
+    Ok(Exit::Done)
+}
+
+fn page(adoption: &Adoption, verb: &str) -> String {
+    let found = match (&adoption.found_epoch, adoption.found_generation) {
+        (Some(epoch), Some(generation)) => format!("epoch {}, generation {generation}", safe::cell(epoch)),
+        (_, _) => "nothing".to_owned(),
+    };
+    let mut text = format!("found     {found}\n");
+    for (word, ids) in [("taken", &adoption.taken), ("dropped", &adoption.dropped)] {
+        for id in ids {
+            text.push_str(&format!("{word:<9} {}\n", safe::cell(id)));
+        }
+    }
+    let overrides = counted(adoption.overrides, "override");
+    let (epoch, generation) = (safe::cell(&adoption.epoch), adoption.generation);
+    text.push_str(&format!("it {verb} as epoch {epoch}, generation {generation}, with {overrides}\n"));
+    text
+}
+
+fn fields(adoption: &Adoption) -> Table {
+    let mut table = Table::new(&["WHAT", "ID"]);
+    for (word, ids) in [("taken", &adoption.taken), ("dropped", &adoption.dropped)] {
+        ids.iter().for_each(|id| table.row([word.into(), id.as_str().into()]));
+    }
+    table
+}

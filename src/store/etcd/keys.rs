@@ -1,0 +1,150 @@
+//! Names of keys. Everything stands under the configured prefix and the layout's version.
+//!
+//! | key | lease | holds |
+//! |---|---|---|
+//! | `control/head` | - | identity, generation, digest, the audit's head; every mutation compares it |
+//! | `control/override/<id>` | - | an override |
+//! | `control/audit/<sequence>` | - | an entry of the audit, 20 digits |
+//! | `kept/<principal>/<key>` | 24 h | the answer to a request; both hashed |
+//! | `fleet/<node>/presence` | 20 s | what a node says of itself |
+//! | `fleet/<node>/ballot` | 20 s | who votes, and the parts of its ballot |
+//! | `fleet/<node>/{votes,paths,out,left}/<n>` | 20 s | parts of its ballot |
+//!
+//! A node's credentials need to write below `fleet/<node>/` only; those of nodes that take orders below `control/` and
+//! `kept/` as well; every node reads all of it.
+
+use crate::model::NodeId;
+
+use super::super::sum;
+
+/// The layout's version: another one would stand beside it.
+const LAYOUT: &str = "v1/";
+
+/// The names under one prefix.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    root: String,
+}
+
+/// What a key below `fleet/` is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Piece {
+    Presence,
+    Ballot,
+    Part(Kind, usize),
+}
+
+/// What parts of a ballot are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Votes,
+    Paths,
+    Out,
+    Left,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 4] = [Self::Votes, Self::Paths, Self::Out, Self::Left];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Votes => "votes",
+            Self::Paths => "paths",
+            Self::Out => "out",
+            Self::Left => "left",
+        }
+    }
+}
+
+impl Keys {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self { root: format!("{}/{LAYOUT}", prefix.trim_end_matches('/')) }
+    }
+
+    /// What is followed for the durable state.
+    pub(super) fn control(&self) -> String {
+        format!("{}control/", self.root)
+    }
+
+    pub(super) fn head(&self) -> String {
+        format!("{}control/head", self.root)
+    }
+
+    pub(super) fn overrides(&self) -> String {
+        format!("{}control/override/", self.root)
+    }
+
+    pub(super) fn audit(&self, sequence: u64) -> String {
+        format!("{}control/audit/{sequence:020}", self.root)
+    }
+
+    pub(super) fn audits(&self) -> String {
+        format!("{}control/audit/", self.root)
+    }
+
+    /// All answers kept for a principal.
+    pub(super) fn kept_of(&self, principal: &str) -> String {
+        format!("{}kept/{}/", self.root, &sum(principal)[..32])
+    }
+
+    pub(super) fn kept(&self, principal: &str, key: &str) -> String {
+        format!("{}{}", self.kept_of(principal), sum(key))
+    }
+
+    /// What is followed for ballots.
+    pub(super) fn fleet(&self) -> String {
+        format!("{}fleet/", self.root)
+    }
+
+    pub(super) fn piece(&self, node: &NodeId, piece: &Piece) -> String {
+        let name = match piece {
+            Piece::Presence => "presence".to_owned(),
+            Piece::Ballot => "ballot".to_owned(),
+            Piece::Part(kind, number) => format!("{}/{number}", kind.word()),
+        };
+        format!("{}{node}/{name}", self.fleet())
+    }
+
+    /// Whose piece a key below `fleet/` is; none of ours otherwise.
+    pub(super) fn read_piece(&self, key: &[u8]) -> Option<(NodeId, Piece)> {
+        let rest = std::str::from_utf8(key).ok()?.strip_prefix(&self.fleet())?;
+        let (node, name) = rest.split_once('/')?;
+        let piece = match name.split_once('/') {
+            None if name == "presence" => Piece::Presence,
+            None if name == "ballot" => Piece::Ballot,
+            Some((word, number)) => {
+                let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word)?;
+                Piece::Part(kind, number.parse().ok()?)
+            }
+            None => return None,
+        };
+        Some((node.parse().ok()?, piece))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_has_one_slash_at_its_end_however_it_was_written() {
+        for prefix in ["/wayshift/prod", "/wayshift/prod/", "/wayshift/prod//"] {
+            assert_eq!(Keys::new(prefix).head(), "/wayshift/prod/v1/control/head");
+        }
+    }
+
+    #[test]
+    fn pieces_are_read_back() {
+        let keys = Keys::new("/w/");
+        let node: NodeId = "eu-1".parse().unwrap();
+        let parts = Kind::ALL.into_iter().map(|kind| Piece::Part(kind, 12));
+        for piece in [Piece::Presence, Piece::Ballot].into_iter().chain(parts) {
+            assert_eq!(keys.read_piece(keys.piece(&node, &piece).as_bytes()), Some((node.clone(), piece)));
+        }
+        for other in
+            ["/w/v1/fleet/eu-1", "/w/v1/fleet/eu-1/other", "/w/v1/fleet/eu-1/votes/x", "/w/v1/fleet/-/presence"]
+        {
+            assert_eq!(keys.read_piece(other.as_bytes()), None, "{other}");
+        }
+    }
+}
