@@ -96,12 +96,11 @@ impl Secondaries {
                     }
                     (self, changed)
                 });
-                let changed;
-                (self, changed) = match made.await {
-                    Ok(made) => made,
+                let Ok((back, changed)) = made.await else {
                     // What it was working on is gone with it.
-                    Err(_) => break tracing::error!("making an edition panicked; secondaries stay where they are"),
+                    break tracing::error!("making an edition panicked; secondaries stay where they are");
                 };
+                self = back;
                 if changed {
                     tokio::time::sleep(EDITION_EVERY_MIN).await;
                 }

@@ -195,7 +195,7 @@ fn every_soa_has_the_serial_of_the_transfer() {
         let mut packet = vec![0, 9, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
         packet.extend_from_slice(name);
         let slow = ask(&mut desk, &packet, &near);
-        let soa = slow[0].answers.first().or(slow[0].authorities.first()).unwrap();
+        let soa = slow[0].answers.first().or_else(|| slow[0].authorities.first()).unwrap();
         assert!(soa.data.to_string().contains(" 1005 "), "{soa}");
         let mut slot = vec![0; 1500];
         slot[..packet.len()].copy_from_slice(&packet);

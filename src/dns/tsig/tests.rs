@@ -42,7 +42,7 @@ fn each_mistake_has_its_word() {
     assert_eq!(asked(&tsig_key("xfr", "another"), NOW), "BADSIG");
     assert_eq!(asked(&tsig_key("xfr", "another"), NOW - 301), "BADSIG", "a time is believed when it is signed");
     assert_eq!(asked(&tsig_key("other", "a secret of thirty-two octets .."), NOW), "BADKEY");
-    let longer = TsigKey { algorithm: TsigAlgorithm::Sha512, ..right.clone() };
+    let longer = TsigKey { algorithm: TsigAlgorithm::Sha512, ..right };
     assert_eq!(asked(&longer, NOW), "BADKEY", "a key goes with its algorithm");
 }
 
