@@ -110,7 +110,7 @@ impl Doors {
         let bound =
             settings.listen.iter().map(|&address| Bound::bind(address, settings.threads)).collect::<Result<_, _>>()?;
         let switch = Arc::new(Switch::new(Arc::clone(&metrics)));
-        let transfers = Arc::new(Transfers::new(Arc::clone(&metrics)));
+        let transfers = Arc::new(Transfers::new(Arc::clone(&metrics), &settings.listen));
         Ok(Self { bound, settings, live, clock, metrics, transfers, switch })
     }
 

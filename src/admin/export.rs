@@ -98,7 +98,7 @@ impl<'s> Content<'s> {
 
     /// What secondaries are given as well.
     fn master(&self, snapshot: &Snapshot, table: &AnswerTable) -> Exported {
-        let steered = table.steered(self.zone, None);
+        let steered = table.steered(self.zone);
         let mut left_out = Vec::new();
         let mut text = format!(
             "; {} by wayshift, node {}, generation {}, {}: the answers of that moment, without steering\n",

@@ -108,7 +108,7 @@ impl Desk {
             counts,
             shares: Shares::default(),
             name: LowerName::default(),
-            transfers: Arc::new(Transfers::new(Arc::default())),
+            transfers: Arc::new(Transfers::new(Arc::default(), &[])),
             outgoing: None,
         }
     }

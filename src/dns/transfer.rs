@@ -11,11 +11,9 @@ mod parcel;
 pub(super) mod tests;
 
 use std::{
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -37,6 +35,8 @@ use crate::{
 
 /// Transfers at once, of the whole node. Beyond it: SERVFAIL, and the secondary comes again.
 pub const RUNNING_MAX: usize = 32;
+/// Of these, as many as one client may have, so that no secondary keeps the others from theirs. Beyond it: SERVFAIL.
+pub const RUNNING_OF_ONE_MAX: usize = 16;
 /// The longest that one transfer may take, however fast its client reads each message. Then its connection is cut.
 pub const TIME_MAX: Duration = Duration::from_secs(600);
 /// Octets of records in a message: as far as pointers reach (RFC 1035 section 4.1.4).
@@ -46,7 +46,9 @@ const PAGE_SIZE: usize = 16 << 10;
 #[derive(Debug)]
 pub struct Transfers {
     policy: ArcSwap<Policy>,
-    running: Arc<AtomicUsize>,
+    running: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    /// Where the node listens.
+    listen: Box<[IpAddr]>,
     metrics: Arc<DnsMetrics>,
 }
 
@@ -72,10 +74,12 @@ pub(super) enum Granted {
 }
 
 impl Transfers {
-    /// Nobody may have anything.
+    /// Nobody may have anything. Who is told is told from an address of `listen`, as far as one fits: secondaries know
+    /// their primaries by it.
     #[must_use]
-    pub fn new(metrics: Arc<DnsMetrics>) -> Self {
-        Self { policy: ArcSwap::default(), running: Arc::default(), metrics }
+    pub fn new(metrics: Arc<DnsMetrics>, listen: &[SocketAddr]) -> Self {
+        let listen = listen.iter().map(SocketAddr::ip).collect();
+        Self { policy: ArcSwap::default(), running: Arc::default(), listen, metrics }
     }
 
     /// From now on this holds; transfers that run go on.
@@ -106,12 +110,18 @@ impl Transfers {
         let parcel = match (query.kind, is_stream) {
             (kind::AXFR, _) => Parcel::whole(edition),
             (_, true) => match query.known_serial(packet) {
-                Some(serial) => Parcel::since(edition, serial),
+                Some(serial) => {
+                    if serial.is_after(edition.serial) {
+                        let ours = edition.serial;
+                        tracing::warn!(zone = %apex, client = %from, %serial, %ours, "a secondary has a newer serial");
+                    }
+                    Parcel::since(edition, serial)
+                }
                 None => return Granted::Malformed,
             },
             (_, false) => return Granted::Soa(Arc::clone(edition)),
         };
-        let Some(running) = Running::one_more(&self.running) else {
+        let Some(running) = Running::one_more(&self.running, from.to_canonical()) else {
             told(TransferOutcome::Busy);
             return Granted::Busy;
         };
@@ -185,17 +195,31 @@ impl Drop for Outgoing {
 
 /// A place among those that run.
 #[derive(Debug)]
-struct Running(Arc<AtomicUsize>);
+struct Running {
+    all: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    of: IpAddr,
+}
 
 impl Running {
-    fn one_more(all: &Arc<AtomicUsize>) -> Option<Self> {
-        let more = |count| (count < RUNNING_MAX).then_some(count + 1);
-        all.fetch_update(Relaxed, Relaxed, more).ok().map(|_| Self(Arc::clone(all)))
+    fn one_more(all: &Arc<Mutex<HashMap<IpAddr, usize>>>, of: IpAddr) -> Option<Self> {
+        let mut counts = all.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = counts.get(&of).copied().unwrap_or(0);
+        if RUNNING_OF_ONE_MAX <= own || RUNNING_MAX <= counts.values().sum() {
+            return None;
+        }
+        counts.insert(of, own + 1);
+        Some(Self { all: Arc::clone(all), of })
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        let mut counts = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = counts.get_mut(&self.of) {
+            *own -= 1;
+            if *own == 0 {
+                counts.remove(&self.of);
+            }
+        }
     }
 }

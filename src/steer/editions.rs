@@ -90,9 +90,11 @@ impl Editions {
     ) -> Self {
         let fleet = &table.snapshot().fleet;
         let zones = fleet.zones.iter().filter_map(|zone| Some((zone, who.of(&zone.apex)?)));
+        let named = table.named();
         let made = zones.map(|(zone, secondaries)| {
             let before = before.get(&zone.apex);
-            let steered = table.steered(zone, before.map(|before| &before.steered));
+            let names = named.get(&zone.apex).map_or(&[][..], Vec::as_slice);
+            let steered = table.steered_of(zone, names, before.map(|before| &before.steered));
             let floor = secondaries.has_serial.then(|| serial_of(zone)).flatten();
             let made = Edition::after(before, zone, steered, last.get(&zone.apex), floor, seconds);
             (zone.apex.clone(), made)

@@ -36,4 +36,5 @@ mod store_files;
 mod support;
 mod tidy;
 mod transfer;
+mod transfer_hostile;
 mod unbound;

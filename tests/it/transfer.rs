@@ -2,16 +2,21 @@
 
 #![allow(clippy::disallowed_methods, reason = "waiting at the outer edge is by the machine's clock")]
 
-use std::{collections::BTreeMap, fs, net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use crate::{
     secondary::{KEY, Make, SECRET, Secondary, ZONE, free_port, serial},
     support::{Endpoint, Node, eventually, short},
 };
 
-/// A failover is with the secondaries after so long at most, from when the node itself answers otherwise: an edition a
-/// second, and a transfer.
-const FOLLOWS_MAX: Duration = Duration::from_secs(5);
+/// A change is with each secondary after so long, from when the node itself answers otherwise: an edition a second, and a
+/// transfer. Of several changes the fastest has to be, so that it holds on a machine that has much to do.
+const FOLLOWS_MAX: Duration = Duration::from_secs(2);
 
 /// A zone with something of everything; two endpoints behind one check.
 fn config(notify: &[SocketAddr], one: &Endpoint, two: &Endpoint, more: &str) -> String {
@@ -122,22 +127,34 @@ fn secondaries_follow_a_failover_and_outlive_the_node() {
     let secondaries =
         [(Make::Nsd, ports[0]), (Make::Knot, ports[1])].map(|(make, port)| Secondary::start(make, port, node.dns));
     let www = format!("www.{ZONE}");
-    let follow = |what: &str, expected: &str| {
+    let mut took = [Duration::MAX; 2];
+    let mut follow = |what: &str, expected: &str| {
         eventually(what, || (node.short(&www, "A") == [expected]).then_some(()));
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
+        let mut after = [None; 2];
+        eventually(what, || {
+            for (secondary, after) in secondaries.iter().zip(&mut after) {
+                if after.is_none() && short(secondary.address, &www, "A") == [expected] {
+                    *after = Some(begun.elapsed());
+                }
+            }
+            after.iter().all(Option::is_some).then_some(())
+        });
+        let after = after.map(Option::unwrap);
+        println!("{what}: NSD after {:?}, Knot after {:?}", after[0], after[1]);
+        took = [took[0].min(after[0]), took[1].min(after[1])];
         for secondary in &secondaries {
-            eventually(what, || (short(secondary.address, &www, "A") == [expected]).then_some(()));
-            assert!(begun.elapsed() < FOLLOWS_MAX, "{what} took {:?}", begun.elapsed());
             eventually("the same serial", || (secondary.serial() == serial(node.dns)).then_some(()));
         }
     };
-    follow("the zone", "203.0.113.1");
+    assert_eq!(node.short(&www, "A"), ["203.0.113.1"]);
     one.kill();
     follow("a dead endpoint", "203.0.113.2");
     one.revive();
     follow("its return", "203.0.113.1");
     node.ok(&["drain", "provider:aws", "--reason", "test", "--yes"]);
     follow("a drain", "203.0.113.2");
+    assert!(took.iter().all(|took| *took < FOLLOWS_MAX), "{took:?}");
     let metrics = metrics(&node);
     assert!(count(&metrics, "dns_transfers_total{kind=\"ixfr\",outcome=\"done\"}") >= 6, "{metrics}");
     assert!(count(&metrics, "dns_notifies_total{outcome=\"answered\"}") >= 6, "{metrics}");
@@ -150,7 +167,7 @@ fn secondaries_follow_a_failover_and_outlive_the_node() {
     }
 }
 
-fn metrics(node: &Node) -> String {
+pub(crate) fn metrics(node: &Node) -> String {
     let output = std::process::Command::new("curl")
         .args(["-sS", "--unix-socket"])
         .arg(node.socket())
@@ -160,7 +177,7 @@ fn metrics(node: &Node) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn count(metrics: &str, series: &str) -> u64 {
+pub(crate) fn count(metrics: &str, series: &str) -> u64 {
     let line = metrics.lines().find(|line| line.contains(series));
     line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0)
 }

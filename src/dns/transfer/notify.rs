@@ -30,7 +30,7 @@ use crate::{
     },
     model::{DnsName, Replication, Serial, TsigKey, kind},
     steer::{Edition, Editions},
-    telemetry::dns::{DnsMetrics, NotifyOutcome},
+    telemetry::dns::NotifyOutcome,
 };
 
 /// How often one secondary is told of one serial.
@@ -52,7 +52,7 @@ pub async fn run(mut editions: watch::Receiver<Arc<Editions>>, transfers: Arc<Tr
         told: HashMap::new(),
         tasks: JoinSet::new(),
         sockets: Arc::new(Semaphore::new(SOCKETS_MAX)),
-        metrics: Arc::clone(&transfers.metrics),
+        transfers: Arc::clone(&transfers),
     };
     loop {
         let newest = Arc::clone(&editions.borrow_and_update());
@@ -75,7 +75,7 @@ struct Telling {
     told: HashMap<(DnsName, SocketAddr), (Serial, AbortHandle)>,
     tasks: JoinSet<()>,
     sockets: Arc<Semaphore>,
-    metrics: Arc<DnsMetrics>,
+    transfers: Arc<Transfers>,
 }
 
 impl Telling {
@@ -103,9 +103,10 @@ impl Telling {
 
     fn one(&mut self, edition: &Arc<Edition>, to: SocketAddr, key: Option<&TsigKey>) -> AbortHandle {
         let (edition, key) = (Arc::clone(edition), key.and_then(Key::new));
-        let (sockets, metrics) = (Arc::clone(&self.sockets), Arc::clone(&self.metrics));
+        let (sockets, metrics) = (Arc::clone(&self.sockets), Arc::clone(&self.transfers.metrics));
+        let from = source(&self.transfers.listen, to.ip());
         self.tasks.spawn(async move {
-            let outcome = tell(&edition, to, key.as_ref(), &sockets).await;
+            let outcome = tell(&edition, (from, to), key.as_ref(), &sockets).await;
             metrics.notified(outcome);
             let (zone, serial) = (&edition.apex, edition.serial);
             match outcome {
@@ -117,19 +118,28 @@ impl Telling {
     }
 }
 
-async fn tell(edition: &Edition, to: SocketAddr, key: Option<&Key>, sockets: &Semaphore) -> NotifyOutcome {
+/// From where someone is told: the node's own address where it listens on one of that kind.
+fn source(listen: &[IpAddr], to: IpAddr) -> IpAddr {
+    let fits = |from: &&IpAddr| {
+        !from.is_unspecified() && from.is_ipv4() == to.is_ipv4() && from.is_loopback() == to.is_loopback()
+    };
+    let any = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    listen.iter().find(fits).copied().unwrap_or(any)
+}
+
+async fn tell(edition: &Edition, way: (IpAddr, SocketAddr), key: Option<&Key>, sockets: &Semaphore) -> NotifyOutcome {
     let mut outcome = NotifyOutcome::Unanswered;
     for attempt in 0..ATTEMPTS {
         let patience = PATIENCE.saturating_mul(1 << attempt).min(PATIENCE_MAX);
         let ends = Instant::now() + patience;
         let answered = {
             let Ok(_permit) = sockets.acquire().await else { return outcome };
-            timeout_at(ends, ask(edition, to, key)).await
+            timeout_at(ends, ask(edition, way, key)).await
         };
         match answered {
             Ok(Ok(true)) => return NotifyOutcome::Answered,
             Ok(Ok(false)) => outcome = NotifyOutcome::Refused,
-            Ok(Err(error)) => tracing::debug!(%to, %error, "a NOTIFY met an error"),
+            Ok(Err(error)) => tracing::debug!(to = %way.1, %error, "a NOTIFY met an error"),
             Err(_) => {}
         }
         // Whoever refuses or is not there may be starting.
@@ -139,9 +149,8 @@ async fn tell(edition: &Edition, to: SocketAddr, key: Option<&Key>, sockets: &Se
 }
 
 /// One message and its answer; whether that agrees.
-async fn ask(edition: &Edition, to: SocketAddr, key: Option<&Key>) -> io::Result<bool> {
-    let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = UdpSocket::bind((any, 0)).await?;
+async fn ask(edition: &Edition, (from, to): (IpAddr, SocketAddr), key: Option<&Key>) -> io::Result<bool> {
+    let socket = UdpSocket::bind((from, 0)).await?;
     // Nobody else's datagrams come in from now on.
     socket.connect(to).await?;
     let id = getrandom::u32().map_err(io::Error::other)?.to_be_bytes();

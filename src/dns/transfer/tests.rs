@@ -65,7 +65,7 @@ pub(in crate::dns) fn desk(names: u16) -> (Desk, Arc<Transfers>) {
     let second = editions(&world, &first, 1005);
     let live = Live::new(compile(&world.snapshot(), None, &LastGood::new()).with_editions(Arc::new(second)));
     let metrics: Arc<DnsMetrics> = Arc::default();
-    let transfers = Arc::new(Transfers::new(Arc::clone(&metrics)));
+    let transfers = Arc::new(Transfers::new(Arc::clone(&metrics), &[]));
     transfers.allow(who());
     let desk = Desk::new(live.reader(), Arc::new(FACE), 1, Clock::start(), metrics.shard());
     (desk.with_transfers(Arc::clone(&transfers)), transfers)
@@ -101,17 +101,21 @@ fn ask(desk: &mut Desk, packet: &[u8], client: &Client) -> Vec<Message> {
         Handled::Transfers => {
             let mut transfer = desk.take_transfer().unwrap();
             while desk.go_on(&mut transfer, &mut out) {}
-            let mut messages = Vec::new();
-            let mut rest = out.as_slice();
-            while let Some((length, behind)) = rest.split_first_chunk::<2>() {
-                let (message, behind) = behind.split_at(usize::from(u16::from_be_bytes(*length)));
-                assert!(message.len() < PAGE_SIZE + 512, "{}", message.len());
-                messages.push(Message::from_vec(message).unwrap());
-                rest = behind;
-            }
-            messages
+            split(&out)
         }
     }
+}
+
+/// The messages of a stream.
+fn split(mut rest: &[u8]) -> Vec<Message> {
+    let mut messages = Vec::new();
+    while let Some((length, behind)) = rest.split_first_chunk::<2>() {
+        let (message, behind) = behind.split_at(usize::from(u16::from_be_bytes(*length)));
+        assert!(message.len() < PAGE_SIZE + 512, "{}", message.len());
+        messages.push(Message::from_vec(message).unwrap());
+        rest = behind;
+    }
+    messages
 }
 
 fn answers(messages: &[Message]) -> Vec<String> {
@@ -148,6 +152,10 @@ fn what_is_lacking_goes_out_in_steps() {
     assert_eq!(answers(&ask(&mut desk, &query(kind::IXFR, Some(7), Some("xfr")), &near)).len(), 54);
     let datagram = client("192.0.2.9", Proto::Udp);
     assert_eq!(answers(&ask(&mut desk, &query(kind::IXFR, Some(1000), Some("xfr")), &datagram)).len(), 1);
+    for future in [1006, 1005 + (1 << 31) - 1, 1005 + (1 << 31)] {
+        let said = answers(&ask(&mut desk, &query(kind::IXFR, Some(future), Some("xfr")), &near));
+        assert!(said.len() == 1 && said[0].contains(" 1005 "), "{future}: {said:?}");
+    }
     let none = ask(&mut desk, &query(kind::IXFR, None, Some("xfr")), &near);
     assert_eq!(none[0].metadata.response_code, ResponseCode::FormErr);
 }
@@ -173,18 +181,54 @@ fn strangers_get_nothing() {
 
 #[test]
 fn there_are_so_many_transfers_and_no_more() {
-    let (mut desk, _) = desk(5);
-    let (packet, near) = (query(kind::AXFR, None, Some("xfr")), client("192.0.2.9", Proto::Tcp));
+    let (mut desk, transfers) = desk(5);
+    let packet = query(kind::AXFR, None, Some("xfr"));
+    let [one, two, three] = ["192.0.2.9", "192.0.2.8", "192.0.2.7"].map(|from| client(from, Proto::Tcp));
     let mut out = Vec::new();
-    let mut running: Vec<Box<Outgoing>> = (0..RUNNING_MAX)
-        .map(|_| {
-            assert_eq!(desk.answer(&packet, &near, &mut out), Handled::Transfers);
-            desk.take_transfer().unwrap()
-        })
-        .collect();
-    assert_eq!(ask(&mut desk, &packet, &near)[0].metadata.response_code, ResponseCode::ServFail);
+    let mut begin = |desk: &mut Desk, near: &Client| {
+        assert_eq!(desk.answer(&packet, near, &mut out), Handled::Transfers);
+        desk.take_transfer().unwrap()
+    };
+    let mut running: Vec<Box<Outgoing>> = (0..RUNNING_OF_ONE_MAX).map(|_| begin(&mut desk, &one)).collect();
+    let said = |desk: &mut Desk, near: &Client| ask(desk, &packet, near)[0].metadata.response_code;
+    assert_eq!(said(&mut desk, &one), ResponseCode::ServFail, "one client has no more than its part");
+    assert_eq!(said(&mut desk, &two), ResponseCode::NoError);
+    running.extend((RUNNING_OF_ONE_MAX..RUNNING_MAX).map(|_| begin(&mut desk, &two)));
+    assert_eq!(said(&mut desk, &three), ResponseCode::ServFail, "and all together no more than theirs");
     running.pop();
-    assert_eq!(ask(&mut desk, &packet, &near)[0].metadata.response_code, ResponseCode::NoError);
+    assert_eq!(said(&mut desk, &three), ResponseCode::NoError);
+    drop(running);
+    assert_eq!(transfers.running.lock().unwrap().len(), 0, "nothing is kept of those who are gone");
+}
+
+#[test]
+fn a_transfer_ends_with_the_edition_it_began_with() {
+    let mut world = world(2000);
+    let first = editions(&world, &Editions::default(), 1000);
+    let table = |world: &World, editions: &Editions| {
+        compile(&world.snapshot(), None, &LastGood::new()).with_editions(Arc::new(editions.clone()))
+    };
+    let live = Live::new(table(&world, &first));
+    let metrics: Arc<DnsMetrics> = Arc::default();
+    let transfers = Arc::new(Transfers::new(Arc::clone(&metrics), &[]));
+    transfers.allow(who());
+    let desk = Desk::new(live.reader(), Arc::new(FACE), 1, Clock::start(), metrics.shard());
+    let mut desk = desk.with_transfers(Arc::clone(&transfers));
+    let near = client("192.0.2.9", Proto::Tcp);
+    let mut out = Vec::new();
+    assert_eq!(desk.answer(&query(kind::AXFR, None, Some("xfr")), &near, &mut out), Handled::Transfers);
+    let mut transfer = desk.take_transfer().unwrap();
+    assert!(desk.go_on(&mut transfer, &mut out));
+    // Meanwhile the answers change, and then nobody may have the zone any more.
+    world.order(Action::Drain, "provider:aws");
+    live.swap(table(&world, &editions(&world, &first, 1005)));
+    transfers.allow(Replication::default());
+    while desk.go_on(&mut transfer, &mut out) {}
+    let all = answers(&split(&out));
+    assert!(all[0].contains(" 1000 ") && all.first() == all.last(), "{} {}", all[0], all[all.len() - 1]);
+    assert!(all.contains(&"www.example. 192.0.2.1".to_owned()));
+    let again = ask(&mut desk, &query(kind::AXFR, None, Some("xfr")), &near);
+    assert_eq!(again[0].metadata.response_code, ResponseCode::NotAuth, "the next one is another matter");
 }
 
 #[test]

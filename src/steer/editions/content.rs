@@ -7,7 +7,7 @@
 //! secondary may outlive us, and no data is worse than any of them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
 };
 
@@ -35,21 +35,37 @@ impl AnswerTable {
         !is_same || self.snapshot().feeds.resolved != before.snapshot().feeds.resolved
     }
 
-    /// The steered names of a zone with their records; `before` is what they were last.
+    /// The steered names of a zone with their records.
     #[must_use]
-    pub fn steered(&self, zone: &Zone, before: Option<&Nodes>) -> Nodes {
-        let mut names: BTreeMap<&[u8], Sets> = BTreeMap::new();
+    pub fn steered(&self, zone: &Zone) -> Nodes {
+        self.steered_of(zone, &self.named().remove(&zone.apex).unwrap_or_default(), None)
+    }
+
+    /// Steered names with their services, by the zone they are in: each is looked up once, however many zones there are.
+    pub(super) fn named(&self) -> HashMap<&DnsName, Vec<(ServiceIx, &DnsName)>> {
+        let mut zones: HashMap<&DnsName, Vec<(ServiceIx, &DnsName)>> = HashMap::new();
         for (ix, service) in self.snapshot().fleet.services() {
-            let inside = |name: &&DnsName| self.zone_of(name.wire()).is_some_and(|of| of.apex == zone.apex);
-            for name in service.names.iter().filter(inside) {
-                let fixed = zone.nodes.sets(name);
-                let mut sets = self.sets(ix, service, fixed.is_empty());
-                sets.retain(|kind, _| fixed.find(*kind).is_none());
-                if sets.is_empty() {
-                    sets = kept(before, name).unwrap_or_else(|| configured(&self.snapshot().fleet, service));
+            for name in &service.names {
+                if let Some(zone) = self.zone_of(name.wire()) {
+                    zones.entry(&zone.apex).or_default().push((ix, name));
                 }
-                names.insert(name.wire(), sets);
             }
+        }
+        zones
+    }
+
+    /// These names of a zone with their records; `before` is what they were last.
+    pub(super) fn steered_of(&self, zone: &Zone, named: &[(ServiceIx, &DnsName)], before: Option<&Nodes>) -> Nodes {
+        let mut names: BTreeMap<&[u8], Sets> = BTreeMap::new();
+        for (ix, name) in named {
+            let service = self.snapshot().fleet.service(*ix);
+            let fixed = zone.nodes.sets(name);
+            let mut sets = self.sets(*ix, service, fixed.is_empty());
+            sets.retain(|kind, _| fixed.find(*kind).is_none());
+            if sets.is_empty() {
+                sets = kept(before, name).unwrap_or_else(|| configured(&self.snapshot().fleet, service));
+            }
+            names.insert(name.wire(), sets);
         }
         let mut packing = Packing::default();
         for (name, sets) in &names {

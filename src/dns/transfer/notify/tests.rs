@@ -39,11 +39,22 @@ fn only_the_right_answer_counts() {
     assert_eq!(answer(&[], &asked, None), None);
 }
 
+#[test]
+fn it_is_told_from_where_the_node_listens() {
+    let listen = ["0.0.0.0", "127.0.0.1", "192.0.2.53", "2001:db8::53"].map(|ip| ip.parse().unwrap());
+    for (to, from) in
+        [("198.51.100.9", "192.0.2.53"), ("127.0.0.7", "127.0.0.1"), ("2001:db8::9", "2001:db8::53"), ("::1", "::")]
+    {
+        assert_eq!(source(&listen, to.parse().unwrap()).to_string(), from, "{to}");
+    }
+    assert_eq!(source(&listen[..1], "198.51.100.9".parse().unwrap()).to_string(), "0.0.0.0");
+}
+
 /// A secondary on loopback that hears of each serial once it answers.
 #[tokio::test]
 async fn each_edition_is_told_until_it_is_answered() {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let transfers = Arc::new(Transfers::new(Arc::default()));
+    let transfers = Arc::new(Transfers::new(Arc::default(), &["127.0.0.2:53".parse().unwrap()]));
     let zone = Secondaries {
         apex: "example".parse().unwrap(),
         allow: vec!["127.0.0.0/8".parse().unwrap()],
@@ -62,6 +73,7 @@ async fn each_edition_is_told_until_it_is_answered() {
     // The first of 77 is lost; that it is told again shows that it was waited for.
     for nth in 0..3 {
         let (length, from) = socket.recv_from(&mut buffer).await.unwrap();
+        assert_eq!(from.ip().to_string(), "127.0.0.2", "the address it listens on is the one it tells from");
         let message = Message::from_vec(&buffer[..length]).unwrap();
         told.push(message.answers[0].data.to_string().split(' ').nth(2).unwrap().to_owned());
         if nth == 0 {
