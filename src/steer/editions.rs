@@ -12,7 +12,7 @@ mod tests;
 use std::{collections::HashMap, sync::Arc};
 
 use super::{AnswerTable, names::put_serial};
-use crate::model::{Digest, DnsName, Nodes, Replication, Rrset, Serial, Zone, digest, kind};
+use crate::model::{Digest, DnsName, Nodes, RECORD_HEAD, Replication, Rrset, Serial, Zone, digest, kind};
 
 pub use self::difference::Step;
 
@@ -20,6 +20,8 @@ pub use self::difference::Step;
 pub const STEPS_MAX: usize = 100;
 /// Records in the steps of a zone together. Beyond it the oldest steps go.
 pub const STEP_RECORDS_MAX: usize = 20_000;
+/// A scheme and an algorithm of digests that are nobody else's business (RFC 8976 section 5.2).
+const PRIVATE: u8 = 240;
 
 /// The editions of all zones that have secondaries, by apex.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +38,8 @@ pub struct Edition {
     pub digest: Digest,
     /// Of its kind, with the serial in it, encoded.
     soa: Box<[u8]>,
+    /// Of its kind, encoded.
+    mark: Box<[u8]>,
     /// What the configuration says.
     fixed: Nodes,
     /// What was decided.
@@ -141,6 +145,7 @@ impl Edition {
             apex: zone.apex.clone(),
             serial,
             digest: whole,
+            mark: mark(&soa, serial, whole),
             soa,
             fixed: zone.nodes.clone(),
             steered,
@@ -156,6 +161,14 @@ impl Edition {
     #[must_use]
     pub fn soa(&self) -> Rrset<'_> {
         Rrset::one(&self.soa)
+    }
+
+    /// What content this is: a ZONEMD (RFC 8976) of a private scheme, for secondaries alone. Why: nodes count serials each
+    /// by itself, so two may give one serial to different content. A step then would be applied to what it does not lead
+    /// from, and nobody would see it; with this record among what it removes, secondaries do, and fetch the whole zone.
+    #[must_use]
+    pub fn mark(&self) -> Rrset<'_> {
+        Rrset::one(&self.mark)
     }
 
     /// All other records: those that the configuration says (the zone's own SOA is still among them), and what was
@@ -179,6 +192,19 @@ impl Edition {
         let records: usize = steps.iter().map(|step| step.records()).sum();
         (records < self.records()).then_some(steps)
     }
+}
+
+/// Beside a SOA, with its TTL and its encoded owner.
+fn mark(soa: &[u8], serial: Serial, content: Digest) -> Box<[u8]> {
+    let Some((head, _)) = soa.split_first_chunk::<RECORD_HEAD>() else { return Box::default() };
+    let mut mark = head.to_vec();
+    mark[2..4].copy_from_slice(&kind::ZONEMD.to_be_bytes());
+    mark.extend_from_slice(&serial.0.to_be_bytes());
+    mark.extend_from_slice(&[PRIVATE, PRIVATE]);
+    mark.extend_from_slice(&content.0);
+    let length = u16::try_from(mark.len() - RECORD_HEAD).expect("a digest is short");
+    mark[RECORD_HEAD - 2..RECORD_HEAD].copy_from_slice(&length.to_be_bytes());
+    mark.into()
 }
 
 fn serial_of(zone: &Zone) -> Option<Serial> {

@@ -44,24 +44,24 @@ impl Make {
         }
     }
 
-    /// What the page shows, with this primary in the place of the first and a machine that is off in that of the second.
-    fn shown(self, primary: SocketAddr) -> String {
+    /// What the page shows, with these primaries in the place of its own.
+    fn shown(self, primaries: [SocketAddr; 2]) -> String {
         let file = match self {
             Self::Nsd => include_str!("../../deploy/secondary/nsd.conf"),
             Self::Knot => include_str!("../../deploy/secondary/knot.conf"),
         };
-        let at = |ip: &str, port: u16| format!("{ip}@{port}");
-        let (first, second) = (at(&primary.ip().to_string(), primary.port()), at("127.0.0.2", free_port()));
+        let [first, second] = primaries.map(|at| format!("{}@{}", at.ip(), at.port()));
+        let [first_ip, second_ip] = primaries.map(|at| at.ip().to_string());
         let fill = |line: &str| match ["request-xfr:", "address: 1", "address: 2"].iter().any(|at| line.contains(at)) {
             true => line.replace("192.0.2.53", &first).replace("203.0.113.53", &second),
-            false => line.replace("192.0.2.53", "127.0.0.1").replace("203.0.113.53", "127.0.0.2"),
+            false => line.replace("192.0.2.53", &first_ip).replace("203.0.113.53", &second_ip),
         };
         let lines: Vec<String> = file.lines().map(fill).collect();
         lines.join("\n").replace("the content of xfr.key", SECRET) + "\n"
     }
 
-    fn config(self, home: &str, port: u16, primary: SocketAddr) -> String {
-        let shown = self.shown(primary);
+    fn config(self, home: &str, port: u16, primaries: [SocketAddr; 2]) -> String {
+        let shown = self.shown(primaries);
         match self {
             Self::Nsd => format!(
                 "server:\n ip-address: 127.0.0.1@{port}\n chroot: \"\"\n username: \"\"\n pidfile: \"\"\n \
@@ -81,12 +81,17 @@ impl Make {
 }
 
 impl Secondary {
-    /// Starts it on this port, and waits until it serves.
+    /// Starts it on this port, and waits until it serves. Its other primary is a machine that is off.
     pub(crate) fn start(make: Make, port: u16, primary: SocketAddr) -> Self {
+        Self::start_with(make, port, [primary, ([127, 0, 0, 2], free_port()).into()])
+    }
+
+    /// The same with two primaries.
+    pub(crate) fn start_with(make: Make, port: u16, primaries: [SocketAddr; 2]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().display().to_string();
         let config = folder.path().join("secondary.conf");
-        fs::write(&config, make.config(&home, port, primary)).unwrap();
+        fs::write(&config, make.config(&home, port, primaries)).unwrap();
         let program = make.program();
         let path = ["/usr/sbin", "/usr/bin"].map(|place| format!("{place}/{program}"));
         let found = path.iter().find(|path| fs::exists(path).unwrap_or(false));

@@ -20,31 +20,33 @@ pub(super) struct Parcel {
 
 #[derive(Debug)]
 enum Part {
-    /// A SOA, encoded.
-    Soa(Box<[u8]>),
-    /// Everything but the SOA.
+    /// A record of the apex, encoded.
+    One(Box<[u8]>),
+    /// Everything but the SOA and the mark.
     All(Nodes),
 }
 
 impl Parcel {
     /// The whole zone, between two SOAs (RFC 5936 section 2.2).
     pub(super) fn whole(edition: &Edition) -> Self {
-        let soa = || Part::Soa(edition.soa().records.into());
+        let soa = || Part::One(edition.soa().records.into());
+        let mark = Part::One(edition.mark().records.into());
         let [fixed, steered] = edition.parts().map(|nodes| Part::All(nodes.clone()));
-        Self::of(edition, vec![soa(), fixed, steered, soa()])
+        Self::of(edition, vec![soa(), mark, fixed, steered, soa()])
     }
 
     /// What a secondary with this serial lacks: the steps to the newest (RFC 1995 section 4), the newest SOA alone if it
     /// lacks nothing, the whole zone where the steps are not known.
     pub(super) fn since(edition: &Edition, serial: Serial) -> Self {
-        let soa = || Part::Soa(edition.soa().records.into());
+        let soa = || Part::One(edition.soa().records.into());
         if !edition.serial.is_after(serial) {
             return Self::of(edition, vec![soa()]);
         }
         let Some(steps) = edition.steps_from(serial) else { return Self::whole(edition) };
         let told = |step: &Arc<Step>| {
-            let (from, to) = (Part::Soa(step.from_soa.clone()), Part::Soa(step.to_soa.clone()));
-            [from, Part::All(step.removed.clone()), to, Part::All(step.added.clone())]
+            let (gone, new) = (Part::All(step.removed.clone()), Part::All(step.added.clone()));
+            let one = |record: &[u8]| Part::One(record.into());
+            [one(&step.from_soa), one(&step.from_mark), gone, one(&step.to_soa), one(&step.to_mark), new]
         };
         let parts = [soa()].into_iter().chain(steps.iter().flat_map(told)).chain([soa()]);
         Self::of(edition, parts.collect())
@@ -63,7 +65,7 @@ impl Parcel {
     pub(super) fn fill(&mut self, mut put: impl FnMut(&[u8], Rrset<'_>, &[u8]) -> bool) {
         while let Some(part) = self.parts.get(self.part) {
             match part {
-                Part::Soa(record) => {
+                Part::One(record) => {
                     let set = Rrset::one(record);
                     for data in set.rdata() {
                         if !put(self.apex.wire(), set, data) {
@@ -73,7 +75,7 @@ impl Parcel {
                 }
                 Part::All(nodes) => {
                     while let Some(node) = nodes.nth(self.name) {
-                        let sets = node.sets.iter().filter(|set| set.kind != kind::SOA);
+                        let sets = node.sets.iter().filter(|set| set.kind != kind::SOA && set.kind != kind::ZONEMD);
                         let records = sets.flat_map(|set| set.rdata().map(move |data| (set, data)));
                         for (set, data) in records.skip(self.record) {
                             if !put(node.name, set, data) {

@@ -16,6 +16,10 @@ pub struct Step {
     pub from_soa: Box<[u8]>,
     /// The SOA of the newer one.
     pub to_soa: Box<[u8]>,
+    /// What content the older one is, encoded as [`Edition::mark`] is.
+    pub from_mark: Box<[u8]>,
+    /// What content the newer one is.
+    pub to_mark: Box<[u8]>,
     /// What is no longer there.
     pub removed: Nodes,
     /// What is there from now on.
@@ -36,6 +40,8 @@ impl Step {
             to: after.serial,
             from_soa: before.soa.clone(),
             to_soa: after.soa.clone(),
+            from_mark: before.mark.clone(),
+            to_mark: after.mark.clone(),
             removed: changes.removed.into_iter().collect(),
             added: changes.added.into_iter().collect(),
         })
@@ -101,8 +107,8 @@ impl<'n> Changes<'n> {
 }
 
 fn sets(node: Node<'_>) -> impl Iterator<Item = Rrset<'_>> {
-    // The SOA is told by itself.
-    node.sets.iter().filter(|set| set.kind != kind::SOA)
+    // The SOA is told by itself, and so is what content it is.
+    node.sets.iter().filter(|set| set.kind != kind::SOA && set.kind != kind::ZONEMD)
 }
 
 fn each(set: Rrset<'_>) -> impl Iterator<Item = (u16, u32, &[u8])> {

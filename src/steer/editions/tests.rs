@@ -94,6 +94,20 @@ fn a_change_is_a_new_serial_and_a_step_and_nothing_else_is() {
 }
 
 #[test]
+fn another_content_at_the_same_serial_has_another_mark() {
+    let one = next(&world(), &Editions::default(), 1000);
+    let mut world = world();
+    assert_eq!(edition(&next(&world, &Editions::default(), 1000)).mark(), edition(&one).mark());
+    world.order(Action::Drain, "provider:aws");
+    let other = next(&world, &Editions::default(), 1000);
+    assert_eq!(edition(&other).serial, edition(&one).serial);
+    assert_ne!(edition(&other).mark(), edition(&one).mark());
+    let mark = edition(&one).mark();
+    let (data, ttl) = (mark.rdata().next().unwrap(), edition(&one).soa().ttl);
+    assert_eq!((mark.kind, mark.ttl, &data[..6], data.len()), (63, ttl, &[0, 0, 3, 232, 240, 240][..], 38));
+}
+
+#[test]
 fn nothing_is_ever_empty() {
     let mut world = world().with_service(|service| service.when_none = WhenNone::Nodata);
     let full = next(&world, &Editions::default(), 1000);
