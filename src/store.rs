@@ -15,6 +15,7 @@ pub mod journal;
 mod lock;
 mod orders;
 pub mod records;
+pub mod serials;
 pub mod snapshot;
 pub mod sqlite;
 mod time;

@@ -24,6 +24,7 @@ mod journal;
 mod mmdb;
 mod operate;
 mod pages;
+mod secondary;
 #[cfg(feature = "etcd")]
 mod shared;
 mod sim;
@@ -34,4 +35,6 @@ mod store_etcd;
 mod store_files;
 mod support;
 mod tidy;
+mod transfer;
+mod transfer_hostile;
 mod unbound;
