@@ -54,9 +54,10 @@ impl Detached {
             | StoreError::Full { .. } => (String::new(), error.to_string(), false),
         };
         let why = format!("{why}; {AFTER}");
-        let sealed = match error {
-            StoreError::Sealed { destination, moved, .. } => Some((destination.clone(), *moved)),
-            _other => None,
+        let sealed = if let StoreError::Sealed { destination, moved, .. } = error {
+            Some((destination.clone(), *moved))
+        } else {
+            None
         };
         Self { durable: watch::Sender::new(Arc::new(durable)), path, why, damaged, sealed, lock: None }
     }
