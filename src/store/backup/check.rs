@@ -221,9 +221,11 @@ mod tests {
             ("a generation goes back", &|b| b.audit[3].generation = 1, &["generations"]),
             ("the generation is too low", &|b| b.generation = 2, &["generations", "overrides"]),
             ("no entry for it", &|b| drop(b.overrides.extend(backup(7).overrides)), &["overrides"]),
-            ("another name", &|b| drop(b.overrides.pop_first().map(|(_, t)| b.overrides.insert("ov_x".into(), t))), &[
-                "overrides",
-            ]),
+            (
+                "another name",
+                &|b| drop(b.overrides.pop_first().map(|(_, t)| b.overrides.insert("ov_x".into(), t))),
+                &["overrides"],
+            ),
             ("no epoch", &|b| b.epoch.clear(), &["identity"]),
             (
                 "a moved end",

@@ -79,7 +79,13 @@ async fn walk(core: &Core, from: (u64, &str), to: (u64, &str)) -> Result<Option<
 }
 
 /// Entries from one sequence to below another, at most [`PAGES`] of them.
-pub(super) async fn range(core: &Core, from: u64, before: u64, limit: u64, order: SortOrder) -> Result<Vec<KeyValue>, StoreError> {
+pub(super) async fn range(
+    core: &Core,
+    from: u64,
+    before: u64,
+    limit: u64,
+    order: SortOrder,
+) -> Result<Vec<KeyValue>, StoreError> {
     let end = if before == u64::MAX { end_of(&core.keys.audits()) } else { core.keys.audit(before) };
     let mut found = Err(Trouble::Unanswered(String::new()));
     for page in PAGES {

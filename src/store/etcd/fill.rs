@@ -100,8 +100,7 @@ pub(super) async fn release(core: &Core, id: &str) -> Result<(), StoreError> {
 /// The audit's entries, from where those that are there end.
 pub(super) async fn entries(core: &Core, claim: i64, audit: &[Entry]) -> Result<(), StoreError> {
     let prefix = core.keys.audits();
-    let newest =
-        GetOptions::new().with_prefix().with_sort(SortTarget::Key, SortOrder::Descend).with_limit(1);
+    let newest = GetOptions::new().with_prefix().with_sort(SortTarget::Key, SortOrder::Descend).with_limit(1);
     let found = core.line.get(&prefix, newest).await.map_err(|trouble| core.away(&trouble))?;
     let known = found.kvs().first().map(|kv| {
         let link = LinkRecord::parse(text(kv).ok()?).ok()?;
@@ -124,11 +123,7 @@ pub(super) async fn entries(core: &Core, claim: i64, audit: &[Entry]) -> Result<
 }
 
 /// The overrides, and no others.
-pub(super) async fn overrides(
-    core: &Core,
-    claim: i64,
-    overrides: &BTreeMap<String, String>,
-) -> Result<(), StoreError> {
+pub(super) async fn overrides(core: &Core, claim: i64, overrides: &BTreeMap<String, String>) -> Result<(), StoreError> {
     let prefix = core.keys.overrides();
     put(core, claim, vec![TxnOp::delete(prefix.as_str(), Some(DeleteOptions::new().with_prefix()))]).await?;
     let named = overrides.iter().map(|(name, text)| (format!("{prefix}{name}"), text.clone()));

@@ -18,7 +18,7 @@ use super::{
     core::Core,
     fill::{self, Claimed},
     line::Trouble,
-    list::{self, end_of, found, text},
+    list::{end_of, found, text},
     picture::Picture,
     watcher::Pause,
 };
@@ -95,7 +95,9 @@ impl Visit {
             overrides.insert(name, record.to_owned());
         }
         if !Picture::listed(0, 0, head.clone(), overrides.clone(), None).fits() {
-            return Err(damaged("its overrides are not those that its head speaks of: somebody wrote around wayshift".into()));
+            return Err(damaged(
+                "its overrides are not those that its head speaks of: somebody wrote around wayshift".into(),
+            ));
         }
         let audit = self.entries(head.sequence).await?;
         let answers = self.answers(found.header.map_or(0, |header| header.revision())).await?;
@@ -131,11 +133,10 @@ impl Visit {
         let prefix = self.core.keys.all_kept();
         let (mut from, end, mut kept) = (prefix.clone(), end_of(&prefix), Vec::new());
         loop {
-            let options =
-                GetOptions::new().with_range(end.as_str()).with_limit(ANSWERS_PAGE).with_revision(revision);
+            let options = GetOptions::new().with_range(end.as_str()).with_limit(ANSWERS_PAGE).with_revision(revision);
             let mut page = self.core.line.get(&from, options).await.map_err(|trouble| self.core.away(&trouble))?;
             let (more, kvs) = (page.more(), page.take_kvs());
-            kept.extend(kvs.iter().filter_map(|kv: &KeyValue| KeptRecord::parse(list::text(kv).ok()?).ok()));
+            kept.extend(kvs.iter().filter_map(|kv: &KeyValue| KeptRecord::parse(text(kv).ok()?).ok()));
             match kvs.last() {
                 Some(last) if more => from = format!("{}\0", String::from_utf8_lossy(last.key())),
                 Some(_) | None => return Ok(kept),

@@ -9,7 +9,7 @@ use super::{super::Idempotency, RECORD_VERSION, RecordError, read, write};
 /// The first line: what it is of, and how much of it there is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::store) struct TitleRecord {
-    v: u32,
+    pub v: u32,
     pub made: Wall,
     /// `embedded` or `etcd`.
     pub from: String,
