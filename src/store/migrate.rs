@@ -18,6 +18,8 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::model::Wall;
 
 use super::{
@@ -128,7 +130,7 @@ impl Move<'_> {
         told(Step::Claimed, &destination);
         visit.audit(claim, &first.audit).await?;
         told(Step::Copied, &format!("{entries} audit entries; orders are still taken"));
-        seal::seal(self.folder, &destination, self.draft("store.seal"))?;
+        seal::seal(self.folder, &destination, self.sealing(&destination))?;
         told(Step::Sealed, "the embedded store takes no more orders");
         let last = self.copy()?;
         visit.audit(claim, &last.audit).await?;
@@ -136,7 +138,10 @@ impl Move<'_> {
         told(Step::Completed, &format!("{} overrides, {} audit entries", last.overrides.len(), last.audit.len()));
         visit.compare(&last).await?;
         told(Step::Verified, "read back, and the same");
-        let (epoch, generation) = visit.arrive(claim, &last, self.draft("store.migrate")).await?;
+        let mut audit = self.draft("store.migrate");
+        audit.before = Some(json!({ "epoch": last.epoch, "generation": last.generation }).to_string());
+        audit.after = Some(json!({ "destination": destination, "overrides": last.overrides.len() }).to_string());
+        let (epoch, generation) = visit.arrive(claim, &last, audit).await?;
         told(Step::Arrived, &format!("etcd takes orders: epoch {epoch}, generation {generation}"));
         self.note(epoch, destination, false, told)
     }
@@ -166,7 +171,7 @@ impl Move<'_> {
         told: &mut dyn FnMut(Step, &str),
     ) -> Result<Moved, StoreError> {
         // It is, unless somebody has put an older copy of it back.
-        seal::seal(self.folder, &destination, self.draft("store.seal"))?;
+        seal::seal(self.folder, &destination, self.sealing(&destination))?;
         seal::moved(self.folder, &epoch)?;
         told(Step::Noted, "the embedded store stays as it is, and stays sealed");
         Ok(Moved { epoch, destination, before })
@@ -191,21 +196,22 @@ impl Move<'_> {
         }
     }
 
-    fn draft(&self, action: &str) -> AuditDraft {
-        draft((self.now)(), self.actor, action, self.reason)
+    fn sealing(&self, destination: &str) -> AuditDraft {
+        let after = Some(json!({ "destination": destination }).to_string());
+        AuditDraft { after, ..self.draft("store.seal") }
     }
-}
 
-fn draft(at: Wall, actor: &str, action: &str, reason: Option<&str>) -> AuditDraft {
-    AuditDraft {
-        at,
-        actor: actor.into(),
-        from: "command line".into(),
-        action: action.into(),
-        target: "store".into(),
-        before: None,
-        after: None,
-        reason: reason.map(Into::into),
-        request_id: String::new(),
+    fn draft(&self, action: &str) -> AuditDraft {
+        AuditDraft {
+            at: (self.now)(),
+            actor: self.actor.into(),
+            from: "command line".into(),
+            action: action.into(),
+            target: "store".into(),
+            before: None,
+            after: None,
+            reason: self.reason.map(Into::into),
+            request_id: String::new(),
+        }
     }
 }

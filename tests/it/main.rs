@@ -35,6 +35,7 @@ mod store_contract;
 #[cfg(feature = "etcd")]
 mod store_etcd;
 mod store_files;
+mod store_seal;
 mod support;
 mod tidy;
 mod unbound;

@@ -14,10 +14,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use wayshift::store::migrate::Step;
+use wayshift::store::{
+    AuditDraft, Change, ControlStore as _, Seen, backup,
+    etcd::{Settings, Standing, Visit},
+    migrate::Step,
+    sqlite::{Embedded, copy, seal},
+};
 
 use crate::{
     store_backup::{config, text, tool},
+    store_contract::{AT, draft, order},
     support::{Endpoint, Node, etcd::Server, eventually, query, v4_answers, wayshift, write_config},
 };
 
@@ -217,6 +223,60 @@ fn a_move_killed_at_each_step_leaves_one_store_that_takes_orders_and_loses_none(
     assert!(longest < Duration::from_secs(5), "a resolver gives up: {longest:?}");
 }
 
+/// Whenever it is killed: never do both take orders, and the same command ends it. The seed is printed.
+#[test]
+fn a_move_killed_at_any_moment_goes_on_where_it_was() {
+    let seed =
+        std::env::var("WAYSHIFT_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
+    println!("WAYSHIFT_SEED={seed}");
+    let mut chance = fastrand::Rng::with_seed(seed);
+    let (first, second) = (Endpoint::start("127.0.1.30"), Endpoint::start("127.0.1.31"));
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    let etcd = format!("[store.etcd]\nendpoints = [\"{}\"]\nprefix = \"/any/\"\n", server.url());
+    write_config(folder.path(), &format!("{}{etcd}", config(&first, &second)));
+    let (place, store) = (folder.path().join("wayshift.toml"), folder.path().join("store"));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = Embedded::open(&store, AT).unwrap();
+        for number in 1..=250 {
+            let audit = AuditDraft { target: format!("override:{}", order(number).id), ..draft("override.create") };
+            store.commit(Change::Create(order(number)), Seen(number - 1), audit, None).await.unwrap();
+        }
+    });
+    let before = copy::copy(&store, AT).unwrap();
+    let visit =
+        || Visit::new(Settings { endpoints: vec![server.url()], prefix: "/any/".into(), tls: None, user: None }, AT);
+    let mut kills = 0;
+    loop {
+        let mut child = wayshift()
+            .args(MOVE)
+            .args(["--yes", "--config"])
+            .arg(&place)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Later and later, so that it comes to an end.
+        thread::sleep(Duration::from_millis(chance.u64(0..100 + 40 * kills)));
+        let _ = child.kill();
+        let ended = child.wait().unwrap();
+        let arrived = matches!(runtime.block_on(visit().stands()).unwrap(), Standing::State(..));
+        assert!(!arrived || seal::sealed(&store).unwrap().is_some(), "both take orders after {kills} kills");
+        if ended.success() {
+            break;
+        }
+        kills += 1;
+    }
+    let there = runtime.block_on(visit().copy(AT)).unwrap().unwrap();
+    println!("{kills} kills");
+    assert!(backup::check(&there).iter().all(|finding| finding.good));
+    assert_eq!(there.overrides, before.overrides);
+    let hashes = |entries: &[backup::Entry]| entries.iter().map(|entry| entry.hash.clone()).collect::<Vec<_>>();
+    assert_eq!(hashes(&there.audit[..250]), hashes(&before.audit));
+    assert_eq!(there.audit.len(), 252, "and the entries of the seal and of the move");
+    assert_eq!((there.generation, there.epoch), (251, format!("{}.1", before.epoch)));
+}
+
 #[test]
 fn a_node_that_is_killed_while_its_store_is_on_the_way_answers_from_what_it_knew() {
     let (first, second) = (Endpoint::start("127.0.1.24"), Endpoint::start("127.0.1.25"));
@@ -271,9 +331,9 @@ fn a_backup_of_etcd_comes_back_after_its_data_are_lost() {
     let made = tool(&stage.moving, &["store", "backup", name]);
     assert!(made.status.success() && text(&made).contains("etcd of"), "{}", text(&made));
     let restore = ["store", "restore", name, "--reason", "INC-50", "--yes"];
+    eventually("an order after the backup", || stage.takes_orders_now().then_some(()));
     let refused = tool(&stage.moving, &restore);
     assert!(!refused.status.success() && text(&refused).contains("none is overwritten"), "{}", text(&refused));
-    eventually("an order after the backup", || stage.takes_orders_now().then_some(()));
 
     stage.server.wipe();
     let mode = |node: &Node| node.json(&["node", "list"])["items"][0]["mode"].as_str().unwrap().to_owned();

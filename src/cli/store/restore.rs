@@ -29,7 +29,9 @@ pub(super) async fn run(args: &RestoreArgs, screen: &mut Screen) -> Result<Exit,
             return Err(Failure::new(Exit::Failed, "nothing was changed"));
         }
     }
-    let made = source.restore(&backup, draft("store.restore", args.reason.as_deref())).await;
+    let mut audit = draft("store.restore", args.reason.as_deref());
+    audit.after = Some(raw.to_string());
+    let made = source.restore(&backup, audit).await;
     let made = made.map_err(|error| of_store(&error))?;
     screen.show(&raw.to_string(), |_| Ok(page(&backup)), || Ok(fields(&raw)))?;
     screen.note(match (made, &source) {
