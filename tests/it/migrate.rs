@@ -279,6 +279,30 @@ fn a_move_killed_at_any_moment_goes_on_where_it_was() {
     assert_eq!((there.generation, there.epoch), (251, format!("{}.1", before.epoch)));
 }
 
+/// Whoever comes later takes over; who was taken over writes nothing more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_fill_the_same_place_one_does_and_it_is_whole() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    let store = Embedded::open(folder.path(), AT).unwrap();
+    for number in 1..=150 {
+        let audit = AuditDraft { target: format!("override:{}", order(number).id), ..draft("override.create") };
+        store.commit(Change::Create(order(number)), Seen(number - 1), audit, None).await.unwrap();
+    }
+    let copy = Arc::new(copy::copy(folder.path(), AT).unwrap());
+    let settings = Settings { endpoints: vec![server.url()], prefix: "/many/".into(), tls: None, user: None };
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..5 {
+        let (settings, copy) = (settings.clone(), Arc::clone(&copy));
+        tasks.spawn(async move { Visit::new(settings, AT).restore(&copy, draft("store.restore")).await.is_ok() });
+    }
+    let done = tasks.join_all().await.into_iter().filter(|done| *done).count();
+    assert!(0 < done, "the last one is not hindered by the others");
+    let there = Visit::new(settings.clone(), AT).copy(AT).await.unwrap().expect("a state");
+    assert!(backup::check(&there).iter().all(|finding| finding.good));
+    assert_eq!((&there.overrides, there.audit.len(), &there.epoch), (&copy.overrides, 151, &copy.epoch));
+    assert!(!Visit::new(settings, AT).restore(&copy, draft("store.restore")).await.unwrap(), "it is there already");
+}
+
 #[test]
 fn a_node_that_is_killed_while_its_store_is_on_the_way_answers_from_what_it_knew() {
     let (first, second) = (Endpoint::start("127.0.1.24"), Endpoint::start("127.0.1.25"));

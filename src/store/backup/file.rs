@@ -82,8 +82,7 @@ pub fn save(backup: &Backup, path: &Path, replace: bool) -> Result<Saved, Backup
     let fresh = folder.join(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
     let made = put(&fresh, &text).and_then(|()| match replace {
         true => fs::rename(&fresh, path),
-        // A link does not take the place of what somebody else has put there meanwhile.
-        false => fs::hard_link(&fresh, path).and_then(|()| fs::remove_file(&fresh)),
+        false => named(&fresh, path),
     });
     if let Err(error) = made {
         let _ = fs::remove_file(&fresh);
@@ -91,6 +90,17 @@ pub fn save(backup: &Backup, path: &Path, replace: bool) -> Result<Saved, Backup
     }
     sync_folder(folder).map_err(disk)?;
     Ok(Saved { size, sum: sum(&text) })
+}
+
+/// A link does not take the place of what somebody else has put there meanwhile, as a rename does.
+fn named(fresh: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(fresh, path) {
+        Ok(()) => fs::remove_file(fresh),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // A file system without links.
+        Err(_) if fs::symlink_metadata(path).is_err() => fs::rename(fresh, path),
+        Err(error) => Err(error),
+    }
 }
 
 fn put(path: &PathBuf, text: &str) -> io::Result<()> {

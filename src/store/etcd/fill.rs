@@ -53,7 +53,7 @@ pub(super) async fn stands(core: &Core) -> Result<Standing, StoreError> {
     })
 }
 
-/// Claims the place; the same claim is found again.
+/// Claims the place, or takes over the same claim.
 pub(super) async fn claim(core: &Core, claim: &ClaimRecord) -> Result<Claimed, StoreError> {
     let (head, name) = (core.keys.head(), core.keys.claim());
     let mut replaces = 0;
@@ -71,9 +71,11 @@ pub(super) async fn claim(core: &Core, claim: &ClaimRecord) -> Result<Claimed, S
         }
         match look(core, &answer)? {
             (Some(head), _) => return Ok(Claimed::Settled(head.epoch, head.generation)),
-            (None, Some((found, revision))) if found.id == claim.id => return Ok(Claimed::Mine(revision)),
-            // No sealed store waits for a restore that was given up.
-            (None, Some((found, revision))) if !found.moving && !claim.moving => replaces = revision,
+            // Written anew: an earlier attempt that still runs is refused from then on. No sealed store waits for a
+            // restore, so another one takes its place.
+            (None, Some((found, revision))) if found.id == claim.id || !(found.moving || claim.moving) => {
+                replaces = revision;
+            }
             (None, Some((found, _))) => {
                 let why = format!("{} has been moving here since {}, and has not arrived", found.from, found.at);
                 return Err(StoreError::Refused { path: place(core), why });
