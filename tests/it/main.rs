@@ -21,6 +21,8 @@ mod foresight;
 mod guard;
 mod hostile;
 mod journal;
+#[cfg(feature = "etcd")]
+mod migrate;
 mod mmdb;
 mod operate;
 mod pages;
@@ -29,10 +31,12 @@ mod secondary;
 mod shared;
 mod sim;
 mod store_adopt;
+mod store_backup;
 mod store_contract;
 #[cfg(feature = "etcd")]
 mod store_etcd;
 mod store_files;
+mod store_seal;
 mod support;
 mod tidy;
 mod transfer;
