@@ -75,7 +75,9 @@ pub use self::{
     mode::{Here, Link, Mode},
     name::{DnsName, LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameError, NameHash, labels, name_is_within, name_parent},
     observation::{Complaint, Failure, Observation, Outcome, OwnFault, Phases, SubjectId, Target, Tempo},
-    overrides::{Action, Lane, OVERRIDES_MAX, Override, OverrideId, OverrideIdError, REASON_LENGTH_MAX},
+    overrides::{
+        Action, LOCAL_LASTS_MAX, Lane, OVERRIDES_MAX, Override, OverrideId, OverrideIdError, REASON_LENGTH_MAX,
+    },
     policy::{
         Alone, FlapHold, KeepRule, Lives, OwnView, PanicBelow, Quorum, ReloadGuard, RemovalBudget, Safety, Startup,
         VerdictPolicy,

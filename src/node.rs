@@ -6,6 +6,7 @@
 mod answers;
 pub mod boot;
 mod bridge;
+mod carry;
 mod chores;
 mod condition;
 mod core;
@@ -54,7 +55,7 @@ use crate::{
     dns::{self, Doors},
     model::Snapshot,
     steer::Live,
-    store::{BallotBus, StoreError, journal::Journal},
+    store::{BallotBus, ControlStore, StoreError, journal::Journal},
     telemetry::Metrics,
 };
 
@@ -157,6 +158,7 @@ impl Node {
             company: handle.company.clone(),
             live: handle.live.clone(),
             store: Arc::clone(&disk.store),
+            local: disk.local.clone().map(|local| local as Arc<dyn ControlStore>),
             turn: admin::Turn::default(),
             recent: Arc::clone(&recent),
             journal: Arc::clone(&disk.journal),
@@ -244,6 +246,7 @@ impl Node {
             "accepted"
         });
         chores::remember(&mut tasks, Arc::clone(&disk.keeper), handle.memory.clone(), stop.child_token());
+        carry::run(&mut tasks, &disk, settings.node.name.clone(), stop.child_token());
         chores::prune(&mut tasks, &disk, config_seen, clock, stop.child_token());
         if let Some(doors) = doors {
             let until = stop.child_token();
@@ -360,6 +363,8 @@ fn core_parts(
         clock,
         bus,
         durable: disk.store.watch(),
+        local: disk.local.as_ref().map(|local| local.watch()),
+        takes_orders: disk.store.takes_orders(),
         held: disk.held.clone(),
         locator: watch::channel(Arc::default()).1,
         announce: Box::new(move |events| herald.tell(events)),

@@ -35,6 +35,8 @@ pub struct Handles {
     pub live: Live,
     /// Overrides and audit.
     pub store: Arc<dyn ControlStore>,
+    /// The orders of this node alone; none where nobody shares the store.
+    pub local: Option<Arc<dyn ControlStore>>,
     /// Held while a change is decided and committed, see [`Turn`].
     pub turn: Turn,
     /// Last probe results.
@@ -152,6 +154,7 @@ part! {
     company: watch::Receiver<Arc<Company>>,
     live: Live,
     store: Arc<dyn ControlStore>,
+    local: Option<Arc<dyn ControlStore>>,
     recent: Arc<Recent>,
     journal: Arc<Journal>,
     config: watch::Receiver<Arc<Loaded>>,

@@ -66,6 +66,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/audit", get(audit::audit))
         .route("/v1/overrides", get(overrides::overrides).post(overrides::create))
         .route("/v1/overrides/{id}", get(overrides::one).patch(overrides::extend).delete(overrides::end))
+        .route("/v1/overrides/{id}/promote", post(overrides::promote))
         .route("/v1/availability", get(availability::availability))
         .route("/v1/zones", get(zones::zones))
         .route("/v1/zones/{zone}", get(zones::zone))

@@ -12,7 +12,7 @@ use crate::{
     config::Problems,
     dns::Doors,
     model::{Event, Happening, Snapshot, Wall},
-    store::journal::Journal,
+    store::{ControlStore as _, Durable, journal::Journal},
 };
 
 /// Conditions without a channel of their own are looked at this often.
@@ -23,6 +23,7 @@ pub(super) struct Conditions {
     stale: watch::Receiver<Option<Arc<Problems>>>,
     places: watch::Receiver<Option<String>>,
     store: Ails,
+    local: Option<watch::Receiver<Arc<Durable>>>,
     snapshot_file: watch::Receiver<Option<String>>,
     journal: Arc<Journal>,
     fast_door: Option<watch::Receiver<Option<String>>>,
@@ -49,6 +50,7 @@ impl Conditions {
             stale: stale.clone(),
             places,
             store: Arc::clone(&disk.ails),
+            local: disk.local.as_ref().map(|local| local.watch()),
             snapshot_file: disk.keeper.trouble(),
             journal: Arc::clone(&disk.journal),
             fast_door: doors.map(Doors::fast_door),
@@ -124,6 +126,9 @@ impl Conditions {
             found.insert("geo-stale", format!("where clients are is not known from the files as they are now: {why}"));
         }
         found.extend((self.store)());
+        if let Some(why) = self.local.as_ref().and_then(|local| on_this_node_alone(&local.borrow())) {
+            found.insert("local-overrides", why);
+        }
         if let Some(why) = self.snapshot_file.borrow().clone() {
             found.insert("snapshot-unwritten", why);
         }
@@ -149,4 +154,19 @@ impl Conditions {
             banners: found.values().cloned().collect(),
         }
     }
+}
+
+/// What a person should know of orders that no other node follows.
+fn on_this_node_alone(own: &Durable) -> Option<String> {
+    let now = Clock::wall();
+    let held: Vec<_> = own.overrides.iter().filter(|order| now < order.expires).collect();
+    let last = held.iter().map(|order| order.expires).max()?;
+    let count = if held.len() == 1 {
+        "1 local override holds".to_owned()
+    } else {
+        format!("{} local overrides hold", held.len())
+    };
+    Some(format!(
+        "{count} on this node alone, at most until {last}: no other node follows; `wayshift override promote` makes them the fleet's"
+    ))
 }

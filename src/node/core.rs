@@ -18,7 +18,8 @@ use crate::{
     clock::Clock,
     control::{Controller, Identity, Input, Loss, Step},
     model::{
-        Company, Duties, Event, Fleet, Happening, LastGood, Memory, Mono, Now, Presence, Process, Snapshot, Tempi,
+        Company, Duties, Event, Fleet, Happening, LastGood, Memory, Mono, Now, Override, Presence, Process, Snapshot,
+        Tempi,
     },
     steer::{Live, Locator},
     store::{self, BallotBus, Durable},
@@ -48,6 +49,10 @@ pub(super) struct CoreParts {
     pub(super) bus: Arc<dyn BallotBus>,
     /// The durable state.
     pub(super) durable: watch::Receiver<Arc<Durable>>,
+    /// The orders of this node alone; none where nobody shares the store.
+    pub(super) local: Option<watch::Receiver<Arc<Durable>>>,
+    /// Whether this node may write to the shared store: it says so to others.
+    pub(super) takes_orders: watch::Receiver<bool>,
     /// Whether the store is not what it was, and a person has to decide.
     pub(super) held: watch::Receiver<bool>,
     /// Called with what happened, in order.
@@ -90,6 +95,8 @@ pub(super) struct Core {
     clock: Clock,
     bus: Arc<dyn BallotBus>,
     durable: watch::Receiver<Arc<Durable>>,
+    local: Option<watch::Receiver<Arc<Durable>>>,
+    takes_orders: watch::Receiver<bool>,
     held: watch::Receiver<bool>,
     locator: watch::Receiver<Arc<Locator>>,
     announce: Box<dyn FnMut(Vec<Event>) + Send>,
@@ -122,6 +129,8 @@ impl Core {
             clock,
             bus,
             durable,
+            mut local,
+            takes_orders,
             held,
             mut locator,
             mut announce,
@@ -135,7 +144,8 @@ impl Core {
             controller.introduce(process);
         }
         let state = durable.borrow().clone();
-        let with_store = controller.step(now, [shared(&state, &memory.epoch)]);
+        let own = local.as_mut().map_or_else(Arc::default, |local| Arc::clone(&local.borrow_and_update().overrides));
+        let with_store = controller.step(now, [shared(&state, &memory.epoch), Input::Local(own)]);
         let first = step.snapshot.take();
         let snapshot = with_store.snapshot.or(first).expect("a controller decides when it is made");
         step.events.extend(with_store.events);
@@ -177,6 +187,8 @@ impl Core {
             clock,
             bus,
             durable,
+            local,
+            takes_orders,
             held,
             locator,
             announce,
@@ -214,6 +226,12 @@ impl Core {
                     // The store's end must not end deciding: the last overrides stay.
                     Err(_) => store_gone = true,
                 },
+                Some(own) = changed_of(self.local.as_mut()) => batch.push(Input::Local(own)),
+                Ok(()) = self.takes_orders.changed() => {
+                    let takes = *self.takes_orders.borrow_and_update();
+                    self.process.iter_mut().for_each(|process| process.orders = takes);
+                    batch.push(Input::TakesOrders(takes));
+                }
                 changed = self.held.changed(), if !never_held => {
                     let held = *self.held.borrow_and_update();
                     match changed {
@@ -372,6 +390,13 @@ impl Core {
         self.memory.send_replace(Arc::new(remembered));
         self.snapshot.send_replace(snapshot);
     }
+}
+
+/// The orders of this node alone, once they are others than before. Without such a store: none, at once.
+async fn changed_of(local: Option<&mut watch::Receiver<Arc<Durable>>>) -> Option<Arc<[Override]>> {
+    let local = local?;
+    local.changed().await.ok()?;
+    Some(Arc::clone(&local.borrow_and_update().overrides))
 }
 
 /// What the store holds, for a controller that knows this epoch.

@@ -22,12 +22,17 @@ use crate::{
     },
 };
 
+/// The folder, in the store's folder, of the orders of this node alone.
+const LOCAL_FOLDER: &str = "local";
+
 /// All of it, and what is wrong with it.
 pub(super) struct Disk {
     /// Overrides and audit: embedded, or detached when the database is not to be had, or shared with other nodes.
     pub(super) store: Arc<dyn ControlStore>,
     /// Other nodes have it as well.
     pub(super) shared: bool,
+    /// Orders of this node alone, for when the shared store is out of reach; none where nobody shares it.
+    pub(super) local: Option<Arc<Embedded>>,
     /// The way of ballots that comes with a shared store.
     pub(super) bus: Option<Arc<dyn BallotBus>>,
     /// What is wrong with the store right now.
@@ -68,7 +73,14 @@ impl Disk {
             }
             None => embedded(folder, now, &mut notes).await?,
         };
+        let local = opened.bus.is_some().then(|| Embedded::open(&folder.join(LOCAL_FOLDER), now)).transpose();
+        let local = local.unwrap_or_else(|error| {
+            let why = super::with_source(&error);
+            notes.push(("local-store", format!("no order can be made on this node alone: {why}")));
+            None
+        });
         Ok(Self {
+            local: local.map(Arc::new),
             store: opened.store,
             shared: opened.bus.is_some(),
             bus: opened.bus,

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `control/head` | - | identity, generation, digest, the audit's head; every mutation compares it |
 //! | `control/override/<id>` | - | an override |
+//! | `control/slip/<name>` | - | a small text beside them |
 //! | `control/audit/<sequence>` | - | an entry of the audit, 20 digits |
 //! | `kept/<principal>/<key>` | 24 h | the answer to a request; both hashed |
 //! | `fleet/<node>/presence` | 20 s | what a node says of itself |
@@ -80,6 +81,14 @@ impl Keys {
 
     pub(super) fn audits(&self) -> String {
         format!("{}control/audit/", self.root)
+    }
+
+    pub(super) fn slips(&self) -> String {
+        format!("{}control/slip/", self.root)
+    }
+
+    pub(super) fn slip(&self, name: &str) -> String {
+        format!("{}{name}", self.slips())
     }
 
     /// All answers kept for a principal.
