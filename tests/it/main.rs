@@ -18,6 +18,8 @@ mod feeds;
 mod fleet;
 mod flood;
 mod foresight;
+#[cfg(feature = "etcd")]
+mod glass;
 mod guard;
 mod hostile;
 mod journal;
