@@ -19,6 +19,7 @@ mod presences;
 mod publish;
 mod results;
 mod returns;
+pub mod rollout;
 mod self_test;
 mod slots;
 mod tenure;

@@ -46,6 +46,7 @@ mod overrides;
 mod policy;
 mod position;
 mod presence;
+mod rollout;
 mod selector;
 mod service;
 mod snapshot;
@@ -84,6 +85,7 @@ pub use self::{
     },
     position::{CheckIx, EndpointIx, PoolIx, ServiceIx, SubjectIx},
     presence::{ADMIN_ADDRESSES_MAX, Agreement, Applied, Company, NodeSeen, Presence, Process},
+    rollout::{Rollout, Stage},
     selector::{Glob, SELECTOR_LENGTH_MAX, Selector, SelectorError},
     service::{
         ANSWER_ENDPOINTS_MAX, Arm, Degraded, Https, Member, MinUp, POOL_MEMBERS_MAX, Pool, PoolAnswer, Rule, Service,

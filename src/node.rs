@@ -11,6 +11,7 @@ mod chores;
 mod condition;
 mod core;
 mod disk;
+mod durable;
 mod herald;
 mod map;
 mod news;
@@ -18,11 +19,13 @@ mod places;
 mod probing;
 mod recall;
 mod reload;
+mod rollout;
 mod rooms;
 mod serve;
 mod service;
 mod shared;
 mod vantage;
+mod vitals;
 
 use std::{future::Future, net::SocketAddr, sync::Arc};
 
@@ -213,7 +216,10 @@ impl Node {
             accepted: disk.accepted.clone(),
             herald: Arc::clone(&herald),
             metrics: Arc::clone(&metrics.control),
+            held: Arc::clone(&disk.held_back),
+            trial: None,
         };
+        rollout::run(&mut tasks, &disk, &handle, (&settings.node.name, clock), (&reload_in, &herald), &stop);
         let until = stop.child_token();
         tasks.spawn(async move {
             desk.run(reload_asks, until).await;

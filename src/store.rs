@@ -11,6 +11,7 @@ pub mod detached;
 mod epoch;
 #[cfg(feature = "etcd")]
 pub mod etcd;
+pub mod held_back;
 pub mod journal;
 mod lock;
 mod orders;

@@ -84,6 +84,8 @@ pub struct ReloadRequest {
     /// Not the file, but the configuration that was accepted before the one in effect. The guard does not hold it:
     /// going back must not need anything at 3 a.m.
     pub previous: bool,
+    /// Only to see what it would do, whether the guard holds it, and which fleet it has.
+    pub look: bool,
     /// For the answer; if it is gone, nobody waits any more, and the reload happens all the same.
     pub reply: oneshot::Sender<Result<Reloaded, NotReloaded>>,
 }
@@ -97,6 +99,8 @@ pub enum NotReloaded {
     Guarded(Box<Plan>),
     /// The plan that was accepted is not that of this change.
     OtherPlan(Box<Plan>),
+    /// This node tries one of a staged reload.
+    Staged,
     /// No other configuration was accepted before the one in effect, or none that can still be read.
     NoPrevious,
 }

@@ -12,6 +12,7 @@ mod look;
 mod metrics;
 mod overrides;
 mod probes;
+mod rollout;
 mod simulations;
 mod store;
 mod zones;
@@ -80,6 +81,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/config/plan", post(config::plan))
         .route("/v1/config/test", post(config::test))
         .route("/v1/config/reload", post(config::reload))
+        .route("/v1/config/rollout", get(rollout::rollout))
         .route("/v1/simulations", post(simulations::simulate))
         .route("/v1/store/adopt", post(store::adopt))
         .route_layer(middleware::from_fn(edge::note_route))

@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{disk::Disk, herald::Herald, shared::Ails};
+use super::{disk::Disk, herald::Herald, rollout::rollout_of, shared::Ails};
 use crate::{
     admin::Condition,
     clock::Clock,
     config::Problems,
     dns::Doors,
     model::{Event, Happening, Snapshot, Wall},
-    store::{ControlStore as _, Durable, journal::Journal},
+    store::{ControlStore as _, Durable, Slips, held_back::HeldBack, journal::Journal},
 };
 
 /// Conditions without a channel of their own are looked at this often.
@@ -24,6 +24,8 @@ pub(super) struct Conditions {
     places: watch::Receiver<Option<String>>,
     store: Ails,
     local: Option<watch::Receiver<Arc<Durable>>>,
+    held_back: Arc<HeldBack>,
+    slips: watch::Receiver<Arc<Slips>>,
     snapshot_file: watch::Receiver<Option<String>>,
     journal: Arc<Journal>,
     fast_door: Option<watch::Receiver<Option<String>>>,
@@ -51,6 +53,8 @@ impl Conditions {
             places,
             store: Arc::clone(&disk.ails),
             local: disk.local.as_ref().map(|local| local.watch()),
+            held_back: Arc::clone(&disk.held_back),
+            slips: disk.store.slips(),
             snapshot_file: disk.keeper.trouble(),
             journal: Arc::clone(&disk.journal),
             fast_door: doors.map(Doors::fast_door),
@@ -142,6 +146,21 @@ impl Conditions {
         found
     }
 
+    /// The staged reload that is under way, or what has become of it while this node holds its file back.
+    fn staged(&self) -> Option<String> {
+        let rollout = rollout_of(&self.slips.borrow()).map(|(_, rollout)| rollout);
+        let mark = self.held_back.mark();
+        let rollout = rollout
+            .filter(|rollout| !rollout.stage.is_over() || mark.as_ref().is_some_and(|mark| mark.id == rollout.id))?;
+        let why = rollout.why.map(|why| format!(": {why}")).unwrap_or_default();
+        let held = if rollout.stage.is_over() { "; the file here is held back until `wayshift reload`" } else { "" };
+        let (canary, stage, author) = (rollout.canary, rollout.stage, rollout.author);
+        Some(format!(
+            "staged reload of configuration {} by {author}, {canary} first: {stage}{why}{held}",
+            rollout.fleet
+        ))
+    }
+
     fn condition(&self, found: &BTreeMap<&'static str, String>) -> Condition {
         let words = ["store-unusable", "store-refuses", "store-held", "store-away"];
         let store = words.iter().find_map(|word| found.get(word));
@@ -151,7 +170,7 @@ impl Conditions {
             config_stale: found.get("config-stale").cloned(),
             config_since: Some(self.config_since),
             store_broken: store.cloned(),
-            banners: found.values().cloned().collect(),
+            banners: self.staged().into_iter().chain(found.values().cloned()).collect(),
         }
     }
 }

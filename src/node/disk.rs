@@ -16,6 +16,7 @@ use crate::{
         BallotBus, ControlStore, StoreError,
         accepted::AcceptedFolder,
         detached::{self, Detached},
+        held_back::HeldBack,
         journal::Journal,
         snapshot::{Loaded, SnapshotFile, Which},
         sqlite::{Adopted, Embedded},
@@ -49,6 +50,8 @@ pub(super) struct Disk {
     pub(super) keeper: Arc<Keeper>,
     /// Accepted configurations.
     pub(super) accepted: AcceptedFolder,
+    /// The one that is not to be started from.
+    pub(super) held_back: Arc<HeldBack>,
     /// Why the store takes no writes.
     pub(super) broken: Option<String>,
     /// What else a person should know: word and words.
@@ -91,6 +94,7 @@ impl Disk {
             memory: opened.found.unwrap_or_default(),
             keeper: Arc::new(Keeper { file: Mutex::new(opened.file), trouble: watch::Sender::new(None) }),
             accepted: AcceptedFolder::new(folder),
+            held_back: Arc::new(HeldBack::open(folder)),
             broken: opened.broken,
             notes,
         })

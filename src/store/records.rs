@@ -10,6 +10,7 @@ mod event;
 mod memory;
 #[cfg(feature = "etcd")]
 mod presence;
+pub mod rollout;
 #[cfg(feature = "etcd")]
 mod shared;
 

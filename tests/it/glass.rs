@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use crate::support::{Endpoint, Node, etcd::Server, eventually};
 
-const NAME: &str = "www.gslb.example.com";
+pub(crate) const NAME: &str = "www.gslb.example.com";
 const REASON: [&str; 3] = ["--reason", "INC-7", "--yes"];
 
 /// A node of a region, two endpoints, and how it shows itself to etcd.
-fn config(server: &Server, node: &str, endpoints: [&Endpoint; 2], login: &str) -> String {
+pub(crate) fn config(server: &Server, node: &str, endpoints: [&Endpoint; 2], login: &str) -> String {
     let endpoint = |at: usize, provider: &str| {
         let address = endpoints[at].address;
         format!("e{at} = {{ provider = \"{provider}\", address = \"{}\", check_at = \"{address}\" }}\n", address.ip())
@@ -34,12 +34,12 @@ fn config(server: &Server, node: &str, endpoints: [&Endpoint; 2], login: &str) -
     )
 }
 
-fn answers(node: &Node, endpoint: &Endpoint) {
+pub(crate) fn answers(node: &Node, endpoint: &Endpoint) {
     let address = endpoint.address.ip().to_string();
     eventually(&format!("{address} is answered"), || (node.short(NAME, "A") == [address.clone()]).then_some(()));
 }
 
-fn mode(node: &Node, mode: &str) {
+pub(crate) fn mode(node: &Node, mode: &str) {
     eventually(mode, || (node.json(&["node", "list"])["items"][0]["mode"] == mode).then_some(()));
 }
 

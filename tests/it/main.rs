@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub, reason = "tests panic")]
 
+#[cfg(feature = "etcd")]
+mod canary;
 mod dns_answers;
 mod dns_doors;
 mod dns_equal;

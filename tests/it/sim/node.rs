@@ -213,6 +213,8 @@ impl Run {
             | Input::Anchored { .. }
             | Input::Reloaded(_)
             | Input::Load { .. }
+            | Input::Local(_)
+            | Input::TakesOrders(_)
             | Input::Resolved { .. } => None,
         });
     }
@@ -263,6 +265,8 @@ impl Run {
                 | Input::Forget(_)
                 | Input::Anchored { .. }
                 | Input::Reloaded(_)
+                | Input::Local(_)
+                | Input::TakesOrders(_)
                 | Input::Resolved { .. } => {}
             }
         }
