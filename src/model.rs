@@ -47,6 +47,7 @@ mod policy;
 mod position;
 mod presence;
 mod replication;
+mod rollout;
 mod selector;
 mod serial;
 mod service;
@@ -77,7 +78,9 @@ pub use self::{
     mode::{Here, Link, Mode},
     name::{DnsName, LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameError, NameHash, labels, name_is_within, name_parent},
     observation::{Complaint, Failure, Observation, Outcome, OwnFault, Phases, SubjectId, Target, Tempo},
-    overrides::{Action, Lane, OVERRIDES_MAX, Override, OverrideId, OverrideIdError, REASON_LENGTH_MAX},
+    overrides::{
+        Action, LOCAL_LASTS_MAX, Lane, OVERRIDES_MAX, Override, OverrideId, OverrideIdError, REASON_LENGTH_MAX,
+    },
     policy::{
         Alone, FlapHold, KeepRule, Lives, OwnView, PanicBelow, Quorum, ReloadGuard, RemovalBudget, Safety, Startup,
         VerdictPolicy,
@@ -85,6 +88,7 @@ pub use self::{
     position::{CheckIx, EndpointIx, PoolIx, ServiceIx, SubjectIx},
     presence::{ADMIN_ADDRESSES_MAX, Agreement, Applied, Company, NodeSeen, Presence, Process},
     replication::{Replication, Secondaries, TsigAlgorithm, TsigKey},
+    rollout::{Rollout, Stage},
     selector::{Glob, SELECTOR_LENGTH_MAX, Selector, SelectorError},
     serial::Serial,
     service::{

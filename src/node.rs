@@ -6,10 +6,12 @@
 mod answers;
 pub mod boot;
 mod bridge;
+mod carry;
 mod chores;
 mod condition;
 mod core;
 mod disk;
+mod durable;
 mod herald;
 mod map;
 mod news;
@@ -17,12 +19,14 @@ mod places;
 mod probing;
 mod recall;
 mod reload;
+mod rollout;
 mod rooms;
 mod secondaries;
 mod serve;
 mod service;
 mod shared;
 mod vantage;
+mod vitals;
 
 use std::{future::Future, net::SocketAddr, sync::Arc};
 
@@ -56,7 +60,7 @@ use crate::{
     dns::{self, Doors},
     model::Snapshot,
     steer::Live,
-    store::{BallotBus, StoreError, journal::Journal},
+    store::{BallotBus, ControlStore, StoreError, journal::Journal},
     telemetry::Metrics,
 };
 
@@ -166,6 +170,7 @@ impl Node {
             company: handle.company.clone(),
             live: handle.live.clone(),
             store: Arc::clone(&disk.store),
+            local: disk.local.clone().map(|local| local as Arc<dyn ControlStore>),
             turn: admin::Turn::default(),
             recent: Arc::clone(&recent),
             journal: Arc::clone(&disk.journal),
@@ -220,7 +225,10 @@ impl Node {
             accepted: disk.accepted.clone(),
             herald: Arc::clone(&herald),
             metrics: Arc::clone(&metrics.control),
+            held: Arc::clone(&disk.held_back),
+            trial: None,
         };
+        rollout::run(&mut tasks, &disk, &handle, (&settings.node.name, clock), (&reload_in, &herald), &stop);
         let until = stop.child_token();
         tasks.spawn(async move {
             desk.run(reload_asks, until).await;
@@ -256,6 +264,7 @@ impl Node {
             secondaries.follow(&mut tasks, &handle, config_seen.clone(), &stop);
         }
         chores::remember(&mut tasks, Arc::clone(&disk.keeper), handle.memory.clone(), stop.child_token());
+        carry::run(&mut tasks, &disk, settings.node.name.clone(), stop.child_token());
         chores::prune(&mut tasks, &disk, config_seen, clock, stop.child_token());
         if let Some(doors) = doors {
             let until = stop.child_token();
@@ -372,6 +381,8 @@ fn core_parts(
         clock,
         bus,
         durable: disk.store.watch(),
+        local: disk.local.as_ref().map(|local| local.watch()),
+        takes_orders: disk.store.takes_orders(),
         held: disk.held.clone(),
         locator: watch::channel(Arc::default()).1,
         editions: watch::channel(Arc::default()).1,

@@ -47,6 +47,8 @@ impl Vantage {
             clock,
             bus,
             durable: durable_seen,
+            local: None,
+            takes_orders: watch::channel(true).1,
             held: watch::channel(false).1,
             locator: watch::channel(Arc::default()).1,
             editions: watch::channel(Arc::default()).1,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub, reason = "tests panic")]
 
+#[cfg(feature = "etcd")]
+mod canary;
 mod dns_answers;
 mod dns_doors;
 mod dns_equal;
@@ -18,6 +20,8 @@ mod feeds;
 mod fleet;
 mod flood;
 mod foresight;
+#[cfg(feature = "etcd")]
+mod glass;
 mod guard;
 mod hostile;
 mod journal;

@@ -62,7 +62,7 @@ fn presence(node: &Node, name: &str, sequence: u64, digest: Digest) -> Presence 
 }
 
 fn process() -> Process {
-    Process { boot: 7, version: "1".into(), probes: true, admin: vec!["https://a:8653".into()] }
+    Process { boot: 7, version: "1".into(), probes: true, orders: true, admin: vec!["https://a:8653".into()] }
 }
 
 /// Conditions of the node that were told.

@@ -52,7 +52,9 @@ pub(super) enum Code {
     NotFound,
     /// 11: the revision was compacted away, or the answer is larger than [`ANSWER_MAX`].
     OutOfRange,
-    /// Permissions, quota, a request that is too large.
+    /// 7: these credentials may not.
+    Denied,
+    /// Quota, a request that is too large.
     Other,
 }
 
@@ -84,8 +86,9 @@ impl Trouble {
         match i32::from(status.code()) {
             5 => Self::Refused(Code::NotFound, why),
             11 => Self::Refused(Code::OutOfRange, why),
-            // Argument, existence, permission, quota, precondition, method, identity.
-            3 | 6 | 7 | 8 | 9 | 12 | 16 => Self::Refused(Code::Other, why),
+            7 => Self::Refused(Code::Denied, why),
+            // Argument, existence, quota, precondition, method, identity.
+            3 | 6 | 8 | 9 | 12 | 16 => Self::Refused(Code::Other, why),
             // Cancelled, unknown, deadline, aborted, internal, unavailable, lost.
             _ => Self::Unanswered(why),
         }

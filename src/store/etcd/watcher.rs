@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{
     super::{
-        StoreError,
+        Slip, StoreError,
         records::{HeadRecord, LinkRecord},
     },
     Contact,
@@ -47,6 +47,7 @@ impl From<StoreError> for End {
             | StoreError::InUse { .. }
             | StoreError::Away { .. }
             | StoreError::Sealed { .. }
+            | StoreError::ReadOnly { .. }
             | StoreError::Unknown(_) => Self::Cut(error),
         }
     }
@@ -160,6 +161,9 @@ fn take(core: &Core, message: &WatchResponse, gather: &mut Gather, next: &mut Op
             Told::Override((name.to_owned(), value))
         } else if key.starts_with(&core.keys.audits()) {
             Told::Link(value)
+        } else if let Some(name) = key.strip_prefix(&core.keys.slips()) {
+            core.slipped(name, value.map(|text| Slip { revision: kv.mod_revision().unsigned_abs(), text }));
+            continue;
         } else {
             continue;
         };
