@@ -131,9 +131,9 @@ fn run(fault: &Fault, world: &mut Option<World>, seed: u64, long: bool) -> bool 
                 println!("{figures}\n{broken}");
             }
             if let Some(world) = world.take() {
-                println!("{}", world.logs());
-                if std::env::var_os("TORTURE_KEEP").is_some() {
-                    println!("kept: {}", world.leave());
+                match std::env::var_os("TORTURE_KEEP") {
+                    Some(_) => println!("the logs are in {}", world.leave()),
+                    None => println!("{}\nTORTURE_KEEP=1 keeps all of it", world.logs()),
                 }
             }
             false

@@ -104,7 +104,7 @@ impl Member {
 
     /// The last lines of its log.
     pub(crate) fn log(&self) -> String {
-        tail(&fs::read_to_string(self.folder.join("log")).unwrap_or_default(), 15)
+        tail(&fs::read_to_string(self.folder.join("log")).unwrap_or_default(), 5)
     }
 }
 
@@ -116,6 +116,6 @@ impl Drop for Member {
 
 /// The last lines of a text.
 pub(crate) fn tail(text: &str, lines: usize) -> String {
-    let all: Vec<&str> = text.lines().collect();
+    let all: Vec<String> = text.lines().map(|line| line.chars().take(240).collect()).collect();
     all[all.len().saturating_sub(lines)..].join("\n")
 }

@@ -114,7 +114,7 @@ impl Node {
     }
 
     pub(crate) fn log(&self) -> String {
-        tail(&self.log_text(), 25)
+        tail(&self.log_text(), 12)
     }
 }
 
