@@ -52,7 +52,6 @@ pub(crate) enum End {
     Site(u8),
     /// One address.
     Host(Ipv4Addr),
-    Anywhere,
 }
 
 impl End {
@@ -60,7 +59,6 @@ impl End {
         match self {
             Self::Site(number) => address.octets()[2] == number,
             Self::Host(host) => address == host,
-            Self::Anywhere => true,
         }
     }
 }

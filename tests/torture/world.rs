@@ -139,12 +139,8 @@ impl World {
     /// Waits until every node hears every other, all vote and agree, and all endpoints are up.
     pub(crate) fn calm(&self) -> Duration {
         let begun = Instant::now();
-        let mut why = String::new();
         loop {
-            match self.nodes.iter().find_map(|node| self.restless(node)) {
-                None => return begun.elapsed(),
-                Some(reason) => why = reason,
-            }
+            let Some(why) = self.nodes.iter().find_map(|node| self.restless(node)) else { return begun.elapsed() };
             assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for the fleet to be calm: {why}");
             thread::sleep(Duration::from_millis(50));
         }
@@ -162,9 +158,12 @@ impl World {
                 return Some(format!("{own} says of {}: {peer}", peer["id"]));
             }
         }
-        let status = node.look("/v1/status")?;
-        let endpoints = &status["counts"]["endpoints"];
-        (endpoints["up"] != endpoints["total"]).then(|| format!("{own} sees endpoints {endpoints}"))
+        let Some(endpoints) = node.list("/v1/endpoints?limit=1000") else {
+            return Some(format!("{own} shows no endpoints"));
+        };
+        // What is ordered down is still measured.
+        let out = endpoints.iter().find(|one| one["measured"] != "up")?;
+        Some(format!("{own} sees {} {}", out["id"], out["targets"]))
     }
 
     /// Ends what is in force, and judges everything since the last time. What is told is the number of queries.
