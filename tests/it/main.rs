@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub, reason = "tests panic")]
 
+mod deploy;
 mod dns_answers;
 mod dns_doors;
 mod dns_equal;

@@ -63,6 +63,7 @@ pub(crate) const FAULTS: &[Fault] = &[
     fault(&[36], "down_of_everything_is_refused", false, orders::down_of_all),
     fault(&[38], "two_halves_apart", false, split::halves),
     fault(&[8], "how_soon_an_order_is_in_force_in_all_regions", false, orders::how_soon),
+    Fault { flavour: Flavour::Sealed, ..fault(&[30], "a_certificate_has_run_out", false, hostile::expired) },
     Fault {
         flavour: Flavour::Crowd,
         ..fault(&[35], "many_leave_slowly_and_an_outage_at_once", false, crowd::velocity)

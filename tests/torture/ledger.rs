@@ -116,7 +116,9 @@ impl Ledger {
         if total < lost.saturating_mul(1000) && 1 < lost {
             self.broken.push(format!("I6: {lost} of {total} queries were lost"));
         }
-        self.excused.retain(|(_, span)| span.1.is_none());
+        // What was lost at the end of it is told of later.
+        let past = Instant::now().checked_sub(MARGIN * 3);
+        self.excused.retain(|(_, span)| span.1.is_none_or(|to| past.is_none_or(|past| past < to)));
         self.downs.retain(|_, (_, nodes)| nodes.values().any(|span| span.1.is_none()));
         (total, lost)
     }

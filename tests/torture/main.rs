@@ -23,6 +23,7 @@ mod ledger;
 mod member;
 mod node;
 mod place;
+mod seal;
 mod setup;
 mod wan;
 mod world;

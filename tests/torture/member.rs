@@ -10,6 +10,7 @@ use nix::sys::signal::{Signal, kill};
 
 use crate::{
     place::{Place, tied},
+    seal::Seal,
     wan::Site,
 };
 
@@ -23,11 +24,12 @@ pub(crate) struct Member {
     token: String,
     /// Further arguments of the next start.
     pub(crate) more: Vec<String>,
+    seal: Option<Seal>,
     child: Option<Child>,
 }
 
 impl Member {
-    pub(crate) fn new(site: Site, all: &[Site], folder: PathBuf) -> Self {
+    pub(crate) fn new(site: Site, all: &[Site], folder: PathBuf, seal: Option<Seal>) -> Self {
         let cluster: Vec<String> =
             all.iter().map(|site| format!("m{}=http://{}:2380", site.number, site.address())).collect();
         fs::create_dir_all(&folder).unwrap();
@@ -38,12 +40,14 @@ impl Member {
             cluster: cluster.join(","),
             token: "first".into(),
             more: Vec::new(),
+            seal,
             child: None,
         }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}:2379", self.site.address())
+        let scheme = if self.seal.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}:2379", self.site.address())
     }
 
     pub(crate) fn data(&self) -> String {
@@ -70,6 +74,10 @@ impl Member {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
+        if let Some(seal) = &self.seal {
+            command.arg("--cert-file").arg(seal.certificate("server")).arg("--key-file").arg(seal.key("server"));
+            command.arg("--trusted-ca-file").arg(seal.ca()).arg("--client-cert-auth");
+        }
         let child = place.run(move || command.spawn()).expect("etcd and setpriv are installed by `make test`");
         self.child = Some(child);
     }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, net::Ipv4Addr};
 
-use crate::wan::Site;
+use crate::{seal::Seal, wan::Site};
 
 /// The nodes: three beside a member of etcd, and two at the edge.
 pub(crate) const NODES: [(&str, &str, &str, Site); 5] = [
@@ -51,20 +51,28 @@ pub(crate) enum Flavour {
     Plain,
     /// With forty endpoints more, in a service of their own.
     Crowd,
+    /// etcd speaks TLS and asks for certificates.
+    Sealed,
 }
 
 /// How many endpoints a crowd has.
 pub(crate) const CROWD: u8 = 40;
 
+fn tls(seal: &Seal, name: &str) -> String {
+    let [ca, cert, key] = [seal.ca(), seal.certificate(name), seal.key(name)].map(|path| path.display().to_string());
+    format!("tls = {{ ca = \"{ca}\", cert = \"{cert}\", key = {{ file = \"{key}\" }} }}\n")
+}
+
 /// The file of one node.
-pub(crate) fn config(node: usize, flavour: Flavour) -> String {
+pub(crate) fn config(node: usize, flavour: Flavour, seal: Option<&Seal>) -> String {
     let (name, region, provider, _) = NODES[node];
     // The nearest member first; the edges begin with different ones.
-    let members = (0..3).map(|at| format!("\"http://{}:2379\"", NODES[(node + at) % 3].3.address()));
+    let scheme = if seal.is_some() { "https" } else { "http" };
+    let members = (0..3).map(|at| format!("\"{scheme}://{}:2379\"", NODES[(node + at) % 3].3.address()));
     let members: Vec<String> = members.collect();
     let mut text = format!(
         "[node]\nname = \"{name}\"\nregion = \"{region}\"\nprovider = \"{provider}\"\n\
-         [store.etcd]\nendpoints = [{}]\nprefix = \"/torture/\"\n\
+         [store.etcd]\nendpoints = [{}]\nprefix = \"/torture/\"\n{}\
          [provider.aws]\n[provider.gcp]\n[provider.dc]\n\
          [region.eu]\nat = [50, 8]\n[region.us]\nat = [39, -77]\n[region.ap]\nat = [35, 139]\n\
          [region.sa]\nat = [-23, -46]\n[region.af]\nat = [-26, 28]\n\
@@ -73,7 +81,8 @@ pub(crate) fn config(node: usize, flavour: Flavour) -> String {
          [safety]\nrules = [{{ name = \"one-side\", keep = 1, of = [\"endpoint:a2\", \"endpoint:g2\"] }}]\n\
          [check.web]\nurl = \"http://www.example.com/\"\ninterval = \"1s\"\ntimeout = \"800ms\"\nrecheck = \"500ms\"\n\
          fall = 2\nrise = 2\ncooldown = \"0s\"\n[endpoint]\n",
-        members.join(", ")
+        members.join(", "),
+        seal.map(|seal| tls(seal, name)).unwrap_or_default(),
     );
     for (id, provider, region, address) in ENDPOINTS {
         writeln!(text, "{id} = {{ provider = \"{provider}\", region = \"{region}\", address = \"{address}\" }}")

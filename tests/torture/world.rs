@@ -21,6 +21,7 @@ use crate::{
     member::Member,
     node::{Node, until},
     place::Place,
+    seal::Seal,
     setup::{CLIENT, Flavour, NAMES, NODES, SITES, address, config},
     wan::{End, Wan},
 };
@@ -45,6 +46,7 @@ pub(crate) struct World {
     pub(crate) client: Place,
     ledger: Arc<Mutex<Ledger>>,
     pub(crate) flavour: Flavour,
+    pub(crate) seal: Option<Seal>,
     pub(crate) random: fastrand::Rng,
     pub(crate) folder: tempfile::TempDir,
     /// All scenarios run, also those that `make test` leaves out: what takes long may.
@@ -76,21 +78,19 @@ impl World {
         let wan = Wan::between(&wires, seed).unwrap();
         let endpoints = sites.iter().map(Endpoints::serve).collect();
         let voters: Vec<_> = NODES[..3].iter().map(|node| node.3).collect();
+        let addresses = voters.iter().map(|site| site.address().to_string()).collect();
+        let seal = (flavour == Flavour::Sealed).then(|| Seal::make(folder.path(), addresses));
         let mut members: Vec<Member> = voters
             .iter()
-            .map(|site| Member::new(*site, &voters, folder.path().join(format!("m{}", site.number))))
+            .map(|site| Member::new(*site, &voters, folder.path().join(format!("m{}", site.number)), seal.clone()))
             .collect();
         members.iter_mut().zip(&places).for_each(|(member, place)| member.start(place));
         let mut nodes: Vec<Node> = NODES
             .iter()
             .enumerate()
-            .map(|(at, (name, _, _, site))| Node::new(name, *site, folder.path(), &config(at, flavour)))
+            .map(|(at, (name, _, _, site))| Node::new(name, *site, folder.path(), &config(at, flavour, seal.as_ref())))
             .collect();
         nodes.iter_mut().zip(&places).for_each(|(node, place)| node.start(place));
-        for node in &nodes {
-            let ready = || node.ask("GET", "/readyz", None).ok().filter(|reply| reply.status == 200).map(drop);
-            until(&format!("{} is ready", node.name), PATIENCE, ready);
-        }
         let ledger = Arc::new(Mutex::new(Ledger::default()));
         let addresses: Vec<Ipv4Addr> = NODES.iter().map(|node| node.3.address()).collect();
         let hammer = Hammer::on(&client, &addresses, &NAMES);
@@ -108,10 +108,12 @@ impl World {
             client,
             ledger,
             flavour,
+            seal,
             random,
             folder,
             long,
         };
+        (0..world.nodes.len()).for_each(|at| world.expect(at));
         world.calm();
         // Before that nobody had looked at an endpoint, or nobody at all listened.
         drop(world.hammer.take());
@@ -132,8 +134,16 @@ impl World {
             if !self.nodes[at].runs() {
                 self.start_node(at);
             }
-            self.ledger().expect(at);
+            self.expect(at);
         }
+    }
+
+    /// Waits until a node is ready; from then on its answers are expected.
+    pub(crate) fn expect(&self, at: usize) {
+        let node = &self.nodes[at];
+        let ready = || node.ask("GET", "/readyz", None).ok().filter(|reply| reply.status == 200).map(drop);
+        until(&format!("{} is ready", node.name), PATIENCE, ready);
+        self.ledger().expect(at);
     }
 
     /// Waits until every node hears every other, all vote and agree, and all endpoints are up.

@@ -35,7 +35,7 @@ pub(super) fn asleep(world: &mut World) -> String {
     let took = begun.elapsed();
     world.answered("the newest is in force", &[node], ALL, PATIENCE, |found| !found.contains(&address("d1")));
     world.answered("the newest is in force", &[node], WWW, PATIENCE, |found| found == [address("a1")]);
-    world.ledger().expect(node);
+    world.expect(node);
     format!("{} slept {:.0?}, current {took:.1?} after", NODES[node].0, begun.duration_since(slept))
 }
 
@@ -86,6 +86,29 @@ pub(super) fn poison(world: &mut World) -> String {
     format!("{turns} poisons under {} keys, calm {calm:.1?} after the last, and {} made", keys.len() + 3, again.id)
 }
 
+/// A certificate that has run out ends nothing but writing; the new one is taken without a word.
+pub(super) fn expired(world: &mut World) -> String {
+    let node = 3;
+    let seal = world.seal.clone().expect("this world has certificates");
+    let order = world.order(0, "down", "d1", "1h");
+    let members: Vec<u8> = world.members.iter().map(|member| member.site.number).collect();
+    seal.swap(NODES[node].0, "expired");
+    // Connections that there are live on: with new ones it is shown.
+    world.part(node, &members);
+    until("it is cut off", PATIENCE, || (world.nodes[node].mode()? != "connected").then_some(()));
+    world.wan.heal();
+    let still = |found: &[_]| !found.is_empty() && !found.contains(&address("d1"));
+    world.stays("with an expired certificate", &EVERYBODY, ALL, Duration::from_secs(15), still);
+    let mode = world.nodes[node].mode().unwrap();
+    assert_ne!(mode, "connected", "etcd takes no expired certificate");
+    assert_eq!(world.nodes[node].orders(), Some(vec![order.id.clone()]));
+    let refused = world.post(node, "", &[], &crate::world::body("up", "g1", "10m")).unwrap();
+    assert_eq!(refused.status, 503, "{}", refused.body);
+    seal.swap(NODES[node].0, "expired");
+    let (_, took) = until("it is connected", PATIENCE, || (world.nodes[node].mode()? == "connected").then_some(()));
+    format!("{mode} with it, connected {took:.1?} after the new one")
+}
+
 /// Where Debian has the library that gives one process another time.
 const OTHER_TIME: [&str; 2] =
     ["/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1"];
@@ -111,7 +134,7 @@ pub(super) fn clocks(world: &mut World) -> String {
     ];
     world.start_node(node);
     world.calm();
-    world.ledger().expect(node);
+    world.expect(node);
     world.order(0, "down", "d1", "10m");
     world.answered("the order holds", &EVERYBODY, ALL, PATIENCE, |found| !found.contains(&address("d1")));
 
@@ -196,7 +219,7 @@ pub(super) fn disk(world: &mut World) -> String {
 fn full(world: &mut World, node: usize, store: &Path, small: &SmallDisk) -> String {
     world.start_node(node);
     world.calm();
-    world.ledger().expect(node);
+    world.expect(node);
     let first = world.order(0, "down", "d1", "1h");
     small.fill();
     // Whatever becomes of it here: the others have it, and nobody stops answering.
@@ -227,7 +250,7 @@ fn full(world: &mut World, node: usize, store: &Path, small: &SmallDisk) -> Stri
         torn += 1;
         until("it knows all again", PATIENCE, || (world.nodes[node].orders()?.len() == 2).then_some(()));
         world.answered("it knows all again", &[node], ALL, PATIENCE, |found| !found.contains(&address("d1")));
-        world.ledger().expect(node);
+        world.expect(node);
     }
     format!("in force {took:.1?} after there was room; {torn} torn snapshots")
 }

@@ -15,8 +15,8 @@ use crate::{
     hammer,
     member::Member,
     node::until,
-    setup::{ALL, NODES, WWW, address},
-    world::{PATIENCE, World, body},
+    setup::{NODES, WWW, address},
+    world::{Order, PATIENCE, World, body},
 };
 
 const EVERYBODY: [usize; 5] = [0, 1, 2, 3, 4];
@@ -24,7 +24,7 @@ const EVERYBODY: [usize; 5] = [0, 1, 2, 3, 4];
 const IN_FORCE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Drains `a1` by one node; how long until the answers of each followed, and of the last.
-fn in_force(world: &World, node: usize) -> (String, Duration) {
+fn in_force(world: &World, node: usize) -> (Order, Duration) {
     let (a1, targets) = (address("a1"), NODES.map(|node| node.3.address()));
     let begun = Instant::now();
     let watched: Vec<_> = targets
@@ -41,7 +41,7 @@ fn in_force(world: &World, node: usize) -> (String, Duration) {
         .collect();
     let order = world.order(node, "drain", "a1", "10m");
     let followed = watched.into_iter().map(|watch| watch.join().expect("the answer follows").0);
-    (order.id, followed.max().expect("there are nodes"))
+    (order, followed.max().expect("there are nodes"))
 }
 
 /// One way and back, from each region in turn.
@@ -49,10 +49,12 @@ fn measure(world: &World, count: usize, nodes: &[usize]) -> Vec<Duration> {
     let a1 = address("a1");
     let mut times = Vec::new();
     for turn in 0..count {
-        let (id, took) = in_force(world, nodes[turn % nodes.len()]);
+        let (order, took) = in_force(world, nodes[turn % nodes.len()]);
+        let applied = order.view["applied_on"].as_array().map_or(0, Vec::len);
+        assert_eq!((applied, &order.view["pending_on"]), (5, &json!([])), "the receipt names all: {}", order.view);
         times.push(took);
         let other = (turn + 1) % 5;
-        world.end(other, &id);
+        world.end(other, &order.id);
         world.answered("the order is over", &EVERYBODY, WWW, PATIENCE, |found| found == [a1]);
     }
     times.sort();
@@ -60,14 +62,6 @@ fn measure(world: &World, count: usize, nodes: &[usize]) -> Vec<Duration> {
 }
 
 pub(super) fn everywhere(world: &mut World) -> String {
-    for node in 0..3 {
-        let order = world.order(node, "down", "d1", "10m");
-        let applied = order.view["applied_on"].as_array().map_or(0, Vec::len);
-        assert_eq!((applied, &order.view["pending_on"]), (5, &json!([])), "the receipt names all: {}", order.view);
-        world.stays("it is in force", &EVERYBODY, ALL, Duration::from_secs(1), |found| !found.contains(&address("d1")));
-        world.end(node, &order.id);
-        world.answered("it is over", &EVERYBODY, ALL, PATIENCE, |found| found.contains(&address("d1")));
-    }
     let times = measure(world, 3, &[0, 1, 2]);
     assert!(times[2] < IN_FORCE_WITHIN, "in force after {times:?}");
     format!("in force everywhere after {:.1?}", times)
@@ -200,7 +194,7 @@ fn repeated(
 pub(super) fn repeated_by_a_dying_node(world: &mut World) -> String {
     let back = |world: &mut World| {
         world.start_node(1);
-        world.ledger().expect(1);
+        world.expect(1);
     };
     repeated(world, 10, 4, |world| world.kill_node(1), back)
 }

@@ -21,7 +21,7 @@ pub(super) fn without_etcd(world: &mut World) -> String {
     world.order(0, "drain", "a2", "1h");
     world.order(3, "up", "g1", "1h");
     // Long enough to be in force when etcd goes.
-    let short = world.order(4, "drain", "a1", "30s");
+    let short = world.order(4, "drain", "a1", if world.long { "30s" } else { "20s" });
     let expires: jiff::Timestamp = short.view["expires"].as_str().unwrap().parse().unwrap();
     world.answered("the orders hold", &EVERYBODY, WWW, PATIENCE, |found| found == [g1]);
     world.answered("the orders hold", &EVERYBODY, ALL, PATIENCE, |found| !found.contains(&d1));
@@ -57,7 +57,7 @@ pub(super) fn without_etcd(world: &mut World) -> String {
     let ask = move || hammer::once(target, ALL, Duration::from_millis(200)).ok();
     let (answer, _) = until("the node answers again", PATIENCE, || world.client.run(ask));
     let back = begun.elapsed();
-    world.ledger().expect(victim);
+    world.expect(victim);
     assert!(!answer.addresses.contains(&d1), "{} answers {answer:?} in spite of an order", NODES[victim].0);
     let (orders, _) = until("it shows its orders", PATIENCE, || world.nodes[victim].orders());
     assert_eq!(orders.len(), 4, "{} has the same orders", NODES[victim].0);
@@ -69,9 +69,9 @@ pub(super) fn without_etcd(world: &mut World) -> String {
     world.kill_endpoint("a2");
     world.kill_endpoint("g2");
     let found = |found: &[_]| !found.is_empty() && found.iter().all(|one| [a2, g2].contains(one));
-    world.stays("all of a pool is dead", &EVERYBODY, DUO, Duration::from_secs(8), found);
+    world.stays("all of a pool is dead", &EVERYBODY, DUO, Duration::from_secs(if world.long { 8 } else { 4 }), found);
 
-    let whole = Duration::from_secs(if world.long { 60 } else { 30 });
+    let whole = Duration::from_secs(if world.long { 60 } else { 0 });
     until("the outage is over", PATIENCE + whole, || (whole <= gone.elapsed()).then_some(()));
     let lasted = gone.elapsed();
     world.mend();
