@@ -65,6 +65,8 @@ pub(super) fn poison(world: &mut World) -> String {
     ];
     let mut turns = 0;
     for key in keys {
+        // The long one takes its time over a network that loses packets.
+        let poisons = if key.ends_with("/other") || key.ends_with("/ballot") { &poisons[..] } else { &poisons[..3] };
         for poison in poisons {
             put(world, key, poison).unwrap();
             turns += 1;
