@@ -45,7 +45,7 @@ pub(super) fn ballot(node: &Node, name: &str, sequence: u64, vote: impl Fn(usize
     })
 }
 
-fn presence(node: &Node, name: &str, sequence: u64, digest: Digest) -> Presence {
+pub(super) fn presence(node: &Node, name: &str, sequence: u64, digest: Digest) -> Presence {
     Presence {
         node: name.parse().unwrap(),
         region: Some(name.parse().unwrap()),
@@ -66,7 +66,7 @@ fn process() -> Process {
 }
 
 /// Conditions of the node that were told.
-fn told(node: &mut Node) -> Vec<String> {
+pub(super) fn told(node: &mut Node) -> Vec<String> {
     let told = node.events.drain(..).filter_map(|event| match event {
         Happening::Node { condition, active, .. } => Some(format!("{condition} {active}")),
         Happening::Held { .. }
