@@ -49,7 +49,7 @@ impl Ledger {
         self.kept.remove(id);
         self.ended.insert(id.to_owned());
         if let Some((_, nodes)) = self.downs.get_mut(id) {
-            nodes.values_mut().for_each(|span| span.1 = span.1.or(Some(Instant::now())));
+            nodes.values_mut().for_each(|span| span.1 = span.1.or_else(|| Some(Instant::now())));
         }
     }
 
@@ -59,7 +59,7 @@ impl Ledger {
             return;
         }
         let (_, nodes) = self.downs.entry(id.to_owned()).or_insert_with(|| (addresses.to_vec(), BTreeMap::new()));
-        nodes.entry(node).or_insert((Instant::now(), None));
+        nodes.entry(node).or_insert_with(|| (Instant::now(), None));
     }
 
     /// From now on a node may be silent.

@@ -146,11 +146,13 @@ impl Drop for Wan {
     }
 }
 
+/// When it is due, then when it came, so that equal delays keep their order; whereto; the packet.
+type UnderWay = (Instant, u64, usize, Vec<u8>);
+
 struct Router {
     wires: Vec<(Site, Tun)>,
     rules: Arc<Mutex<Rules>>,
-    /// By when it is due, then by when it came: equal delays keep their order.
-    under_way: BinaryHeap<Reverse<(Instant, u64, usize, Vec<u8>)>>,
+    under_way: BinaryHeap<Reverse<UnderWay>>,
     turn: u64,
 }
 

@@ -129,7 +129,7 @@ fn a_peer_that_begins_again_with_its_clock_put_right_is_heard() {
 fn what_a_node_said_before_it_could_not_write_proves_nothing_of_its_clock() {
     let mut node = start(quick(3, |_| ()));
     let hear = |node: &mut Node, second: u64, sequence: u64, late: u64| {
-        let mut said = presence(node, "r1", sequence, crate::model::Digest::default());
+        let mut said = presence(node, "r1", sequence, Digest::default());
         said.clock = Wall(at(second).wall.0 - late);
         node.step(at(second), [Input::Present(said)]);
         modes::told(node).into_iter().filter(|told| told.starts_with("clock")).collect::<Vec<_>>()

@@ -103,7 +103,7 @@ pub(super) fn expired(world: &mut World) -> String {
     world.stays("with an expired certificate", &EVERYBODY, ALL, Duration::from_secs(15), still);
     let mode = world.nodes[node].mode().unwrap();
     assert_ne!(mode, "connected", "etcd takes no expired certificate");
-    assert_eq!(world.nodes[node].orders(), Some(vec![order.id.clone()]));
+    assert_eq!(world.nodes[node].orders(), Some(vec![order.id]));
     let refused = world.post(node, "", &[], &crate::world::body("up", "g1", "10m")).unwrap();
     assert_eq!(refused.status, 503, "{}", refused.body);
     seal.swap(NODES[node].0, "expired");

@@ -31,26 +31,48 @@ pub(super) fn hung_member(world: &mut World) -> String {
     format!("made after {made:.1?}, followed by the nodes of the hung member after {followed:.1?}")
 }
 
-/// Ports of a node's connections to members.
-fn connections(world: &World, node: usize) -> Vec<String> {
+/// A node's connections to members, as its own port and the member's address.
+fn connections(world: &World, node: usize) -> Vec<(String, String)> {
     let filter = ["-Htn", "state", "established", "dport", "=", ":2379"];
     let told = world.places[node].command("ss", &filter).unwrap();
-    let mut own: Vec<String> =
-        told.lines().filter_map(|line| line.split_whitespace().nth(2)).map(str::to_owned).collect();
+    let ends = told.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().skip(2);
+        Some((words.next()?.to_owned(), words.next()?.to_owned()))
+    });
+    let mut own: Vec<_> = ends.collect();
     own.sort();
     own
 }
 
 pub(super) fn idle(world: &mut World) -> String {
-    // A node that has just gone home to its own member still closes what it had.
-    let lasts = Duration::from_secs(60);
-    let (before, _) = until("connections that stay", PATIENCE, || {
+    // A node that is not at its nearest member goes home within a minute or so.
+    let at_home = |node: usize, own: &[(String, String)]| {
+        let home = format!("{}:2379", NODES[node % 3].3.address());
+        !own.is_empty() && own.iter().all(|(_, member)| *member == home)
+    };
+    world.members[0].kill();
+    for node in [0, 3] {
+        let elsewhere =
+            || (!connections(world, node).is_empty() && !at_home(node, &connections(world, node))).then_some(());
+        until("it asks another member", PATIENCE, elsewhere);
+    }
+    world.members[0].start(&world.places[0]);
+    world.calm();
+    let told = EVERYBODY.map(|node| world.nodes[node].log_text().len());
+    let (before, _) = until("each node is at its nearest member, and stays", PATIENCE * 2, || {
         let first = EVERYBODY.map(|node| connections(world, node));
-        std::thread::sleep(Duration::from_secs(12));
-        (EVERYBODY.map(|node| connections(world, node)) == first && first.iter().all(|one| !one.is_empty()))
-            .then_some(first)
+        std::thread::sleep(Duration::from_secs(5));
+        let stay =
+            EVERYBODY.iter().all(|node| connections(world, *node) == first[*node] && at_home(*node, &first[*node]));
+        stay.then_some(first)
     });
-    world.stays("nothing happens", &EVERYBODY, WWW, lasts, |found| found == [address("a1")]);
+    for node in EVERYBODY {
+        assert!(
+            !world.nodes[node].log_text()[told[node]..].contains("store-away"),
+            "going home is no loss of the store"
+        );
+    }
+    world.stays("nothing happens", &EVERYBODY, WWW, Duration::from_secs(60), |found| found == [address("a1")]);
     let after = EVERYBODY.map(|node| connections(world, node));
     let changed = EVERYBODY.iter().filter(|node| before[**node] != after[**node]).count();
     // The network loses one packet in a hundred; that ends no connection. etcd's policy of keepalives would end them all.
