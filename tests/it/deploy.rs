@@ -110,7 +110,9 @@ fn the_manifests_of_a_region_fit_together() {
 
     // In each region the configuration loads, with the variables that the pod has.
     let secrets = tempfile::tempdir().unwrap();
-    ["ca.pem", "node.pem", "node.key"].iter().for_each(|file| fs::write(secrets.path().join(file), "x").unwrap());
+    ["ca.pem", "node.pem", "node.key"]
+        .iter()
+        .for_each(|file| fs::write(secrets.path().join(file), "-----BEGIN PRIVATE KEY-----\n").unwrap());
     let text = text.replace("/etc/wayshift-etcd", &secrets.path().display().to_string());
     let own: Vec<&str> = node["env"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
     assert_eq!(own, ["WAYSHIFT_NODE", "HOST_IP"]);

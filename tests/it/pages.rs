@@ -57,7 +57,7 @@ fn configurations_on_the_pages_load() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("tls")).unwrap();
     for file in ["tls/etcd-ca.pem", "tls/node.pem", "node.key"] {
-        fs::write(folder.path().join(file), "x").unwrap();
+        fs::write(folder.path().join(file), "-----BEGIN PRIVATE KEY-----\n").unwrap();
     }
     let credentials = folder.path().display().to_string();
     let env = |name: &str| (name == "CREDENTIALS_DIRECTORY").then(|| credentials.clone());

@@ -79,10 +79,12 @@ pub(crate) fn config(node: usize, flavour: Flavour, seal: Option<&Seal>) -> Stri
          [zone.\"gslb.example.com\"]\nns = {{ ns1 = \"192.0.2.53\" }}\n\
          [verdict]\nstale_after = \"6s\"\nflap = {{ changes = 8, within = \"30s\", hold = \"10s\", max = \"20s\" }}\n\
          [safety]\nrules = [{{ name = \"one-side\", keep = 1, of = [\"endpoint:a2\", \"endpoint:g2\"] }}]\n\
-         [check.web]\nurl = \"http://www.example.com/\"\ninterval = \"1s\"\ntimeout = \"800ms\"\nrecheck = \"500ms\"\n\
+         [check.web]\nurl = \"http://www.example.com/\"\ninterval = \"{}\"\ntimeout = \"800ms\"\nrecheck = \"500ms\"\n\
          fall = 2\nrise = 2\ncooldown = \"0s\"\n[endpoint]\n",
         members.join(", "),
         seal.map(|seal| tls(seal, name)).unwrap_or_default(),
+        // Five nodes probe a crowd on one machine.
+        if flavour == Flavour::Crowd { "4s" } else { "1s" },
     );
     for (id, provider, region, address) in ENDPOINTS {
         writeln!(text, "{id} = {{ provider = \"{provider}\", region = \"{region}\", address = \"{address}\" }}")

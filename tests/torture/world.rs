@@ -141,8 +141,11 @@ impl World {
     /// Waits until a node is ready; from then on its answers are expected.
     pub(crate) fn expect(&self, at: usize) {
         let node = &self.nodes[at];
-        let ready = || node.ask("GET", "/readyz", None).ok().filter(|reply| reply.status == 200).map(drop);
-        until(&format!("{} is ready", node.name), PATIENCE, ready);
+        let begun = Instant::now();
+        while node.ask("GET", "/readyz", None).ok().is_none_or(|reply| reply.status != 200) {
+            assert!(begun.elapsed() < PATIENCE, "waited {PATIENCE:?} for {} to be ready:\n{}", node.name, node.log());
+            thread::sleep(Duration::from_millis(20));
+        }
         self.ledger().expect(at);
     }
 
