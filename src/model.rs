@@ -64,8 +64,8 @@ pub use self::{
     ballot::{Ballot, BrakeState, SelfTest, Vote},
     case::{CASES_MAX, Case, CaseQuestion, Whence, WhenceError},
     check::{
-        BODY_READ_MAX, CertLimit, Check, CheckKind, Expect, HttpCheck, INTERVAL_MIN, LatencyLimit, Secret, Thresholds,
-        TlsCheck, Window,
+        BODY_READ_MAX, CertLimit, Check, CheckKind, Expect, HttpCheck, INTERVAL_MIN, LatencyLimit, PrivateKey, Secret,
+        Thresholds, TlsCheck, Window,
     },
     duty::{Duties, Duty, hash},
     endpoint::{Addresses, CheckAt, Endpoint, Family, LoadFeed, OUTAGE_AT, Provider, Region, Resume, Serves, Weight},

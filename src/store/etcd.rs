@@ -47,7 +47,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::model::{Memory, Secret, Wall};
+use crate::model::{Memory, PrivateKey, Secret, Wall};
 
 pub use self::visit::{Standing, Visit};
 use self::{bus::LeasedBus, commit::Desk, core::Core};
@@ -78,7 +78,7 @@ pub struct Tls {
     /// The authority that signed the members' certificates; the machine's own trust anchors by default.
     pub ca: Option<PathBuf>,
     /// Our certificate and its key, in PEM.
-    pub identity: Option<(PathBuf, Secret)>,
+    pub identity: Option<(PathBuf, PrivateKey)>,
 }
 
 /// How this node stands to etcd.

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "etcd")]
 mod canary;
+mod deploy;
 mod dns_answers;
 mod dns_doors;
 mod dns_equal;

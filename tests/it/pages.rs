@@ -11,7 +11,7 @@ use wayshift::{cli::Cli, config};
 
 use crate::support::{Endpoint, Node, wayshift};
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "deploy/README.md",
     "docs/steering.md",
@@ -20,6 +20,7 @@ const PAGES: [&str; 8] = [
     "docs/doors.md",
     "docs/fleet.md",
     "docs/secondaries.md",
+    "docs/runbooks.md",
 ];
 /// Those of which most is commands.
 const MANUALS: [&str; 2] = ["README.md", "deploy/README.md"];
@@ -57,7 +58,7 @@ fn configurations_on_the_pages_load() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("tls")).unwrap();
     for file in ["tls/etcd-ca.pem", "tls/node.pem", "node.key"] {
-        fs::write(folder.path().join(file), "x").unwrap();
+        fs::write(folder.path().join(file), "-----BEGIN PRIVATE KEY-----\n").unwrap();
     }
     fs::create_dir(folder.path().join("tsig")).unwrap();
     fs::write(folder.path().join("tsig/xfr.key"), "QUJDRA==\n").unwrap();

@@ -220,7 +220,7 @@ mod tests {
             ("an entry was changed", &|b| b.audit[1].record.push(' '), &["audit"]),
             ("a generation goes back", &|b| b.audit[3].generation = 1, &["generations"]),
             ("the generation is too low", &|b| b.generation = 2, &["generations", "overrides"]),
-            ("no entry for it", &|b| drop(b.overrides.extend(backup(7).overrides)), &["overrides"]),
+            ("no entry for it", &|b| b.overrides.extend(backup(7).overrides), &["overrides"]),
             (
                 "another name",
                 &|b| drop(b.overrides.pop_first().map(|(_, t)| b.overrides.insert("ov_x".into(), t))),

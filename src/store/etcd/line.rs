@@ -17,6 +17,7 @@ use etcd_client::{
 use tokio::{sync::watch, time::timeout};
 
 use super::Settings;
+use crate::model::PrivateKey;
 
 /// A transaction's answer is waited for this long.
 const TXN_DEADLINE: Duration = Duration::from_secs(5);
@@ -296,7 +297,11 @@ async fn options(settings: &Settings) -> Result<ConnectOptions, String> {
             None => with.with_native_roots(),
         };
         if let Some((certificate, key)) = &tls.identity {
-            with = with.identity(Identity::from_pem(read(certificate).await?, key.reveal()));
+            let key = match key {
+                PrivateKey::File(path) => read(path).await?,
+                PrivateKey::Text(key) => key.reveal().as_bytes().to_vec(),
+            };
+            with = with.identity(Identity::from_pem(read(certificate).await?, key));
         }
         options = options.with_tls(with);
     }

@@ -30,6 +30,8 @@ enum End {
     Relist,
     /// The line is gone; what was known stays good.
     Cut(StoreError),
+    /// The line goes to another member from now on: no loss, unless that one cannot be followed either.
+    Moved,
     /// What etcd holds may not be followed.
     Held(String),
 }
@@ -60,6 +62,7 @@ pub(super) async fn run(core: Arc<Core>) {
     loop {
         match follow(&core, &mut next, &mut pause).await {
             End::Relist => next = None,
+            End::Moved => {}
             End::Cut(error) => core.stands(Contact::Lost(error.to_string().into())),
             End::Held(why) => {
                 next = None;
@@ -90,7 +93,7 @@ async fn follow(core: &Core, next: &mut Option<i64>, pause: &mut Pause) -> End {
     loop {
         let message = tokio::select! {
             message = watch.message() => message,
-            _ = turns.changed() => return End::Cut(StoreError::Away { why: "another member is asked".into() }),
+            _ = turns.changed() => return End::Moved,
             () = sleep_until(relist_at) => return End::Relist,
         };
         let message = match message {
