@@ -5,6 +5,7 @@
 //! happened; idempotency keys make repeating it safe.
 
 pub mod accepted;
+pub mod ballots;
 pub mod bus;
 mod database;
 pub mod detached;

@@ -12,7 +12,10 @@
 mod alone;
 mod shared;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     Controller,
@@ -28,8 +31,8 @@ use crate::{
         outage::Outages,
     },
     model::{
-        Braked, EndpointId, EndpointIx, Happening, Health, Hold, Memory, Mono, Now, RemovalBudget, SelfTest, Target,
-        Verdict, ms,
+        BrakeState, Braked, EndpointId, EndpointIx, Happening, Health, Hold, Memory, Mono, Now, RemovalBudget,
+        SelfTest, Verdict, ms,
     },
 };
 
@@ -52,8 +55,8 @@ pub(super) struct Brakes {
     tested: SelfTest,
     /// Whether nobody else was heard then.
     alone: bool,
-    /// What most of the others had let go when this process first counted with them; `None` before.
-    taken_over: Option<BTreeSet<Target>>,
+    /// The brakes of the others when this process first counted with them; `None` before.
+    taken_over: Option<Vec<Arc<BrakeState>>>,
     /// When waiting ends for somebody, as of the last look.
     confirmed_at: Option<Mono>,
 }
@@ -302,8 +305,9 @@ impl Controller {
         } else {
             BTreeSet::new()
         };
+        let down = self.measured_down();
         for (ix, places) in places {
-            let had_left = hold == Hold::Budget && !alone && self.had_left(&places);
+            let had_left = hold == Hold::Budget && !alone && self.had_left(&places, down);
             let endpoint = self.slots.fleet.endpoint(ix);
             let leaves = had_left || granted.contains(&endpoint.id);
             if leaves && alone {

@@ -4,23 +4,19 @@
 //! guessing at a record that a newer program wrote could lift an evacuation. Unknown fields are ignored, so that an
 //! additive change needs no new version; where several programs write the same record they survive its rewriting.
 
-#[cfg(feature = "etcd")]
-mod ballot;
 mod event;
 mod memory;
-#[cfg(feature = "etcd")]
 mod presence;
 #[cfg(feature = "etcd")]
 mod shared;
 
-pub(super) use self::event::{family_of, health};
 #[cfg(feature = "etcd")]
-pub(super) use self::{
-    ballot::{BallotRecord, LeftRecord, OutRecord, Parts, PathsRecord, VotesRecord},
-    presence::PresenceRecord,
-    shared::{HeadRecord, KeptRecord, LinkRecord},
-};
+pub(super) use self::shared::{HeadRecord, KeptRecord, LinkRecord};
 pub use self::{event::EventRecord, memory::MemoryRecord};
+pub(super) use self::{
+    event::{family_of, health},
+    presence::PresenceRecord,
+};
 
 use serde::{Deserialize, Serialize};
 

@@ -24,6 +24,7 @@ mod journal;
 mod mmdb;
 mod operate;
 mod pages;
+mod scale;
 #[cfg(feature = "etcd")]
 mod shared;
 mod sim;

@@ -38,10 +38,11 @@ fn ballot(node: &Node, name: &str, sequence: u64, vote: impl Fn(usize) -> Vote) 
         region: Some(name.parse().unwrap()),
         provider: None,
         sequence,
+        clock: Mono(sequence),
         self_test: SelfTest::Passed,
-        votes: votes.collect(),
-        paths: std::collections::BTreeMap::new(),
-        brakes: crate::model::BrakeState::default(),
+        votes: std::sync::Arc::new(votes.collect()),
+        paths: Default::default(),
+        brakes: Default::default(),
     })
 }
 
