@@ -11,7 +11,7 @@ use wayshift::{cli::Cli, config};
 
 use crate::support::{Endpoint, Node, wayshift};
 
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "deploy/README.md",
     "docs/steering.md",
@@ -19,6 +19,7 @@ const PAGES: [&str; 7] = [
     "docs/moving.md",
     "docs/doors.md",
     "docs/fleet.md",
+    "docs/capacity.md",
 ];
 /// Those of which most is commands.
 const MANUALS: [&str; 2] = ["README.md", "deploy/README.md"];

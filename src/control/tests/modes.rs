@@ -40,7 +40,7 @@ fn ballot(node: &Node, name: &str, sequence: u64, vote: impl Fn(usize) -> Vote) 
         sequence,
         clock: Mono(sequence),
         self_test: SelfTest::Passed,
-        votes: std::sync::Arc::new(votes.collect()),
+        votes: Arc::new(votes.collect()),
         paths: Default::default(),
         brakes: Default::default(),
     })

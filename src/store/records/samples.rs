@@ -202,10 +202,10 @@ pub(in crate::store) fn a_ballot() -> impl Strategy<Value = Ballot> {
     let self_test = prop_oneof![Just(SelfTest::Passed), Just(SelfTest::Failed), Just(SelfTest::Unprovable)];
     let votes = proptest::collection::btree_map(a_target(), vote, 0..30);
     let paths = proptest::collection::btree_map(an_id(), any::<u32>(), 0..9);
-    let told = proptest::collection::btree_set(a_target(), 0..9);
+    let told = || proptest::collection::btree_set(a_target(), 0..9);
     let out = prop_oneof![
-        told.clone().prop_map(Out::These),
-        (told, any::<u32>()).prop_map(|(held, down)| Out::AllBut { held, down: down as usize }),
+        told().prop_map(Out::These),
+        (told(), any::<u32>()).prop_map(|(held, down)| Out::AllBut { held, down: down as usize }),
     ];
     let left = proptest::collection::btree_map(an_id(), any::<u64>().prop_map(Mono), 0..9);
     let brakes = (any::<bool>(), out, left).prop_map(|(frozen, out, left)| BrakeState { frozen, out, left });

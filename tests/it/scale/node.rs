@@ -2,8 +2,11 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
 
+use nix::sys::{
+    resource::{UsageWho, getrusage},
+    time::{TimeVal, TimeValLike},
+};
 use wayshift::{
-    clock::Clock,
     control::{Controller, Identity, Input, Step},
     model::{
         Duties, Failure, Family, Fleet, Memory, Mono, Now, Observation, Outcome, Phases, Process, SubjectIx, Target,
@@ -42,7 +45,6 @@ impl Writes {
 }
 
 pub(super) struct Node {
-    pub me: Identity,
     pub controller: Controller,
     pub inbox: Vec<Input>,
     /// No snapshot since the last look is no change since.
@@ -64,6 +66,13 @@ struct Probe {
     started: u64,
 }
 
+/// Time that this thread has worked: others may work on the same machine.
+fn cpu_us() -> u64 {
+    let usage = getrusage(UsageWho::RUSAGE_THREAD).expect("a thread may ask what it used");
+    let us = |time: TimeVal| u64::try_from(time.num_microseconds()).unwrap_or(0);
+    us(usage.user_time()) + us(usage.system_time())
+}
+
 fn ms(duration: Duration) -> u64 {
     duration.as_millis() as u64
 }
@@ -71,11 +80,10 @@ fn ms(duration: Duration) -> u64 {
 impl Node {
     pub(super) fn start(me: Identity, fleet: &Arc<Fleet>, memory: &Memory, t: u64) -> (Self, Step) {
         let now = Now { mono: Mono(BEGINS), wall: Wall(BASE + t) };
-        let (mut controller, step) = Controller::new(me.clone(), Arc::clone(fleet), memory, now);
+        let (mut controller, step) = Controller::new(me, Arc::clone(fleet), memory, now);
         controller.introduce(Process { boot: t, version: "sim".into(), probes: true, admin: Vec::new() });
         let node = Self {
             scribe: Scribe::new(format!("{t:016x}")),
-            me,
             controller,
             inbox: Vec::new(),
             moved: true,
@@ -105,10 +113,10 @@ impl Node {
         if self.inbox.is_empty() && self.wake_at.is_some_and(|at| now.mono < at) {
             return None;
         }
-        let clock = Clock::start();
+        let began = cpu_us();
         let inbox = std::mem::take(&mut self.inbox);
         let step = self.controller.step(now, inbox);
-        let took = clock.mono().since(wayshift::clock::BEGINS).as_millis() as u64;
+        let took = cpu_us() - began;
         Some((step, took))
     }
 

@@ -25,8 +25,8 @@ pub(super) fn machine() -> String {
 pub(super) fn table(size: Size, phases: &[Phase]) -> String {
     let mut text = format!(
         "seed {}, {} nodes x {} endpoints, {} ms a tick, on {}\n\n\
-         | what happens | last node's verdict | transactions/s | KiB/s | busiest second KiB | wrongly out | \
-         ms of a node's CPU per s | longest step ms |\n|---|---|---|---|---|---|---|---|\n",
+         | what happens | last node's verdict | transactions/s | KiB/s | busiest second, KiB | wrongly out, most on a node | the same on nodes \
+         cut off | ms of a node's CPU per s | longest step, ms |\n|---|---|---|---|---|---|---|---|---|\n",
         size.seed,
         size.nodes,
         size.endpoints,
@@ -39,21 +39,23 @@ pub(super) fn table(size: Size, phases: &[Phase]) -> String {
         let after = phase.converged.map_or("-".into(), |after: Duration| format!("{:.1} s", after.as_secs_f64()));
         let _ = writeln!(
             text,
-            "| {} | {after} | {} | {} | {} | {} | {:.1} | {} |",
+            "| {} | {after} | {} | {} | {} | {} | {} | {:.1} | {:.1} |",
             phase.name,
             per_second(transactions),
             per_second(octets) / 1024,
             phase.busiest.octets / 1024,
             phase.wrong,
-            phase.took as f64 / phase.seconds as f64 / size.nodes as f64,
-            phase.longest,
+            phase.wrong_alone,
+            phase.took as f64 / 1_000.0 / phase.seconds as f64 / size.nodes as f64,
+            phase.longest as f64 / 1_000.0,
         );
     }
     text
 }
 
 /// Memory, in MiB: before, with all nodes, and what the reader of one node holds of all others.
-pub(super) fn memory(world: &World, before: usize, with_fleet: usize, with_nodes: usize) -> String {
+pub(super) fn memory(world: &World, [before, with_fleet, with_nodes]: [usize; 3]) -> String {
+    let now = resident();
     let held = world.read_all();
     let after = resident();
     let votes: usize = held.iter().map(|(_, ballot)| ballot.votes.len()).sum();
@@ -63,7 +65,7 @@ pub(super) fn memory(world: &World, before: usize, with_fleet: usize, with_nodes
          {votes} votes\neach node probes {} endpoints; each endpoint has {:.1} vantages\n",
         with_fleet.saturating_sub(before),
         with_nodes.saturating_sub(with_fleet) / world.size.nodes,
-        after.saturating_sub(with_nodes),
+        after.saturating_sub(now),
         probed / world.size.nodes,
         probed as f64 / world.size.endpoints as f64,
     )

@@ -12,7 +12,7 @@ use wayshift::{
 };
 
 use super::{
-    fleet::{REGIONS, fleet, identity, region_of_endpoint, region_of_node},
+    fleet::{REGIONS, identity, region_of_endpoint, region_of_node},
     node::{Node, Writes},
 };
 
@@ -35,9 +35,11 @@ pub(super) struct Phase {
     pub writes: Writes,
     /// Within any one second.
     pub busiest: Writes,
-    /// Endpoints that were down on some node though they were alive and nothing was wrong with them.
+    /// Most endpoints that were down on one node though they were alive and not on their way back ...
     pub wrong: usize,
-    /// Milliseconds a node decided, and how often it did.
+    /// ... and the same of nodes that were cut off.
+    pub wrong_alone: usize,
+    /// Microseconds that nodes decided, the longest of one step, and how many steps.
     pub took: u64,
     pub longest: u64,
     pub steps: usize,
@@ -52,8 +54,12 @@ pub(super) struct World {
     rng: fastrand::Rng,
     t: u64,
     dead: Vec<bool>,
+    /// Was dead, and may still be on its way back.
+    returning: Vec<bool>,
     /// Nodes of this region reach nothing beyond it, and not the store.
     cut: Option<usize>,
+    /// The last one of which this was so: it decides alone, and what it makes of that is counted apart.
+    lonely: Option<usize>,
     away: bool,
     /// What arrives with the next tick, and with the one after.
     mail: [Vec<Letter>; 2],
@@ -65,14 +71,26 @@ pub(super) struct World {
 
 #[derive(Clone)]
 enum Letter {
-    Ballot(usize, Ballot),
+    Ballot(Ballot),
     Presence(usize, Presence),
+}
+
+/// What was measured so far.
+struct Told<F> {
+    phases: Vec<Phase>,
+    told: F,
+}
+
+impl<F: Fn(&Phase)> Told<F> {
+    fn push(&mut self, phase: Phase) {
+        (self.told)(&phase);
+        self.phases.push(phase);
+    }
 }
 
 impl World {
     /// All nodes know each other, and all endpoints were up.
-    pub(super) fn new(size: Size) -> Self {
-        let fleet = fleet(size.endpoints);
+    pub(super) fn new(size: Size, fleet: Arc<Fleet>) -> Self {
         let mut subjects = vec![SubjectIx::new(0); fleet.endpoints.len()];
         for (ix, subject) in fleet.subjects.iter().enumerate() {
             subjects[subject.endpoint.index()] = SubjectIx::new(ix);
@@ -92,12 +110,14 @@ impl World {
         let mut world = Self {
             size,
             dead: vec![false; fleet.endpoints.len()],
+            returning: vec![false; fleet.endpoints.len()],
             subjects,
             rng: fastrand::Rng::with_seed(size.seed),
             t: 0,
             nodes: Vec::with_capacity(size.nodes),
             fleet,
             cut: None,
+            lonely: None,
             away: false,
             mail: Default::default(),
             phase: Phase::default(),
@@ -112,8 +132,9 @@ impl World {
         world
     }
 
-    pub(super) fn run(&mut self) -> Vec<Phase> {
-        let mut phases = Vec::new();
+    /// All faults, one after the other; each is told when it is over.
+    pub(super) fn run(&mut self, told: impl Fn(&Phase)) -> Vec<Phase> {
+        let mut phases = Told { phases: Vec::new(), told };
         self.pass(Duration::from_secs(12));
         phases.push(self.end("start, warm"));
         self.pass(Duration::from_secs(10));
@@ -132,15 +153,18 @@ impl World {
         self.until(|world| world.agrees());
         phases.push(self.end("all of them return"));
 
+        self.returning.fill(false);
         self.cut = Some((region + 1) % REGIONS);
+        self.lonely = self.cut;
         self.pass(Duration::from_secs(40));
         phases.push(self.end("a region is cut off"));
         self.cut = None;
         self.until(|world| {
             world.agrees() && world.all(|node| world.nodes[node].controller.mode().link == Link::Connected)
         });
-        phases.push(self.end("it is back"));
+        phases.push(self.end("the region is back"));
 
+        self.lonely = None;
         self.away = true;
         self.pass(Duration::from_secs(30));
         phases.push(self.end("the store is away"));
@@ -148,7 +172,7 @@ impl World {
         self.until(|world| {
             world.agrees() && world.all(|node| world.nodes[node].controller.mode().link == Link::Connected)
         });
-        phases.push(self.end("it is back"));
+        phases.push(self.end("the store is back"));
 
         for node in (0..self.nodes.len()).step_by(10) {
             let memory = self.nodes[node].memory(self.t);
@@ -161,11 +185,14 @@ impl World {
             world.agrees() && world.all(|node| world.nodes[node].controller.mode().link == Link::Connected)
         });
         phases.push(self.end("a tenth of the nodes starts again"));
-        phases
+        phases.phases
     }
 
     fn kill(&mut self, which: impl Fn(usize) -> bool, dead: bool) {
-        (0..self.dead.len()).filter(|endpoint| which(*endpoint)).for_each(|endpoint| self.dead[endpoint] = dead);
+        for endpoint in (0..self.dead.len()).filter(|endpoint| which(*endpoint)) {
+            self.returning[endpoint] |= self.dead[endpoint] && !dead;
+            self.dead[endpoint] = dead;
+        }
     }
 
     fn all(&self, fits: impl Fn(usize) -> bool) -> bool {
@@ -241,7 +268,7 @@ impl World {
         for node in (0..self.nodes.len()).filter(|node| self.cut != Some(region_of_node(*node))) {
             let inbox = &mut self.nodes[node].inbox;
             inbox.extend(letters.iter().map(|letter| match letter {
-                Letter::Ballot(_, ballot) => Input::Heard(ballot.clone()),
+                Letter::Ballot(ballot) => Input::Heard(ballot.clone()),
                 Letter::Presence(from, presence) if *from == node => Input::Echo { sequence: presence.sequence },
                 Letter::Presence(_, presence) => Input::Present(presence.clone()),
             }));
@@ -259,7 +286,7 @@ impl World {
         let late = usize::from(self.rng.u8(0..4) == 0);
         if let Some(ballot) = &step.ballot {
             self.ballots.insert(node, ballot.clone());
-            self.mail[late].push(Letter::Ballot(node, ballot.clone()));
+            self.mail[late].push(Letter::Ballot(ballot.clone()));
         }
         if let Some(presence) = &step.presence {
             self.mail[late].push(Letter::Presence(node, presence.clone()));
@@ -270,11 +297,14 @@ impl World {
     /// Nothing that is alive goes down anywhere, whoever is cut off.
     fn look(&mut self) {
         for node in 0..self.nodes.len() {
-            if !std::mem::take(&mut self.nodes[node].moved) || self.phase.name == "returns" {
+            if !std::mem::take(&mut self.nodes[node].moved) {
                 continue;
             }
-            let wrong = (0..self.dead.len()).filter(|endpoint| !self.dead[*endpoint] && self.is_down(node, *endpoint));
-            self.phase.wrong = self.phase.wrong.max(wrong.count());
+            let alive = |endpoint: &usize| !self.dead[*endpoint] && !self.returning[*endpoint];
+            let wrong = (0..self.dead.len()).filter(alive).filter(|endpoint| self.is_down(node, *endpoint)).count();
+            let alone = self.lonely == Some(region_of_node(node));
+            let most = if alone { &mut self.phase.wrong_alone } else { &mut self.phase.wrong };
+            *most = wrong.max(*most);
         }
     }
 
