@@ -204,7 +204,7 @@ impl Node {
             self.inbox.push(Input::Observed(Observation {
                 target: probe.target.clone(),
                 revision: 1,
-                address: (fleet.endpoint(endpoint).address(Family::V4).unwrap(), 80).into(),
+                address: (fleet.endpoint(endpoint).address(Family::V4).expect("all of them have one"), 80).into(),
                 at: now,
                 outcome,
                 phases: Phases::default(),
