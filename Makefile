@@ -1,5 +1,5 @@
 # `make test` installs what the tests need (as root) and passes them all; `make torture` puts a fleet through every fault.
-.PHONY: test torture tools check bench gate
+.PHONY: test torture tools check bench gate scale
 
 # Real peers the tests talk to, and what etcd's client is built with: the program or file, and the package that brings it.
 TOOLS = dig:bind9-dnsutils unbound:unbound curl:curl sqlite3:sqlite3 systemd-analyze:systemd cc:gcc nsd:nsd knotd:knot \
@@ -44,3 +44,8 @@ gate:
 bench:
 	RESULTS=$${RESULTS:-target/doors.md} cargo run --locked --release --package doors
 	cargo test --locked --bench allocations
+
+# A large fleet at work, by simulation: what it writes, how soon it agrees, what it holds in memory (docs/capacity.md).
+# Settings: NODES, ENDPOINTS, SEED. 200 x 50,000 take some gigabytes and some minutes.
+scale:
+	cargo bench --locked --bench scale -- $${NODES:-200} $${ENDPOINTS:-50000} $${SEED:-1}

@@ -61,13 +61,13 @@ mod zone;
 pub(crate) use self::service::words;
 pub use self::{
     anchor::{ANCHOR_INTERVAL, ANCHORS_MAX, Anchor, AnchorAsk},
-    ballot::{Ballot, BrakeState, SelfTest, Vote},
+    ballot::{Ballot, BrakeState, Out, SelfTest, Vote},
     case::{CASES_MAX, Case, CaseQuestion, Whence, WhenceError},
     check::{
         BODY_READ_MAX, CertLimit, Check, CheckKind, Expect, HttpCheck, INTERVAL_MIN, LatencyLimit, PrivateKey, Secret,
         Thresholds, TlsCheck, Window,
     },
-    duty::{Duties, Duty, hash},
+    duty::{Duties, Duty, Words, hash},
     endpoint::{Addresses, CheckAt, Endpoint, Family, LoadFeed, OUTAGE_AT, Provider, Region, Resume, Serves, Weight},
     event::{Event, Happening},
     feeds::{Ended, Feeds, Load, Resolved},

@@ -6,6 +6,7 @@
 
 pub mod accepted;
 pub mod backup;
+pub mod ballots;
 pub mod bus;
 mod database;
 pub mod detached;

@@ -12,7 +12,10 @@
 mod alone;
 mod shared;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     Controller,
@@ -28,8 +31,8 @@ use crate::{
         outage::Outages,
     },
     model::{
-        Braked, EndpointId, EndpointIx, Happening, Health, Hold, Memory, Mono, Now, RemovalBudget, SelfTest, Target,
-        Verdict, ms,
+        BrakeState, Braked, EndpointId, EndpointIx, Happening, Health, Hold, Memory, Mono, Now, RemovalBudget,
+        SelfTest, Verdict, ms,
     },
 };
 
@@ -52,8 +55,8 @@ pub(super) struct Brakes {
     tested: SelfTest,
     /// Whether nobody else was heard then.
     alone: bool,
-    /// What most of the others had let go when this process first counted with them; `None` before.
-    taken_over: Option<BTreeSet<Target>>,
+    /// The brakes of the others when this process first counted with them; `None` before.
+    taken_over: Option<Vec<Arc<BrakeState>>>,
     /// When waiting ends for somebody, as of the last look.
     confirmed_at: Option<Mono>,
 }
@@ -278,6 +281,7 @@ impl Controller {
         let (mut wishes, mut paid_elsewhere) = (Vec::new(), BTreeSet::new());
         let mut places: BTreeMap<EndpointIx, Vec<(usize, Health)>> = BTreeMap::new();
         self.brakes.confirmed_at = None;
+        let down = self.measured_down();
         for ix in self.brakes.waiting.keys().copied().collect::<Vec<_>>() {
             let would_leave = self.would_leave(ix, now, work);
             let tally = |(place, _): &(usize, Health)| self.slots.list[*place].as_ref().map(|slot| slot.verdict.tally);
@@ -289,7 +293,7 @@ impl Controller {
             waiting.agreed = if agrees { waiting.agreed.or(Some(now.mono)) } else { None };
             let confirmed_at = waiting.agreed.map(|since| since.plus(policy.confirm));
             let reached = waiting.reached;
-            if hold == Hold::Budget && !alone && self.had_left(&would_leave) {
+            if hold == Hold::Budget && !alone && self.had_left(&would_leave, down) {
                 paid_elsewhere.insert(ix);
             } else {
                 wishes.push(Wish {
@@ -351,10 +355,6 @@ impl Controller {
             }
         }
         leaving
-    }
-
-    fn is_out(&self, ix: EndpointIx) -> bool {
-        self.brakes.conditions[ix.index()].state == State::Down
     }
 
     fn tell_budget(&mut self, hold: Hold, policy: &RemovalBudget, work: &mut Work) {

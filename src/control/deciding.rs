@@ -72,20 +72,22 @@ impl Controller {
             .enumerate()
             .filter_map(|(slot, held)| Some((slot, held.as_ref()?.probed.as_ref()?.said?)));
         self.voters.reload_own(&fleet, said);
-        self.publisher.retain(|target| {
-            fleet
-                .find_subject(&target.subject)
-                .is_some_and(|subject| slots.list[Snapshot::slot(subject, target.family)].is_some())
-        });
+        self.publisher.retain(
+            |target| {
+                fleet
+                    .find_subject(&target.subject)
+                    .is_some_and(|subject| slots.list[Snapshot::slot(subject, target.family)].is_some())
+            },
+            |endpoint| fleet.has_endpoint(endpoint),
+        );
         self.timers =
             (0..self.slots.list.len()).filter_map(|place| Some((self.slots.ripe_at(place)?, place))).collect();
-        self.publisher.paths.retain(|endpoint, _| fleet.has_endpoint(endpoint));
         self.returns.reload(&fleet, now.mono);
         self.holds.reload(&self.slots);
         self.brakes.reload(&self.slots);
         self.warnings.reload(&self.slots);
         self.feeds.reload(&fleet);
-        work.recount = Recount { all: true, paths: true, slots: Vec::new() };
+        work.recount = Recount { all: true, paths: true, ..Recount::default() };
         work.changed.clear();
         work.tempi.clear();
         work.fleet_changed = true;
@@ -115,17 +117,18 @@ impl Controller {
         let policy = self.slots.fleet.verdict.clone();
         let orders_changed = self.tenures.pass(now, &mut work.told);
         self.feeds.age(now.mono);
-        work.met |= work.recount.all;
+        work.met |= work.recount.all || work.recount.seats;
         let duties = self.share_out(now.mono, work);
         let own_test = self.proof.state(self.voters.is_single(), now.mono);
         work.recount.all |= own_test != self.self_test || work.fleet_changed;
         work.recount.all |= self.voters.accompany(&policy, now.mono);
         self.take_over(now.mono, work);
-        work.recount.all |= self.voters.review(own_test);
+        work.recount.seats |= self.voters.review(own_test);
         self.self_test = own_test;
         self.publisher.test(own_test);
-        if work.recount.all {
-            self.voters.seat(&policy, own_test);
+        if work.recount.all || std::mem::take(&mut work.recount.seats) {
+            let fleet = Arc::clone(&self.slots.fleet);
+            self.voters.seat(&policy, own_test, &fleet, &mut work.recount);
         }
         if orders_changed || work.fleet_changed {
             self.apply_orders(work);
@@ -158,7 +161,8 @@ impl Controller {
         step.events = super::tenure::dated(std::mem::take(&mut work.told), now.wall, self.generation);
         step.presence = self.presence(now);
         let (brakes, slots) = (&self.brakes, &self.slots);
-        step.ballot = self.publisher.due(now.mono, policy.stale_after, &self.me, || brakes.state(slots, now.mono));
+        let heard = (policy.stale_after, self.voters.peers().len());
+        step.ballot = self.publisher.due(now.mono, heard, &self.me, || brakes.state(slots));
         step.wake_at = self.wake_at(now);
         step
     }
@@ -171,8 +175,7 @@ impl Controller {
         let fleet = Arc::clone(&self.slots.fleet);
         self.voters.said(&fleet, now.mono);
         if self.voters.review(self.self_test) {
-            self.voters.seat(policy, self.self_test);
-            work.recount.all = true;
+            self.voters.seat(policy, self.self_test, &fleet, &mut work.recount);
             self.count(now, work);
         }
     }
@@ -252,8 +255,7 @@ impl Controller {
                 self.publisher.vote(&probed.target, own);
                 work.said = true;
             }
-            voices.clear();
-            voices.extend(self.voters.voices(place, own));
+            self.voters.voices(place, own, voices);
             let (policy, regions) = (&self.slots.fleet.verdict, self.voters.known_regions());
             let measured = quorum::measure(policy, voices, regions, verdict.measured, &verdict.cause);
             let ranks = policy.own_view == OwnView::RankLast && self.self_test == SelfTest::Passed;
@@ -357,7 +359,7 @@ impl Controller {
             self.feeds.wake_at(),
             self.soft.wake_at(&self.feeds),
             self.proof.wake_at(self.voters.is_single(), now.mono),
-            Some(self.publisher.wake_at(stale_after)),
+            Some(self.publisher.wake_at(stale_after, self.voters.peers().len())),
         ];
         times.into_iter().flatten().min().map(|at| at.max(Mono(now.mono.0.saturating_add(1))))
     }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::Controller;
+use super::{Controller, publish::gap};
 use crate::model::{ADMIN_ADDRESSES_MAX, Applied, Mono, Now, Presence, Process};
 
 /// Its own heartbeat not back for this long, a node is detached (DECIDING section 4).
@@ -98,7 +98,8 @@ impl Controller {
     pub(super) fn presence_at(&self, now: Mono, stale_after: Duration) -> Option<Mono> {
         self.heartbeat.process()?;
         let Some(last) = self.heartbeat.published else { return Some(now) };
-        let pause = if self.says_the_same() { RENEWAL_MAX.min(stale_after / 4).max(GAP) } else { GAP };
+        let gap = gap(GAP, self.voters.peers().len());
+        let pause = if self.says_the_same() { RENEWAL_MAX.min(stale_after / 4).max(gap) } else { gap };
         Some(last.plus(pause))
     }
 

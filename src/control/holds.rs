@@ -298,12 +298,12 @@ impl<'s> Granting<'s> {
 
     fn works(&self, place: usize) -> bool {
         let free = |slot: &Slot| slot.verdict.order.is_none();
-        self.slots.list[place].as_ref().is_some_and(free) && self.health(place).is_some_and(Health::works)
+        self.slots.list[place].as_deref().is_some_and(free) && self.health(place).is_some_and(Health::works)
     }
 
     fn serves(&self, place: usize) -> bool {
         let in_answers = |slot: &Slot| !is_out(&slot.verdict);
-        self.slots.list[place].as_ref().is_some_and(in_answers)
+        self.slots.list[place].as_deref().is_some_and(in_answers)
             && self.health(place).is_some_and(|health| health != Health::Down)
     }
 }

@@ -42,8 +42,8 @@ impl Controller {
         let Some(best) = paths.min() else { return };
         let best = u32::try_from(best / SMOOTHING).unwrap_or(u32::MAX);
         let id = &self.slots.fleet.endpoint(endpoint).id;
-        if self.publisher.paths.get(id).is_none_or(|told| differs(*told, best)) {
-            self.publisher.paths.insert(id.clone(), best);
+        if self.publisher.paths().get(id).is_none_or(|told| differs(*told, best)) {
+            self.publisher.path(id.clone(), best);
             self.feeds.paths_changed();
         }
     }
@@ -61,7 +61,7 @@ impl Controller {
 
     /// The median of a region's nodes, the smaller of two in the middle.
     fn by_region(&self) -> BTreeMap<RegionId, HashMap<EndpointId, u32>> {
-        let own = self.me.region.as_ref().map(|region| (region, &self.publisher.paths));
+        let own = self.me.region.as_ref().map(|region| (region, self.publisher.paths()));
         let mut told: BTreeMap<&RegionId, HashMap<&EndpointId, Vec<u32>>> = BTreeMap::new();
         for (region, paths) in self.voters.paths().chain(own) {
             let region = told.entry(region).or_default();

@@ -17,7 +17,7 @@ impl Controller {
         }
         // Only what is down can recover, and asking costs a walk over the endpoint's services.
         let is_down = |slot: &Slot| slot.probed.as_ref().is_some_and(|p| p.standing.health() == Health::Down);
-        let urgent = self.slots.list[place].as_ref().is_some_and(is_down) && self.slots.urgent(place);
+        let urgent = self.slots.list[place].as_deref().is_some_and(is_down) && self.slots.urgent(place);
         let fleet = Arc::clone(&self.slots.fleet);
         let Some(slot) = &mut self.slots.list[place] else { return };
         let Some(probed) = &mut slot.probed else { return };
@@ -77,7 +77,7 @@ impl Controller {
             }
             for other in self.slots.companions(place) {
                 let recovers = |slot: &Slot| slot.probed.as_ref().is_some_and(|p| p.standing.recovers());
-                if self.slots.list[other].as_ref().is_some_and(recovers) && self.slots.urgent(other) {
+                if self.slots.list[other].as_deref().is_some_and(recovers) && self.slots.urgent(other) {
                     hurried |= self.turn_up_ripe(other, now.mono, true, work);
                 }
             }

@@ -84,7 +84,8 @@ impl Slot {
 #[derive(Debug)]
 pub(super) struct Slots {
     pub fleet: Arc<Fleet>,
-    pub list: Vec<Option<Slot>>,
+    /// Each on its own: half of the places are of a family that an endpoint does not have.
+    pub list: Vec<Option<Box<Slot>>>,
     /// By subject.
     pub services: Vec<Vec<ServiceIx>>,
     /// By endpoint.
@@ -158,7 +159,7 @@ impl Slots {
                         standing: Standing::default(),
                         said: None,
                     });
-                    fresh(subject.endpoint, probed, now)
+                    Box::new(fresh(subject.endpoint, probed, now))
                 }));
             }
         }
@@ -186,7 +187,7 @@ impl Slots {
     /// The slots of another fleet, with all that is still the same.
     pub(super) fn reloaded(self, fleet: Arc<Fleet>, now: Now) -> Self {
         let before = self.fleet;
-        let mut held: HashMap<(String, Option<Target>, Family), Slot> = HashMap::with_capacity(self.list.len());
+        let mut held: HashMap<(String, Option<Target>, Family), Box<Slot>> = HashMap::with_capacity(self.list.len());
         for (place, slot) in self.list.into_iter().enumerate() {
             let Some(slot) = slot else { continue };
             held.insert(identity(&before, &slot, place), slot);

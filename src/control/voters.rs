@@ -4,12 +4,13 @@
 //! fallen silent, of any other sequence than its last. A peer unheard for a day, or that a person has forgotten, is no
 //! longer known.
 
+mod said;
 mod seats;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use self::seats::Seat;
 pub(super) use self::seats::{Company, Right};
+use self::{said::Said, seats::Seats};
 use super::Identity;
 use crate::{
     judge::{suspect::Course, vantages::Vantage},
@@ -35,12 +36,20 @@ pub(super) struct Voters {
     own: Course,
     own_suspect: bool,
     company: Company,
-    seats: Vec<Seat>,
+    seats: Seats,
+    /// What the others say, by slot.
+    said: Said,
+    /// Something was said, or somebody came or went, since suspects were looked for.
+    unreviewed: bool,
+    /// Our self-test when they were.
+    own_test: SelfTest,
     known_regions: usize,
 }
 
 #[derive(Debug)]
 pub(super) struct Peer {
+    /// Its number in [`Said`].
+    number: u32,
     pub region: Option<RegionId>,
     pub provider: Option<ProviderId>,
     pub self_test: SelfTest,
@@ -52,13 +61,13 @@ pub(super) struct Peer {
     /// `None` until it is heard in this process.
     pub heard_mono: Option<Mono>,
     forgotten_at: Mono,
-    votes: BTreeMap<Target, Vote>,
-    /// `votes` by slot of the fleet.
-    by_slot: Vec<Option<Vote>>,
+    votes: Arc<BTreeMap<Target, Vote>>,
     course: Course,
     pub suspect: bool,
-    paths: BTreeMap<EndpointId, u32>,
-    brakes: BrakeState,
+    paths: Arc<BTreeMap<EndpointId, u32>>,
+    brakes: Arc<BrakeState>,
+    /// What its clock showed when it said so.
+    clock: Mono,
     probes: bool,
     pub admin: Vec<Box<str>>,
 }
@@ -66,8 +75,10 @@ pub(super) struct Peer {
 /// What of the count has changed.
 #[derive(Debug, Default)]
 pub(super) struct Recount {
-    /// Everything: who counts has changed.
+    /// Everything.
     pub all: bool,
+    /// Who counts has changed: what they speak of, at least.
+    pub seats: bool,
     /// These slots.
     pub slots: Vec<usize>,
     /// Not of votes: of what fresh vantages tell of paths.
@@ -77,6 +88,7 @@ pub(super) struct Recount {
 impl Peer {
     fn known(region: Option<RegionId>, provider: Option<ProviderId>, heard: Wall, forgotten_at: Mono) -> Self {
         Self {
+            number: 0,
             region,
             provider,
             self_test: SelfTest::Unprovable,
@@ -86,12 +98,12 @@ impl Peer {
             heard,
             heard_mono: None,
             forgotten_at,
-            votes: BTreeMap::new(),
-            by_slot: Vec::new(),
+            votes: Arc::default(),
             course: Course::default(),
             suspect: false,
-            paths: BTreeMap::new(),
-            brakes: BrakeState::default(),
+            paths: Arc::default(),
+            brakes: Arc::default(),
+            clock: Mono::default(),
             probes: true,
             admin: Vec::new(),
         }
@@ -100,7 +112,7 @@ impl Peer {
 
 impl Voters {
     pub(super) fn new(me: Identity, known: &BTreeMap<NodeId, Known>, now: Now) -> Self {
-        let mut peers = BTreeMap::new();
+        let (mut peers, mut said) = (BTreeMap::new(), Said::default());
         for (node, known) in known.iter().filter(|(node, _)| **node != me.node).take(PEERS_MAX) {
             let age = now.wall.since(known.heard);
             if FORGOTTEN_AFTER <= age {
@@ -108,11 +120,24 @@ impl Voters {
             }
             let forgotten_at = now.mono.plus(FORGOTTEN_AFTER - age);
             let peer = Peer::known(known.region.clone(), known.provider.clone(), known.heard, forgotten_at);
-            peers.insert(node.clone(), Peer { admin: known.admin.clone(), ..peer });
+            let number = said.enter();
+            peers.insert(node.clone(), Peer { number, admin: known.admin.clone(), ..peer });
         }
         let company = if peers.is_empty() { Company::Nobody } else { Company::Lonely };
         let (own, own_suspect) = (Course::default(), false);
-        Self { me, peers, own, own_suspect, company, seats: Vec::new(), known_regions: 1 }
+        let seats = Seats::default();
+        Self {
+            me,
+            peers,
+            own,
+            own_suspect,
+            company,
+            seats,
+            said,
+            unreviewed: true,
+            own_test: SelfTest::Unprovable,
+            known_regions: 1,
+        }
     }
 
     /// Whether no other node is known.
@@ -124,7 +149,7 @@ impl Voters {
         self.peers.contains_key(node)
     }
 
-    pub(super) fn peers(&self) -> impl Iterator<Item = (&NodeId, &Peer)> {
+    pub(super) fn peers(&self) -> impl ExactSizeIterator<Item = (&NodeId, &Peer)> {
         self.peers.iter()
     }
 
@@ -143,7 +168,9 @@ impl Voters {
         if node == self.me.node || (!self.peers.contains_key(&node) && self.peers.len() >= PEERS_MAX) {
             return None;
         }
-        let peer = self.peers.entry(node).or_insert_with(|| Peer::known(None, None, now.wall, now.mono));
+        let said = &mut self.said;
+        let new = || Peer { number: said.enter(), ..Peer::known(None, None, now.wall, now.mono) };
+        let peer = self.peers.entry(node).or_insert_with(new);
         (peer.heard, peer.heard_mono) = (now.wall, Some(now.mono));
         peer.forgotten_at = now.mono.plus(FORGOTTEN_AFTER);
         Some(peer)
@@ -151,7 +178,7 @@ impl Voters {
 
     /// Takes in a peer's ballot; an older one than is held changes nothing.
     pub(super) fn hear(&mut self, now: Now, ballot: Ballot, fleet: &Fleet, recount: &mut Recount) {
-        let Ballot { node, region, provider, sequence, self_test, votes, mut paths, mut brakes } = ballot;
+        let Ballot { node, region, provider, sequence, clock, self_test, votes, mut paths, mut brakes } = ballot;
         // One that has fallen silent may have begun again with its clock put right: then any other sequence is new.
         let old = |peer: &Peer| {
             let silent = peer.fresh_until <= now.mono;
@@ -160,26 +187,33 @@ impl Voters {
         if self.peers.get(&node).is_some_and(old) {
             return;
         }
-        let Some(peer) = self.peer(now, node) else { return };
-        peer.by_slot.resize(fleet.subjects.len() * 2, None);
+        if self.peer(now, node.clone()).is_none() {
+            return;
+        }
+        let Self { peers, said, unreviewed, .. } = self;
+        let peer = peers.get_mut(&node).expect("it was made just now");
         for (target, vote) in differences(&peer.votes, &votes) {
             if let Some(slot) = slot_of(fleet, target) {
-                peer.course.change(fleet, slot, peer.by_slot[slot], vote);
-                peer.by_slot[slot] = vote;
+                let before = said.say(slot, peer.number, vote);
+                peer.course.change(fleet, slot, before, vote);
                 recount.slots.push(slot);
+                *unreviewed = true;
             }
         }
         peer.course.settle(fleet, now.mono);
         // Those of endpoints that this node does not have, yet, are kept; more than there can be are not.
         while paths.len() > PATHS_MAX {
-            paths.pop_last();
+            Arc::make_mut(&mut paths).pop_last();
         }
         while brakes.left.len() > PATHS_MAX {
-            brakes.left.pop_last();
+            Arc::make_mut(&mut brakes).left.pop_last();
         }
-        recount.paths |= !peer.fresh || peer.region != region || peer.paths != paths;
-        (peer.paths, peer.brakes) = (paths, brakes);
-        recount.all |= !peer.fresh || peer.self_test != self_test || peer.region != region || peer.provider != provider;
+        let same_paths = Arc::ptr_eq(&peer.paths, &paths) || peer.paths == paths;
+        recount.paths |= !peer.fresh || peer.region != region || !same_paths;
+        (peer.paths, peer.brakes, peer.clock) = (paths, brakes, clock);
+        let another = !peer.fresh || peer.self_test != self_test || peer.region != region || peer.provider != provider;
+        recount.seats |= another;
+        *unreviewed |= another;
         (peer.region, peer.provider, peer.self_test, peer.votes) = (region, provider, self_test, votes);
         (peer.sequence, peer.fresh) = (Some(sequence), true);
         peer.fresh_until = now.mono.plus(fleet.verdict.stale_after);
@@ -190,7 +224,7 @@ impl Voters {
         let Some(peer) = self.peer(now, presence.node.clone()) else { return };
         let place = (presence.region.clone(), presence.provider.clone());
         if (&peer.region, &peer.provider) != (&place.0, &place.1) || peer.probes != presence.process.probes {
-            recount.all = true;
+            recount.seats = true;
             ((peer.region, peer.provider), peer.probes) = (place, presence.process.probes);
         }
         peer.admin.clone_from(&presence.process.admin);
@@ -198,7 +232,10 @@ impl Voters {
 
     /// A person took it out. It is known again if it speaks again.
     pub(super) fn forget(&mut self, node: &NodeId, recount: &mut Recount) -> bool {
-        let known = self.peers.remove(node).is_some();
+        let gone = self.peers.remove(node);
+        let known = gone.is_some();
+        gone.into_iter().for_each(|peer| self.said.leave(peer.number));
+        self.unreviewed |= known;
         recount.all |= known;
         recount.paths |= known;
         known
@@ -207,11 +244,18 @@ impl Voters {
     /// Lets ballots age.
     pub(super) fn age(&mut self, now: Mono, recount: &mut Recount) {
         let before = self.peers.len();
-        self.peers.retain(|_, peer| now < peer.forgotten_at);
+        let said = &mut self.said;
+        self.peers.retain(|_, peer| {
+            let known = now < peer.forgotten_at;
+            if !known {
+                said.leave(peer.number);
+            }
+            known
+        });
         recount.all |= self.peers.len() != before;
         for peer in self.peers.values_mut().filter(|peer| peer.fresh && peer.fresh_until <= now) {
             peer.fresh = false;
-            (recount.all, recount.paths) = (true, true);
+            (recount.seats, recount.paths, self.unreviewed) = (true, true, true);
         }
     }
 
@@ -223,15 +267,15 @@ impl Voters {
 
     /// Another fleet: other slots, and maybe another patience.
     pub(super) fn reload(&mut self, fleet: &Fleet) {
+        self.said.clear();
+        self.unreviewed = true;
         for peer in self.peers.values_mut() {
-            peer.by_slot = vec![None; fleet.subjects.len() * 2];
-            for (target, vote) in &peer.votes {
-                if let Some(slot) = slot_of(fleet, target) {
-                    peer.by_slot[slot] = Some(*vote);
-                }
+            let votes = peer.votes.iter().filter_map(|(target, vote)| Some((slot_of(fleet, target)?, *vote)));
+            let votes: Vec<_> = votes.collect();
+            for (slot, vote) in &votes {
+                self.said.say(*slot, peer.number, Some(*vote));
             }
-            let votes = peer.by_slot.iter().enumerate().filter_map(|(slot, vote)| Some((slot, (*vote)?)));
-            peer.course.reload(fleet, votes);
+            peer.course.reload(fleet, votes.into_iter());
         }
     }
 
@@ -243,23 +287,26 @@ impl Voters {
     /// One of our own votes has changed.
     pub(super) fn say(&mut self, fleet: &Fleet, slot: usize, before: Option<Vote>, after: Option<Vote>) {
         self.own.change(fleet, slot, before, after);
+        self.unreviewed = true;
     }
 
     /// All of our own votes of a step are said.
     pub(super) fn said(&mut self, fleet: &Fleet, now: Mono) {
         self.own.settle(fleet, now);
+        self.unreviewed = true;
     }
 
     /// What came of the brakes of those that are heard, if at least half of the others are.
-    pub(super) fn brakes(&self) -> Option<Vec<&BrakeState>> {
-        let fresh: Vec<_> = self.peers.values().filter(|peer| peer.fresh).map(|peer| &peer.brakes).collect();
+    pub(super) fn brakes(&self) -> Option<Vec<(Arc<BrakeState>, Mono)>> {
+        let fresh = self.peers.values().filter(|peer| peer.fresh);
+        let fresh: Vec<_> = fresh.map(|peer| (Arc::clone(&peer.brakes), peer.clock)).collect();
         (!fresh.is_empty() && self.peers.len() <= fresh.len() * 2).then_some(fresh)
     }
 
     /// What each fresh node with a region tells of paths.
     pub(super) fn paths(&self) -> impl Iterator<Item = (&RegionId, &BTreeMap<EndpointId, u32>)> {
         let fresh = self.peers.values().filter(|peer| peer.fresh);
-        fresh.filter_map(|peer| Some((peer.region.as_ref()?, &peer.paths)))
+        fresh.filter_map(|peer| Some((peer.region.as_ref()?, peer.paths.as_ref())))
     }
 
     /// Those that share the probing: whoever is fresh and probes. A process that starts counts on whom it remembers.
@@ -277,11 +324,14 @@ fn slot_of(fleet: &Fleet, target: &Target) -> Option<usize> {
     Some(Snapshot::slot(fleet.find_subject(&target.subject)?, target.family))
 }
 
-/// What changed from one ballot to the next, by walking both in order.
+/// What changed from one ballot to the next, by walking both in order; nothing has to be walked of what they share.
 fn differences<'b>(
-    before: &'b BTreeMap<Target, Vote>,
-    after: &'b BTreeMap<Target, Vote>,
+    before: &'b Arc<BTreeMap<Target, Vote>>,
+    after: &'b Arc<BTreeMap<Target, Vote>>,
 ) -> Vec<(&'b Target, Option<Vote>)> {
+    if Arc::ptr_eq(before, after) {
+        return Vec::new();
+    }
     let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
     let mut found = Vec::new();
     loop {

@@ -31,7 +31,8 @@ pub const SUDDEN: Duration = Duration::from_secs(30);
 /// The course of one vantage's votes, by endpoint: down are those all of whose votes are down.
 #[derive(Debug, Clone, Default)]
 pub struct Course {
-    said: Vec<Said>,
+    /// Of those it speaks of: in a large fleet others probe most.
+    said: BTreeMap<EndpointIx, Said>,
     down: usize,
     up: usize,
     /// Few were down at the last look.
@@ -42,7 +43,7 @@ pub struct Course {
 }
 
 /// Votes on what is probed of an endpoint.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Said {
     up: u16,
     down: u16,
@@ -69,7 +70,7 @@ impl Said {
 impl Course {
     /// Another fleet: what it says of each slot is said anew. That is no jump.
     pub fn reload(&mut self, fleet: &Fleet, votes: impl Iterator<Item = (usize, Vote)>) {
-        (self.said, self.down, self.up) = (vec![Said::default(); fleet.endpoints.len()], 0, 0);
+        (self.said, self.down, self.up) = (BTreeMap::new(), 0, 0);
         votes.for_each(|(slot, vote)| self.change(fleet, slot, None, Some(vote)));
         self.is_low = self.few();
         self.jumped &= self.goes_on();
@@ -77,13 +78,15 @@ impl Course {
 
     /// One vote becomes another.
     pub fn change(&mut self, fleet: &Fleet, slot: usize, before: Option<Vote>, after: Option<Vote>) {
-        self.said.resize(fleet.endpoints.len(), Said::default());
         let Some(subject) = fleet.subjects.get(slot / 2) else { return };
-        let said = &mut self.said[subject.endpoint.index()];
+        let said = self.said.entry(subject.endpoint).or_default();
         (self.up, self.down) = (self.up - usize::from(said.is_up()), self.down - usize::from(said.is_down()));
         said.count(before, |count| count.saturating_sub(1));
         said.count(after, |count| count.saturating_add(1));
         (self.up, self.down) = (self.up + usize::from(said.is_up()), self.down + usize::from(said.is_down()));
+        if *said == Said::default() {
+            self.said.remove(&subject.endpoint);
+        }
     }
 
     /// To be called after the changes of a ballot; whether it jumped, or came back, by them.
@@ -120,8 +123,8 @@ impl Course {
             return false;
         }
         let providers = |fits: fn(Said) -> bool| {
-            let said = self.said.iter().enumerate().filter(|(_, said)| fits(**said));
-            said.map(|(place, _)| &fleet.endpoint(EndpointIx::new(place)).provider).collect::<BTreeSet<_>>().len()
+            let said = self.said.iter().filter(|(_, said)| fits(**said));
+            said.map(|(endpoint, _)| &fleet.endpoint(*endpoint).provider).collect::<BTreeSet<_>>().len()
         };
         providers(|said| said.is_up() || said.is_down()).min(2) <= providers(Said::is_down)
     }
@@ -129,9 +132,13 @@ impl Course {
     /// What another vantage has to say of what is down here: most of it is up, or not; nothing where it speaks of too
     /// little of it.
     fn contradicted_by(&self, other: &Self) -> Option<bool> {
-        let both = || self.said.iter().zip(&other.said).filter(|(own, _)| own.is_down());
-        let up = both().filter(|(_, other)| other.is_up()).count();
-        let down = both().filter(|(_, other)| other.is_down()).count();
+        let mut others = other.said.iter().peekable();
+        let (mut up, mut down) = (0_usize, 0_usize);
+        for (endpoint, _) in self.said.iter().filter(|(_, own)| own.is_down()) {
+            while others.next_if(|(other, _)| *other < endpoint).is_some() {}
+            let Some((_, other)) = others.next_if(|(other, _)| *other == endpoint) else { continue };
+            (up, down) = (up + usize::from(other.is_up()), down + usize::from(other.is_down()));
+        }
         (ENDPOINTS_MIN <= up + down).then_some(ENDPOINTS_MIN <= up && down < up)
     }
 }

@@ -10,10 +10,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     time::Duration,
 };
 
-use crate::model::{Duties, Duty, EndpointId, Fleet, Mono, NodeId, ProviderId, RegionId, hash};
+use crate::model::{Duties, Duty, EndpointId, Fleet, Mono, NodeId, ProviderId, RegionId, Words};
 
 /// A silent node keeps its part for this long.
 pub const LEAVES_AFTER: Duration = Duration::from_secs(60);
@@ -79,13 +80,13 @@ impl Roster {
 /// What one of the vantages has to do with every endpoint; nothing is said while it is the only one.
 #[must_use]
 pub fn duties<'v>(fleet: &Fleet, vantages: impl Iterator<Item = &'v Vantage>, me: &NodeId) -> Duties {
-    let all: Vec<&Vantage> = vantages.collect();
-    if all.len() < 2 {
+    let mut field = Field::new(vantages.collect());
+    if field.all.len() < 2 {
         return Duties::new();
     }
     let most = usize::from(fleet.verdict.vantages_per_endpoint);
-    let duty = |endpoint: &EndpointId| {
-        let mut chosen = chosen(&all, endpoint, most);
+    let mut duty = |endpoint: &EndpointId| {
+        let mut chosen = field.chosen(endpoint, most);
         chosen.sort_unstable();
         let of = u16::try_from(chosen.len()).unwrap_or(u16::MAX);
         let place = chosen.iter().position(|node| *node == me);
@@ -94,30 +95,124 @@ pub fn duties<'v>(fleet: &Fleet, vantages: impl Iterator<Item = &'v Vantage>, me
     fleet.endpoints.iter().map(|endpoint| (endpoint.id.clone(), duty(&endpoint.id))).collect()
 }
 
-/// At most `most` of the vantages, all if there are no more.
-fn chosen<'v>(all: &[&'v Vantage], endpoint: &EndpointId, most: usize) -> Vec<&'v NodeId> {
-    if all.len() <= most {
-        return all.iter().map(|vantage| &vantage.node).collect();
-    }
-    let mut ranked: Vec<(u64, &Vantage)> =
-        all.iter().map(|vantage| (hash(&[vantage.node.as_str(), endpoint.as_str()]), *vantage)).collect();
-    ranked.sort_unstable();
-    let mut chosen: Vec<&Vantage> = Vec::with_capacity(most);
-    while chosen.len() < most && !ranked.is_empty() {
-        let crowd = |vantage: &Vantage| {
-            let region = chosen.iter().filter(|other| shares(&other.region, &vantage.region)).count();
-            let provider = chosen.iter().filter(|other| shares(&other.provider, &vantage.provider)).count();
-            (region, provider)
-        };
-        let best = (0..ranked.len()).min_by_key(|at| crowd(ranked[*at].1)).unwrap_or(0);
-        chosen.push(ranked.remove(best).1);
-    }
-    chosen.into_iter().map(|vantage| &vantage.node).collect()
+/// The vantages as they are chosen from. Two hundred of them are looked at for each of fifty thousand endpoints, so what
+/// many share is worked out once: places are numbers, those of one place stand together, and only the first of each
+/// place is ever compared with the others.
+struct Field<'v> {
+    /// By place.
+    all: Vec<Stand<'v>>,
+    groups: Vec<Group>,
+    /// Of the endpoint in hand: the hash of each so far.
+    words: Vec<Words>,
+    taken: Vec<bool>,
+    /// How many are taken of each region and of each provider.
+    crowd: [Vec<u16>; 2],
 }
 
-/// A node that names no region or provider stands for one of its own.
-fn shares<T: PartialEq>(a: &Option<T>, b: &Option<T>) -> bool {
-    a.is_some() && a == b
+struct Stand<'v> {
+    node: &'v NodeId,
+    words: Words,
+    /// Its place among all vantages, which decides between equal ranks.
+    order: usize,
+}
+
+/// Those of one region and provider.
+struct Group {
+    region: usize,
+    provider: usize,
+    members: Range<usize>,
+    /// The first of those that are not taken: its rank, its order, and where it stands.
+    first: Option<(u64, usize, usize)>,
+}
+
+impl Group {
+    fn rank(&mut self, stands: &[Stand<'_>], words: &[Words], taken: &[bool]) {
+        let free = self.members.clone().filter(|at| !taken[*at]);
+        self.first = free.map(|at| (words[at].end(), stands[at].order, at)).min();
+    }
+}
+
+impl<'v> Field<'v> {
+    fn new(mut all: Vec<&'v Vantage>) -> Self {
+        all.sort_unstable();
+        let (mut regions, mut providers) = (Numbers::default(), Numbers::default());
+        let mut places: BTreeMap<(usize, usize), Vec<Stand<'v>>> = BTreeMap::new();
+        for (order, vantage) in all.into_iter().enumerate() {
+            let place = (regions.of(vantage.region.as_ref()), providers.of(vantage.provider.as_ref()));
+            let words = Words::default().then(vantage.node.as_str());
+            places.entry(place).or_default().push(Stand { node: &vantage.node, words, order });
+        }
+        let mut field = Self {
+            all: Vec::new(),
+            groups: Vec::new(),
+            words: Vec::new(),
+            taken: Vec::new(),
+            crowd: [vec![0; regions.count], vec![0; providers.count]],
+        };
+        for ((region, provider), stands) in places {
+            let members = field.all.len()..field.all.len() + stands.len();
+            field.groups.push(Group { region, provider, members, first: None });
+            field.all.extend(stands);
+        }
+        field
+    }
+
+    /// At most `most` of the vantages, all if there are no more.
+    fn chosen(&mut self, endpoint: &EndpointId, most: usize) -> Vec<&'v NodeId> {
+        let Self { all, groups, words, taken, crowd: [regions, providers] } = self;
+        if all.len() <= most {
+            return all.iter().map(|stand| stand.node).collect();
+        }
+        words.clear();
+        words.extend(all.iter().map(|stand| stand.words));
+        // Octet by octet for all of them: no multiplication waits for the one before.
+        for octet in endpoint.as_str().bytes() {
+            words.iter_mut().for_each(|words| *words = words.octet(octet));
+        }
+        words.iter_mut().for_each(|words| *words = words.close());
+        taken.clear();
+        taken.resize(all.len(), false);
+        regions.fill(0);
+        providers.fill(0);
+        groups.iter_mut().for_each(|group| group.rank(all, words, taken));
+        let mut chosen = Vec::with_capacity(most);
+        for _ in 0..most {
+            let first = |group: &&mut Group| {
+                let (rank, order, _) = group.first?;
+                Some((regions[group.region], providers[group.provider], rank, order))
+            };
+            let free = groups.iter_mut().filter(|group| group.first.is_some());
+            let Some(group) = free.min_by_key(first) else { break };
+            let Some((.., at)) = group.first else { break };
+            taken[at] = true;
+            regions[group.region] += 1;
+            providers[group.provider] += 1;
+            chosen.push(all[at].node);
+            group.rank(all, words, taken);
+        }
+        chosen
+    }
+}
+
+/// Numbers of places. A node that names none stands for one of its own.
+struct Numbers<'v, T> {
+    known: BTreeMap<&'v T, usize>,
+    count: usize,
+}
+
+impl<T> Default for Numbers<'_, T> {
+    fn default() -> Self {
+        Self { known: BTreeMap::new(), count: 0 }
+    }
+}
+
+impl<'v, T: Ord> Numbers<'v, T> {
+    fn of(&mut self, place: Option<&'v T>) -> usize {
+        let next = self.count;
+        let number = place.map_or(next, |place| *self.known.entry(place).or_insert(next));
+        self.count += usize::from(number == next);
+        number
+    }
 }
 
 #[cfg(test)]
@@ -137,8 +232,8 @@ mod tests {
     }
 
     fn of(all: &[Vantage], endpoint: &str, most: usize) -> BTreeSet<String> {
-        let all: Vec<&Vantage> = all.iter().collect();
-        chosen(&all, &endpoint.parse().unwrap(), most).into_iter().map(ToString::to_string).collect()
+        let mut field = Field::new(all.iter().collect());
+        field.chosen(&endpoint.parse().unwrap(), most).into_iter().map(ToString::to_string).collect()
     }
 
     #[test]

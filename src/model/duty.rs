@@ -51,15 +51,45 @@ fn scaled(whole: u64, of: u64) -> u64 {
 /// FNV-1a over the words, each closed by an octet that no id has, and splitmix64's finalizer.
 #[must_use]
 pub fn hash(words: &[&str]) -> u64 {
-    let mut state: u64 = 0xcbf2_9ce4_8422_2325;
-    for word in words {
-        for octet in word.bytes().chain([0xff]) {
-            state = (state ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
+    words.iter().fold(Words::default(), |words, word| words.then(word)).end()
+}
+
+/// The words of a [`hash`] so far: what many begin with is walked once.
+#[derive(Debug, Clone, Copy)]
+pub struct Words(u64);
+
+impl Default for Words {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
     }
-    state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    state ^ (state >> 31)
+}
+
+impl Words {
+    /// One more.
+    #[must_use]
+    pub fn then(self, word: &str) -> Self {
+        word.bytes().fold(self, Self::octet).close()
+    }
+
+    /// One more octet of a word.
+    #[must_use]
+    pub fn octet(self, octet: u8) -> Self {
+        Self((self.0 ^ u64::from(octet)).wrapping_mul(0x0000_0100_0000_01b3))
+    }
+
+    /// A word is over: no id has this octet.
+    #[must_use]
+    pub fn close(self) -> Self {
+        self.octet(0xff)
+    }
+
+    /// The hash of them all.
+    #[must_use]
+    pub fn end(self) -> u64 {
+        let state = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        state ^ (state >> 31)
+    }
 }
 
 #[cfg(test)]

@@ -52,10 +52,11 @@ mod tests {
             region: None,
             provider: None,
             sequence,
+            clock: crate::model::Mono(sequence),
             self_test: SelfTest::Passed,
             votes: Default::default(),
             paths: Default::default(),
-            brakes: crate::model::BrakeState::default(),
+            brakes: Default::default(),
         };
         for (node, sequence) in [("eu-1", 1), ("us-1", 1), ("eu-1", 2)] {
             bus.publish(ballot(node, sequence));

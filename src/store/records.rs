@@ -5,25 +5,19 @@
 //! additive change needs no new version; where several programs write the same record they survive its rewriting.
 
 mod backup;
-#[cfg(feature = "etcd")]
-mod ballot;
 mod event;
 mod memory;
-#[cfg(feature = "etcd")]
 mod presence;
 pub mod rollout;
 #[cfg(feature = "etcd")]
 mod shared;
 
+#[cfg(feature = "etcd")]
+pub(super) use self::shared::{ClaimRecord, HeadRecord, KeptRecord, LinkRecord};
 pub(super) use self::{
     backup::{EntryRecord, LineRecord, TitleRecord},
     event::{family_of, health},
-};
-#[cfg(feature = "etcd")]
-pub(super) use self::{
-    ballot::{BallotRecord, LeftRecord, OutRecord, Parts, PathsRecord, VotesRecord},
     presence::PresenceRecord,
-    shared::{ClaimRecord, HeadRecord, KeptRecord, LinkRecord},
 };
 pub use self::{event::EventRecord, memory::MemoryRecord};
 

@@ -31,6 +31,7 @@ mod migrate;
 mod mmdb;
 mod operate;
 mod pages;
+mod scale;
 mod secondary;
 #[cfg(feature = "etcd")]
 mod shared;

@@ -11,7 +11,7 @@ use wayshift::{cli::Cli, config};
 
 use crate::support::{Endpoint, Node, wayshift};
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "README.md",
     "deploy/README.md",
     "docs/steering.md",
@@ -21,6 +21,7 @@ const PAGES: [&str; 9] = [
     "docs/fleet.md",
     "docs/secondaries.md",
     "docs/runbooks.md",
+    "docs/capacity.md",
 ];
 /// Those of which most is commands.
 const MANUALS: [&str; 2] = ["README.md", "deploy/README.md"];

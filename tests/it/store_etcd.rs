@@ -9,7 +9,7 @@ use std::sync::{
 
 use etcd_client::{Client, GetOptions};
 use wayshift::{
-    model::{Ballot, BrakeState, Family, Memory, OverrideId, PrivateKey, Secret, SelfTest, SubjectId, Target, Vote},
+    model::{Ballot, Family, Memory, Mono, OverrideId, PrivateKey, Secret, SelfTest, SubjectId, Target, Vote},
     store::{
         BallotBus as _, Change, ControlStore, Durable, Seen, StoreError,
         etcd::{Contact, Etcd, Settings, Tls},
@@ -365,10 +365,11 @@ fn ballot(node: &str, sequence: u64, targets: usize) -> Ballot {
         region: Some("eu".parse().unwrap()),
         provider: None,
         sequence,
+        clock: Mono(sequence),
         self_test: SelfTest::Passed,
-        votes: (0..targets).map(|number| (target(number), Vote::Down)).collect(),
-        paths: [("ep-0".parse().unwrap(), 1_500)].into(),
-        brakes: BrakeState::default(),
+        votes: Arc::new((0..targets).map(|number| (target(number), Vote::Down)).collect()),
+        paths: Arc::new([("ep-0".parse().unwrap(), 1_500)].into()),
+        brakes: Arc::default(),
     }
 }
 
@@ -391,18 +392,18 @@ async fn ballots_are_heard_whole_and_go_with_their_lease() {
         hears(node, &other).await;
         node.bus().heard().wait_for(|heard| *heard).await.unwrap();
     }
-    // One vote changes, some targets go: the rest is not written again.
+    // One vote changes: no part is written again. Most targets go: all of them are.
     let mut raw = raw(&server).await;
     let part = "/wayshift/test/v1/fleet/eu-1/votes/";
     let all = Some(GetOptions::new().with_prefix());
     let before = raw.get(part, all.clone()).await.unwrap();
     let mut second = ballot("eu-1", 8, 3_000);
-    *second.votes.values_mut().next().unwrap() = Vote::Up { degraded: false, wavers: true };
+    *Arc::make_mut(&mut second.votes).values_mut().next().unwrap() = Vote::Up { degraded: false, wavers: true };
     eu.bus().publish(second.clone());
     hears(&us, &second).await;
     let after = raw.get(part, all.clone()).await.unwrap();
     let same = before.kvs().iter().zip(after.kvs()).filter(|(one, next)| one.mod_revision() == next.mod_revision());
-    assert_eq!((before.kvs().len(), after.kvs().len(), same.count()), (6, 6, 5));
+    assert_eq!((before.kvs().len(), after.kvs().len(), same.count()), (6, 6, 6));
     let third = ballot("eu-1", 9, 10);
     eu.bus().publish(third.clone());
     hears(&us, &third).await;
@@ -425,12 +426,12 @@ async fn ballots_that_make_no_sense_are_not_handed_over() {
     let us = node(settings(&[server.url()]), None);
     let mut raw = raw(&server).await;
     let named = |name: &str| format!("/wayshift/test/v1/fleet/{name}");
-    let stolen = r#"{"v":1,"node":"us-1","boot":"b","sequence":9,"region":null,"provider":null,"self_test":"passed","votes":[],"paths":[]}"#;
+    let stolen = r#"{"v":1,"node":"us-1","boot":"b","sequence":9,"region":null,"provider":null,"clock":9,"self_test":"passed","votes":[0,""],"paths":[0,""]}"#;
     for (name, text) in [
         ("eu-1/presence", "{"),
         ("eu-2/presence", stolen),
         ("eu-3/presence", &stolen.replace("us-1", "eu-3").replace("\"v\":1", "\"v\":99")),
-        ("eu-4/presence", &stolen.replace("us-1", "eu-4").replace("\"votes\":[]", "\"votes\":[\"00\"]")),
+        ("eu-4/presence", &stolen.replace("us-1", "eu-4").replace("\"votes\":[0,\"\"]", "\"votes\":[1,\"00\"]")),
         ("eu-5/votes/0", "{"),
         ("EU/presence", stolen),
         ("eu-6/other", stolen),

@@ -163,10 +163,11 @@ fn echo(node: &mut Node, now: Now, name: &str, sequence: u64, vote: impl Fn(usiz
         region: Some(name.parse().unwrap()),
         provider: None,
         sequence,
+        clock: now.mono,
         self_test: SelfTest::Passed,
-        votes: votes.collect(),
-        paths: std::collections::BTreeMap::new(),
-        brakes: crate::model::BrakeState::default(),
+        votes: Arc::new(votes.collect()),
+        paths: Default::default(),
+        brakes: Default::default(),
     };
     node.step(now, [Input::Heard(ballot)]);
 }

@@ -102,10 +102,11 @@ fn paths_are_smoothed_and_gathered_by_region() {
             region: Some("r1".parse().unwrap()),
             provider: None,
             sequence: 1,
+            clock: at(13).mono,
             self_test: SelfTest::Passed,
             votes: Default::default(),
-            paths: [(id(0), path), (id(77), 5)].into(),
-            brakes: crate::model::BrakeState::default(),
+            paths: Arc::new([(id(0), path), (id(77), 5)].into()),
+            brakes: Default::default(),
         };
         step(&mut controller, at(13), vec![Input::Heard(heard)]);
     }

@@ -38,10 +38,11 @@ pub(super) fn ballot(node: &Node, name: &str, sequence: u64, vote: impl Fn(usize
         region: Some(name.parse().unwrap()),
         provider: None,
         sequence,
+        clock: Mono(sequence),
         self_test: SelfTest::Passed,
-        votes: votes.collect(),
-        paths: std::collections::BTreeMap::new(),
-        brakes: crate::model::BrakeState::default(),
+        votes: Arc::new(votes.collect()),
+        paths: Default::default(),
+        brakes: Default::default(),
     })
 }
 

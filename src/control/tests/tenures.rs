@@ -94,13 +94,14 @@ fn an_order_that_ran_out_while_the_node_was_away_is_told_once() {
 fn a_peer_that_begins_again_with_its_clock_put_right_is_heard() {
     let mut node = Node::start(fleet(4), &Memory::default(), at(0));
     let say = |node: &mut Node, now: Now, sequence: u64, vote: Vote| {
-        let votes = [(target(&node.controller.slots.fleet, 0), vote)].into();
-        let (north, paths) = ("north".parse().unwrap(), std::collections::BTreeMap::new());
+        let votes = Arc::new([(target(&node.controller.slots.fleet, 0), vote)].into());
+        let (north, paths) = ("north".parse().unwrap(), Default::default());
         let ballot = Ballot {
             node: north,
             region: None,
             provider: None,
             sequence,
+            clock: now.mono,
             self_test: SelfTest::Passed,
             votes,
             paths,

@@ -10,13 +10,13 @@ use std::{
     time::Duration,
 };
 
-use super::{Peer, Voters};
+use super::{Peer, Recount, Voters, slot_of};
 use crate::{
     judge::{
         quorum::{ProviderKey, RegionKey, Voice},
         suspect::suspects,
     },
-    model::{Alone, Mono, NodeId, ProviderId, RegionId, SelfTest, VerdictPolicy, Vote},
+    model::{Alone, Fleet, Mono, NodeId, ProviderId, RegionId, SelfTest, VerdictPolicy, Vote},
 };
 
 /// Settling takes at most so many times `stale_after`.
@@ -63,15 +63,61 @@ pub(in crate::control) enum Right {
     Holds,
 }
 
+/// Who votes, as counting needs it.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Seats {
+    own: Option<Seat>,
+    /// By the numbers of those that speak.
+    peers: Vec<Option<Seat>>,
+    /// A silent voice for each region with somebody fresh: one that says nothing abstains.
+    regions: Vec<Voice>,
+    voting_regions: usize,
+}
+
 /// A fresh voter.
-#[derive(Debug)]
-pub(super) struct Seat {
-    /// `None` is this node.
-    peer: Option<NodeId>,
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Seat {
     region: RegionKey,
     provider: ProviderKey,
     proven: bool,
     votes: bool,
+}
+
+impl Seat {
+    fn says(self, vote: Option<Vote>) -> Voice {
+        let Self { region, provider, proven, votes } = self;
+        Voice { region, provider, proven, vote: vote.filter(|_| votes) }
+    }
+}
+
+impl Seats {
+    /// Those of this node (without a number) and of others.
+    fn new(all: impl Iterator<Item = (Option<u32>, Seat)>) -> Self {
+        let mut seats = Self::default();
+        for (number, seat) in all {
+            seats.regions.push(seat.says(None));
+            let Some(number) = number else {
+                seats.own = Some(seat);
+                continue;
+            };
+            let at = number as usize;
+            seats.peers.resize(seats.peers.len().max(at + 1), None);
+            seats.peers[at] = Some(seat);
+        }
+        let voting = seats.peers.iter().flatten().chain(&seats.own).filter(|seat| seat.votes);
+        seats.voting_regions = voting.map(|seat| seat.region).collect::<BTreeSet<_>>().len();
+        seats.regions.sort_unstable_by_key(|voice| voice.region);
+        seats.regions.dedup_by_key(|voice| voice.region);
+        seats
+    }
+
+    fn differs_in_peers_only(&self, other: &Self) -> bool {
+        self.own == other.own && self.regions == other.regions
+    }
+
+    fn of(&self, number: u32) -> Option<&Seat> {
+        self.peers.get(number as usize)?.as_ref()
+    }
 }
 
 impl Voters {
@@ -99,7 +145,9 @@ impl Voters {
                 Company::Nobody | Company::Lonely => Company::Settling { since: now },
             }
         };
-        std::mem::replace(&mut self.company, next) != next
+        let changed = std::mem::replace(&mut self.company, next) != next;
+        self.unreviewed |= changed;
+        changed
     }
 
     /// Whether as many regions are fresh as `down` needs, or all that are known.
@@ -112,8 +160,13 @@ impl Voters {
         usize::from(policy.min_vantages).min(regions(|_| true)) <= regions(|peer| peer.fresh)
     }
 
-    /// Looks at who is a suspect; whether that has changed.
+    /// Looks at who is a suspect, if something was said since the last time or `own` has changed; whether that has
+    /// changed.
     pub(in crate::control) fn review(&mut self, own: SelfTest) -> bool {
+        if !std::mem::take(&mut self.unreviewed) && self.own_test == own {
+            return false;
+        }
+        self.own_test = own;
         let heard = self.company == Company::Heard;
         let jumped = self.own.jumped() || self.peers.values().any(|peer| peer.course.jumped());
         let found: BTreeSet<Option<NodeId>> = if heard && jumped {
@@ -147,8 +200,15 @@ impl Voters {
         }
     }
 
-    /// Works out who counts and as what; to be called when `Recount::all` says so or our self-test has changed.
-    pub(in crate::control) fn seat(&mut self, policy: &VerdictPolicy, own: SelfTest) {
+    /// Works out who counts and as what; to be called when [`Recount`] says so or our self-test has changed. What those
+    /// speak of whose part has changed is counted again; all, where that changes what others count for.
+    pub(in crate::control) fn seat(
+        &mut self,
+        policy: &VerdictPolicy,
+        own: SelfTest,
+        fleet: &Fleet,
+        recount: &mut Recount,
+    ) {
         let me = &self.me;
         let peers = self.peers.iter().map(|(node, p)| (node, p.region.as_ref(), p.provider.as_ref(), Some(p)));
         let nodes: Vec<_> = peers.chain([(&me.node, me.region.as_ref(), me.provider.as_ref(), None)]).collect();
@@ -177,56 +237,58 @@ impl Voters {
         let test = |peer: Option<&Peer>| peer.map_or(own, |peer| peer.self_test);
         let someone_passed = nodes.iter().any(|(.., peer)| fresh(peer) && test(*peer) == SelfTest::Passed);
         let own_votes = self.right(policy.alone, own) == Right::Votes;
-        let mut seats: Vec<Seat> = nodes
-            .iter()
-            .filter(|(.., peer)| fresh(peer))
-            .map(|(node, region, _, peer)| {
-                let (region, provider) = keys[&place(*region, node)];
-                let test = test(*peer);
-                let broken = |peer: &Peer| peer.suspect || (someone_passed && test == SelfTest::Failed);
-                Seat {
-                    peer: peer.map(|_| (*node).clone()),
-                    region,
-                    provider,
-                    proven: test == SelfTest::Passed,
-                    votes: peer.map_or(own_votes, |peer| !broken(peer)),
-                }
-            })
-            .collect();
-        seats.sort_by_key(|seat| seat.region);
+        let seats = nodes.iter().filter(|(.., peer)| fresh(peer)).map(|(node, region, _, peer)| {
+            let (region, provider) = keys[&place(*region, node)];
+            let test = test(*peer);
+            let broken = |peer: &Peer| peer.suspect || (someone_passed && test == SelfTest::Failed);
+            let seat = Seat {
+                region,
+                provider,
+                proven: test == SelfTest::Passed,
+                votes: peer.map_or(own_votes, |peer| !broken(peer)),
+            };
+            (peer.map(|peer| peer.number), seat)
+        });
+        let seats = Seats::new(seats);
         // One that judges without proof asks for none.
         let judges = self.company.is_alone() && policy.alone == Alone::Judge;
         let known_regions = if judges { 1 } else { regions.len() };
-        (self.seats, self.known_regions) = (seats, known_regions);
+        let before = std::mem::replace(&mut self.seats, seats);
+        let regions = std::mem::replace(&mut self.known_regions, known_regions);
+        recount.all |= regions != known_regions || !before.differs_in_peers_only(&self.seats);
+        if recount.all {
+            return;
+        }
+        let moved = self.peers.values().filter(|peer| before.of(peer.number) != self.seats.of(peer.number));
+        let targets = moved.flat_map(|peer| peer.votes.keys());
+        recount.slots.extend(targets.filter_map(|target| slot_of(fleet, target)));
     }
 
-    /// All fresh voices on a slot, by region.
-    pub(in crate::control) fn voices<'v>(&'v self, slot: usize, own: Option<Vote>) -> impl Iterator<Item = Voice> + 'v {
-        self.seats.iter().map(move |seat| {
-            let vote = match &seat.peer {
-                None => own,
-                Some(node) => self.peers.get(node).and_then(|peer| *peer.by_slot.get(slot)?),
-            };
-            let vote = vote.filter(|_| seat.votes);
-            Voice { region: seat.region, provider: seat.provider, proven: seat.proven, vote }
-        })
+    /// All fresh voices on a slot, by region. Those that do not speak of it are one silent voice of their region: it
+    /// costs what is said, and not how many nodes there are.
+    pub(in crate::control) fn voices(&self, slot: usize, own: Option<Vote>, voices: &mut Vec<Voice>) {
+        voices.clear();
+        voices.extend_from_slice(&self.seats.regions);
+        voices.extend(self.seats.own.map(|seat| seat.says(own)));
+        let others = self.said.of(slot).iter();
+        voices.extend(others.filter_map(|(number, vote)| Some(self.seats.of(*number)?.says(Some(*vote)))));
+        voices.sort_unstable_by_key(|voice| voice.region);
     }
 
     /// The region whose voice ours is part of.
     pub(in crate::control) fn own_region(&self) -> Option<RegionKey> {
-        self.seats.iter().find(|seat| seat.peer.is_none()).map(|seat| seat.region)
+        self.seats.own.map(|seat| seat.region)
     }
 
     /// Whether a fresh peer's votes count.
     pub(in crate::control) fn counts(&self, node: &NodeId) -> bool {
-        self.seats.iter().any(|seat| seat.votes && seat.peer.as_ref() == Some(node))
+        let seat = self.peers.get(node).and_then(|peer| self.seats.of(peer.number));
+        seat.is_some_and(|seat| seat.votes)
     }
 
     /// Regions that have a fresh voter.
     pub(in crate::control) fn voting_regions(&self) -> usize {
-        let mut regions: Vec<RegionKey> = self.seats.iter().filter(|seat| seat.votes).map(|seat| seat.region).collect();
-        regions.dedup();
-        regions.len()
+        self.seats.voting_regions
     }
 
     pub(in crate::control) fn known_regions(&self) -> usize {

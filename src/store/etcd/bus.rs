@@ -1,13 +1,12 @@
 //! Ballots in etcd, under a lease of their node: lossy by contract, and dropped by etcd when the node is gone.
 //!
-//! A ballot is a record, written each time, and parts, written when they change ([`parts`]). Readers hand over
+//! A ballot is a record, written each time, and parts, written when they change ([`super::super::ballots`]). Readers hand over
 //! whatever is complete; what counts as fresh is theirs to say, by the arrival of a higher sequence: a lease that still
 //! stands proves nothing, because etcd lets leases begin anew when it has been away.
 //!
 //! What this node published must come back to it: that proves the way out, the quorum and the way in at once. If it does
 //! not for [`LOOPBACK_MAX`], the member that is asked is left for the next.
 
-mod parts;
 mod reader;
 mod writer;
 

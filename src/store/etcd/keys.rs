@@ -17,7 +17,10 @@
 
 use crate::model::NodeId;
 
-use super::super::sum;
+use super::super::{
+    ballots::{self, Kind},
+    sum,
+};
 
 /// The layout's version: another one would stand beside it.
 const LAYOUT: &str = "v1/";
@@ -29,33 +32,10 @@ pub(super) struct Keys {
 }
 
 /// What a key below `fleet/` is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Piece {
     Presence,
-    Ballot,
-    Part(Kind, usize),
-}
-
-/// What parts of a ballot are of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    Votes,
-    Paths,
-    Out,
-    Left,
-}
-
-impl Kind {
-    pub(super) const ALL: [Self; 4] = [Self::Votes, Self::Paths, Self::Out, Self::Left];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Votes => "votes",
-            Self::Paths => "paths",
-            Self::Out => "out",
-            Self::Left => "left",
-        }
-    }
+    Ballot(ballots::Piece),
 }
 
 impl Keys {
@@ -118,8 +98,8 @@ impl Keys {
     pub(super) fn piece(&self, node: &NodeId, piece: &Piece) -> String {
         let name = match piece {
             Piece::Presence => "presence".to_owned(),
-            Piece::Ballot => "ballot".to_owned(),
-            Piece::Part(kind, number) => format!("{}/{number}", kind.word()),
+            Piece::Ballot(ballots::Piece::Record) => "ballot".to_owned(),
+            Piece::Ballot(ballots::Piece::Part(kind, number)) => format!("{}/{number}", kind.word()),
         };
         format!("{}{node}/{name}", self.fleet())
     }
@@ -130,10 +110,10 @@ impl Keys {
         let (node, name) = rest.split_once('/')?;
         let piece = match name.split_once('/') {
             None if name == "presence" => Piece::Presence,
-            None if name == "ballot" => Piece::Ballot,
+            None if name == "ballot" => Piece::Ballot(ballots::Piece::Record),
             Some((word, number)) => {
                 let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word)?;
-                Piece::Part(kind, number.parse().ok()?)
+                Piece::Ballot(ballots::Piece::Part(kind, number.parse().ok()?))
             }
             None => return None,
         };
@@ -156,8 +136,8 @@ mod tests {
     fn pieces_are_read_back() {
         let keys = Keys::new("/w/");
         let node: NodeId = "eu-1".parse().unwrap();
-        let parts = Kind::ALL.into_iter().map(|kind| Piece::Part(kind, 12));
-        for piece in [Piece::Presence, Piece::Ballot].into_iter().chain(parts) {
+        let parts = Kind::ALL.into_iter().map(|kind| Piece::Ballot(ballots::Piece::Part(kind, 12)));
+        for piece in [Piece::Presence, Piece::Ballot(ballots::Piece::Record)].into_iter().chain(parts) {
             assert_eq!(keys.read_piece(keys.piece(&node, &piece).as_bytes()), Some((node.clone(), piece)));
         }
         for other in

@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Applied, Digest, Link, Mode, NodeId, Presence, Process, ProviderId, RegionId, Wall};
 
 use super::{
-    RECORD_VERSION, RecordError,
-    ballot::{self_test_of, self_test_word},
-    read, write,
+    super::ballots::{self_test_of, self_test_word},
+    RECORD_VERSION, RecordError, read, write,
 };
 
 /// A presence as kept. Ids of configurations and lives are texts: other programs read JSON numbers as floats.

@@ -5,11 +5,12 @@ use std::time::Duration;
 use proptest::{collection::vec, option, prelude::*};
 
 #[cfg(feature = "etcd")]
-use crate::model::{Applied, Ballot, BrakeState, Link, Mode, OwnFault, Presence, Process, SelfTest, Vote};
+use crate::model::{Applied, Link, Mode, Presence, Process};
 use crate::{
     model::{
-        Action, Availability, Braked, Delays, Digest, EndpointId, Event, Family, Flapped, Happening, Health, Known,
-        Memory, Override, OverrideId, PoolId, Remembered, Selector, ServiceId, SubjectId, Tally, Target, Wall, Weight,
+        Action, Availability, Ballot, BrakeState, Braked, Delays, Digest, EndpointId, Event, Family, Flapped,
+        Happening, Health, Known, Memory, Mono, Out, Override, OverrideId, OwnFault, PoolId, Remembered, Selector,
+        SelfTest, ServiceId, SubjectId, Tally, Target, Vote, Wall, Weight,
     },
     store::AuditDraft,
 };
@@ -189,7 +190,6 @@ fn delays() -> impl Strategy<Value = Delays> {
 }
 
 /// Any ballot.
-#[cfg(feature = "etcd")]
 pub(in crate::store) fn a_ballot() -> impl Strategy<Value = Ballot> {
     let vote = prop_oneof![
         (any::<bool>(), any::<bool>()).prop_map(|(degraded, wavers)| Vote::Up { degraded, wavers }),
@@ -205,8 +205,12 @@ pub(in crate::store) fn a_ballot() -> impl Strategy<Value = Ballot> {
     let self_test = prop_oneof![Just(SelfTest::Passed), Just(SelfTest::Failed), Just(SelfTest::Unprovable)];
     let votes = proptest::collection::btree_map(a_target(), vote, 0..30);
     let paths = proptest::collection::btree_map(an_id(), any::<u32>(), 0..9);
-    let out = proptest::collection::btree_set(a_target(), 0..9);
-    let left = proptest::collection::btree_map(an_id(), a_while(), 0..9);
+    let told = || proptest::collection::btree_set(a_target(), 0..9);
+    let out = prop_oneof![
+        told().prop_map(Out::These),
+        (told(), any::<u32>()).prop_map(|(held, down)| Out::AllBut { held, down: down as usize }),
+    ];
+    let left = proptest::collection::btree_map(an_id(), any::<u64>().prop_map(Mono), 0..9);
     let brakes = (any::<bool>(), out, left).prop_map(|(frozen, out, left)| BrakeState { frozen, out, left });
     (an_id(), option::of(an_id()), option::of(an_id()), any::<u64>(), self_test, votes, paths, brakes).prop_map(
         |(node, region, provider, sequence, self_test, votes, paths, brakes)| Ballot {
@@ -214,10 +218,11 @@ pub(in crate::store) fn a_ballot() -> impl Strategy<Value = Ballot> {
             region,
             provider,
             sequence,
+            clock: Mono(sequence / 2),
             self_test,
-            votes,
-            paths,
-            brakes,
+            votes: votes.into(),
+            paths: paths.into(),
+            brakes: brakes.into(),
         },
     )
 }

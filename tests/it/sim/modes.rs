@@ -10,8 +10,8 @@ use std::{
 use wayshift::{
     control::{Input, Loss, Step},
     model::{
-        Agreement, Alone, Ballot, Duty, EndpointId, Fleet, Happening, Health, Link, Mono, Now, ProviderId, RegionId,
-        SelfTest, Snapshot, Target, Verdict, Vote,
+        Agreement, Alone, Ballot, Duty, EndpointId, Fleet, Happening, Health, Link, Mono, Now, Out, ProviderId,
+        RegionId, SelfTest, Snapshot, Target, Verdict, Vote,
     },
 };
 
@@ -136,8 +136,10 @@ fn links(node: &Node, run: &mut Run, snapshot: &Snapshot, now: Now, setup: &Setu
     let takes_over = company == Company::Heard && !told.modes.took_over && told.known.len() <= fresh.len() * 2;
     let (mut out, mut left): (HashMap<&Target, usize>, HashMap<&EndpointId, Vec<Duration>>) = Default::default();
     for ballot in fresh.iter().filter(|_| takes_over) {
-        ballot.brakes.out.iter().for_each(|target| *out.entry(target).or_default() += 1);
-        ballot.brakes.left.iter().for_each(|(endpoint, ago)| left.entry(endpoint).or_default().push(*ago));
+        let Out::These(gone) = &ballot.brakes.out else { unreachable!("fleets are small here") };
+        gone.iter().for_each(|target| *out.entry(target).or_default() += 1);
+        let since = |at: &Mono| ballot.clock.since(*at);
+        ballot.brakes.left.iter().for_each(|(endpoint, at)| left.entry(endpoint).or_default().push(since(at)));
     }
     let most = |count: usize| fresh.len() < count * 2;
     let gone = out.into_iter().filter(|(_, count)| most(*count)).map(|(target, _)| target.clone()).collect();

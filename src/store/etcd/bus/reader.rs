@@ -13,18 +13,14 @@ use crate::model::{Ballot, NodeId, Presence};
 
 use super::{
     super::{
-        super::{
-            records::{BallotRecord, Parts, PresenceRecord},
-            sum,
-        },
+        super::{ballots::Reading, records::PresenceRecord},
         core::Core,
-        keys::{Kind, Piece},
+        keys::Piece,
         line::Trouble,
         list::end_of,
         watcher::{Pause, open},
     },
     LeasedBus, NODES_MAX,
-    parts::PARTS_MAX,
 };
 
 /// Pieces asked for at once: below 1.5 MiB each, and the line reads up to 16 MiB.
@@ -124,14 +120,7 @@ struct Heard {
 #[derive(Default)]
 struct Peer {
     presence: Option<Arc<Presence>>,
-    ballot: Option<BallotRecord>,
-    parts: BTreeMap<(Kind, usize), Heap>,
-}
-
-/// A part as it came.
-struct Heap {
-    text: String,
-    sum: String,
+    ballot: Reading,
 }
 
 impl Heard {
@@ -153,7 +142,7 @@ impl Heard {
             EventType::Delete => None,
         };
         peer.take(&node, piece, text);
-        if peer.presence.is_none() && peer.ballot.is_none() && peer.parts.is_empty() {
+        if peer.presence.is_none() && peer.ballot.is_empty() {
             self.peers.remove(&node);
         }
         if !self.changed.contains(&node) {
@@ -168,11 +157,11 @@ impl Heard {
         let mut news: Vec<(NodeId, Option<Ballot>, Option<Arc<Presence>>)> = Vec::new();
         let mut back = None;
         for node in changed {
-            let Some(peer) = self.peers.get(&node) else { continue };
+            let Some(peer) = self.peers.get_mut(&node) else { continue };
             if own.as_ref() == Some(&node) {
-                back = peer.ballot.as_ref().map(|record| record.sequence);
+                back = peer.ballot.sequence();
             }
-            news.push((node, peer.complete(), peer.presence.clone()));
+            news.push((node, peer.ballot.complete(), peer.presence.clone()));
         }
         // Who went while nothing was heard is in no news.
         let heard = |node: &NodeId| self.peers.contains_key(node);
@@ -185,7 +174,7 @@ impl Heard {
         }
         bus.voices.send_modify(|voices| {
             let voices = Arc::make_mut(voices);
-            let voter = |node: &NodeId| self.peers.get(node).is_some_and(|peer| peer.ballot.is_some());
+            let voter = |node: &NodeId| self.peers.get(node).is_some_and(|peer| peer.ballot.sequence().is_some());
             voices.ballots.retain(|node, _| voter(node));
             voices.presences.retain(|node, _| heard(node));
             for (node, ballot, presence) in news {
@@ -213,33 +202,7 @@ impl Peer {
                 let presence = PresenceRecord::parse(text).ok().filter(|presence| presence.node == *node);
                 self.presence = presence.map(Arc::new).or_else(|| self.presence.take());
             }
-            (Piece::Ballot, None) => self.ballot = None,
-            (Piece::Ballot, Some(text)) => {
-                let record = BallotRecord::parse(text).ok().filter(|record| record.node == *node);
-                self.ballot = record.or_else(|| self.ballot.take());
-            }
-            (Piece::Part(kind, at), Some(text)) if at < PARTS_MAX => {
-                self.parts.insert((kind, at), Heap { sum: sum(text), text: text.into() });
-            }
-            (Piece::Part(..), Some(_)) => {}
-            (Piece::Part(kind, at), None) => drop(self.parts.remove(&(kind, at))),
+            (Piece::Ballot(piece), text) => self.ballot.take(node, piece, text),
         }
-    }
-
-    /// The ballot, if all its parts are there.
-    fn complete(&self) -> Option<Ballot> {
-        let record = self.ballot.as_ref()?;
-        let of = |kind: Kind, sums: &[String]| -> Option<Vec<&str>> {
-            let parts = sums.iter().enumerate().map(|(at, sum)| self.parts.get(&(kind, at)).filter(|p| p.sum == *sum));
-            parts.map(|part| part.map(|part| part.text.as_str())).collect()
-        };
-        let [votes, paths, out, left] = record.parts.kinds();
-        let parts = Parts {
-            votes: of(Kind::Votes, votes)?,
-            paths: of(Kind::Paths, paths)?,
-            out: of(Kind::Out, out)?,
-            left: of(Kind::Left, left)?,
-        };
-        record.ballot(&parts).ok()
     }
 }

@@ -1,31 +1,28 @@
 //! Publishes this node's ballot and what it says of itself: the newest there is, as often as [`GAP`] allows.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use etcd_client::{PutOptions, Txn, TxnOp};
 use tokio::time::{Instant, sleep};
 
-use crate::model::{Ballot, Presence};
+use crate::model::NodeId;
 
 use super::{
     super::{
         super::{
-            records::{BallotRecord, Parts, PresenceRecord},
+            ballots::{self, Scribe, introduction},
             sum,
         },
         core::Core,
-        keys::{Kind, Piece},
+        keys::Piece,
         line::{Code, READ_DEADLINE, Trouble},
         watcher::Pause,
     },
     LeasedBus, Out,
-    parts::{self, Part},
 };
 
 /// Ballots are not written more often than this; a change waits that long at most.
 const GAP: Duration = Duration::from_millis(250);
-/// Path times change with every probe: they are written this often at most.
-const PATHS_EVERY: Duration = Duration::from_secs(30);
 /// The lease lasts this long without a ballot, in seconds.
 const LEASE_S: i64 = 20;
 /// And is renewed this often while there are ballots.
@@ -36,20 +33,18 @@ const OCTETS_MAX: usize = 1 << 20;
 
 /// What stands in etcd of ours, under which lease.
 struct Published {
-    boot: String,
+    began: Instant,
     lease: Option<(i64, Instant)>,
-    /// The sum of each part.
-    pieces: BTreeMap<String, String>,
+    scribe: Scribe,
     /// Sequences of the ballot and the presence.
     said: [Option<u64>; 2],
-    /// Path times as they stand, and since when.
-    paths: Option<(Vec<Part>, Instant)>,
 }
 
 /// Publishes until it is dropped.
 pub(in super::super) async fn run(core: Arc<Core>, bus: Arc<LeasedBus>) {
     let boot = sum(&format!("{:032x}", fastrand::u128(..)))[..16].to_owned();
-    let mut published = Published { boot, lease: None, pieces: BTreeMap::new(), said: [None; 2], paths: None };
+    let (began, scribe) = (Instant::now(), Scribe::new(boot));
+    let mut published = Published { began, lease: None, scribe, said: [None; 2] };
     let mut slot = bus.out.subscribe();
     // What was published before this began is not sent yet.
     slot.mark_changed();
@@ -83,65 +78,32 @@ pub(in super::super) async fn run(core: Arc<Core>, bus: Arc<LeasedBus>) {
 
 impl Published {
     fn forget(&mut self) {
-        (self.lease, self.paths, self.said) = (None, None, [None; 2]);
-        self.pieces.clear();
+        (self.lease, self.said) = (None, [None; 2]);
+        self.scribe.forget();
     }
 
+    /// Both together, if both are new: a fleet's heartbeats are most of what it writes.
     async fn publish(&mut self, core: &Core, out: &Out) -> Result<(), Trouble> {
         let lease = self.lease(core).await?;
         let said = [out.ballot.as_ref().map(|ballot| ballot.sequence), out.presence.as_ref().map(|p| p.sequence)];
+        let mut batch = Batch { lease, ..Batch::default() };
         if let Some(presence) = out.presence.as_deref().filter(|_| said[1] != self.said[1]) {
-            self.introduce(core, presence, lease).await?;
-            self.said[1] = said[1];
+            let key = core.keys.piece(&presence.node, &Piece::Presence);
+            batch.put(&key, &introduction(presence));
         }
         if let Some(ballot) = out.ballot.as_deref().filter(|_| said[0] != self.said[0]) {
-            self.vote(core, ballot, lease).await?;
-            self.said[0] = said[0];
-        }
-        Ok(())
-    }
-
-    async fn introduce(&self, core: &Core, presence: &Presence, lease: i64) -> Result<(), Trouble> {
-        let mut batch = Batch::default();
-        let key = core.keys.piece(&presence.node, &Piece::Presence);
-        batch.put(&key, &PresenceRecord::text(presence), Some(PutOptions::new().with_lease(lease)));
-        core.line.txn(batch.end()).await.map(drop)
-    }
-
-    async fn vote(&mut self, core: &Core, ballot: &Ballot, lease: i64) -> Result<(), Trouble> {
-        let now = Instant::now();
-        let fresh = parts::of(ballot);
-        if self.paths.as_ref().is_none_or(|(_, since)| PATHS_EVERY <= now.duration_since(*since)) {
-            self.paths = Some((fresh.paths.clone(), now));
-        }
-        let paths = self.paths.as_ref().map(|(paths, _)| paths.clone()).unwrap_or_default();
-        let parts = Parts { paths, ..fresh };
-        let record = BallotRecord::new(ballot, &self.boot, parts.map(|part| part.sum.clone())).text();
-
-        let kinds = Kind::ALL.into_iter().zip(parts.kinds());
-        let named = kinds.flat_map(|(kind, parts)| parts.iter().enumerate().map(move |(at, part)| (kind, at, part)));
-        let wanted: Vec<(String, &Part)> =
-            named.map(|(kind, at, part)| (core.keys.piece(&ballot.node, &Piece::Part(kind, at)), part)).collect();
-        let options = || Some(PutOptions::new().with_lease(lease));
-        let mut batch = Batch::default();
-        for (key, part) in wanted.iter().filter(|(key, part)| self.pieces.get(key) != Some(&part.sum)) {
-            if let Some(full) = batch.put(key, &part.text, options()) {
-                core.line.txn(full).await?;
+            let draft = self.scribe.draft(ballot, Instant::now() - self.began);
+            match write(core, &ballot.node, &draft.writes, batch).await {
+                Ok(()) => self.scribe.written(draft),
+                Err(trouble) => {
+                    self.scribe.missed(draft);
+                    return Err(trouble);
+                }
             }
+        } else if !batch.ops.is_empty() {
+            core.line.txn(batch.end()).await?;
         }
-        let keep: BTreeMap<String, String> = wanted.iter().map(|(key, part)| (key.clone(), part.sum.clone())).collect();
-        for key in self.pieces.keys().filter(|key| !keep.contains_key(*key)) {
-            if let Some(full) = batch.delete(key) {
-                core.line.txn(full).await?;
-            }
-        }
-        // Last: with it the ballot is complete.
-        let key = core.keys.piece(&ballot.node, &Piece::Ballot);
-        if let Some(full) = batch.put(&key, &record, options()) {
-            core.line.txn(full).await?;
-        }
-        core.line.txn(batch.end()).await?;
-        self.pieces = keep;
+        self.said = said;
         Ok(())
     }
 
@@ -163,18 +125,39 @@ impl Published {
     }
 }
 
+/// Writes the pieces in their order, after what is in the batch.
+async fn write(
+    core: &Core,
+    node: &NodeId,
+    pieces: &[(ballots::Piece, Option<String>)],
+    mut batch: Batch,
+) -> Result<(), Trouble> {
+    for (piece, text) in pieces {
+        let key = core.keys.piece(node, &Piece::Ballot(*piece));
+        let full = match text {
+            Some(text) => batch.put(&key, text),
+            None => batch.delete(&key),
+        };
+        if let Some(full) = full {
+            core.line.txn(full).await?;
+        }
+    }
+    core.line.txn(batch.end()).await.map(drop)
+}
+
 /// Operations up to what one transaction takes.
 #[derive(Default)]
 struct Batch {
+    lease: i64,
     ops: Vec<TxnOp>,
     octets: usize,
 }
 
 impl Batch {
     /// Adds it; what was full before it has to be sent first.
-    fn put(&mut self, key: &str, text: &str, options: Option<PutOptions>) -> Option<Txn> {
+    fn put(&mut self, key: &str, text: &str) -> Option<Txn> {
         let full = self.room(key.len() + text.len());
-        self.ops.push(TxnOp::put(key, text, options));
+        self.ops.push(TxnOp::put(key, text, Some(PutOptions::new().with_lease(self.lease))));
         full
     }
 
@@ -186,7 +169,8 @@ impl Batch {
 
     fn room(&mut self, octets: usize) -> Option<Txn> {
         let full = OPS_MAX <= self.ops.len() || (OCTETS_MAX < self.octets + octets && !self.ops.is_empty());
-        let sent = full.then(|| std::mem::take(self).end());
+        let next = Self { lease: self.lease, ..Self::default() };
+        let sent = full.then(|| std::mem::replace(self, next).end());
         self.octets += octets;
         sent
     }
