@@ -89,6 +89,21 @@ pub enum Lookup<'t> {
     },
 }
 
+/// What is served at a name that exists: its zone's own data, no wildcard's, and no DS.
+#[derive(Debug, Clone, Copy)]
+pub struct Served<'t> {
+    /// Its zone.
+    pub zone: &'t ZoneTable,
+    /// What is fixed at it.
+    pub sets: Sets<'t>,
+    /// What answers A and AAAA, if the name belongs to a service.
+    pub steering: Option<&'t Steering>,
+}
+
+/// What is known of any other name by then: where it is, if it exists.
+#[derive(Debug, Clone, Copy)]
+pub struct Elsewhere(Option<Slot>);
+
 /// Names in wire form and their address records.
 #[derive(Debug, Clone)]
 pub struct Glue<'t> {
@@ -196,29 +211,73 @@ impl Names {
     }
 
     pub(super) fn zone_of(&self, name: &[u8]) -> Option<&ZoneTable> {
-        let (slot, _) = self.closest(NameHash::of(name), name)?;
+        let slot = self.index.find(NameHash::of(name), |slot| self.is_of(slot, name)).or_else(|| self.encloser(name))?;
         Some(&self.zones[self.zone_at(slot) as usize])
     }
 
-    #[inline(always)]
     pub(super) fn lookup<'t>(&'t self, steerings: &'t Steerings, hash: u64, name: &[u8], asked: u16) -> Lookup<'t> {
-        let Some((slot, exact)) = self.closest(hash, name) else { return Lookup::NotOurs };
+        match self.served(steerings, hash, name, asked) {
+            Ok(Served { zone, sets, steering }) => Lookup::Found { zone, sets, steering, wildcard: false },
+            Err(elsewhere) => self.elsewhere(steerings, elsewhere, name, asked),
+        }
+    }
+
+    /// What nearly all questions are about, apart from all else, so that a door keeps it in registers.
+    #[inline(always)]
+    pub(super) fn served<'t>(
+        &'t self,
+        steerings: &'t Steerings,
+        hash: u64,
+        name: &[u8],
+        asked: u16,
+    ) -> Result<Served<'t>, Elsewhere> {
+        let found = self.index.find(hash, |slot| self.is_of(slot, name));
+        let Some(slot) = found.filter(|_| asked != kind::DS) else { return Err(Elsewhere(found)) };
+        let Some(node) = slot.node().map(|ix| self.node(ix)) else {
+            // A name without a node is of the zone that its run is of.
+            let sets = self.runs[slot.run as usize].sets_behind(slot.at, name.len());
+            return Ok(Served { zone: &self.zones[slot.run as usize], sets, steering: None });
+        };
+        match node.place {
+            Place::Served { .. } | Place::Redirects(_) => {
+                let sets = self.runs[node.run as usize].sets_behind(node.at, name.len());
+                Ok(self.served_at(steerings, node, sets))
+            }
+            Place::Cut(_) | Place::Beyond(_) => Err(Elsewhere(found)),
+        }
+    }
+
+    /// Everything else. Apart, because of all that it may come to.
+    #[inline(never)]
+    pub(super) fn elsewhere<'t>(
+        &'t self,
+        steerings: &'t Steerings,
+        Elsewhere(found): Elsewhere,
+        name: &[u8],
+        asked: u16,
+    ) -> Lookup<'t> {
+        let Some(slot) = found else {
+            return match self.encloser(name) {
+                Some(slot) => match slot.node() {
+                    Some(ix) => self.below(steerings, self.node(ix)),
+                    None => Lookup::NoName { zone: &self.zones[slot.run as usize] },
+                },
+                None => Lookup::NotOurs,
+            };
+        };
         let node = slot.node().map(|ix| self.node(ix));
         let zone_at = node.map_or(slot.run, |node| node.zone);
-        if exact
-            && asked == kind::DS
+        if asked == kind::DS
             && let Some(above) = self.above(zone_at, name)
         {
             return self.at(steerings, above, asked, name.len());
         }
-        match (node, exact) {
-            (None, true) => {
+        match node {
+            Some(node) => self.at(steerings, node, asked, name.len()),
+            None => {
                 let (zone, run) = (&self.zones[zone_at as usize], &self.runs[slot.run as usize]);
                 Lookup::Found { zone, sets: run.sets_behind(slot.at, name.len()), steering: None, wildcard: false }
             }
-            (None, false) => Lookup::NoName { zone: &self.zones[zone_at as usize] },
-            (Some(node), true) => self.at(steerings, node, asked, name.len()),
-            (Some(node), false) => self.below(steerings, node),
         }
     }
 
@@ -230,7 +289,6 @@ impl Names {
     }
 
     /// The name itself exists.
-    #[inline(always)]
     fn at<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, asked: u16, octets: usize) -> Lookup<'t> {
         match node.place {
             Place::Served { .. } | Place::Redirects(_) => {}
@@ -255,17 +313,18 @@ impl Names {
         }
     }
 
-    #[inline(always)]
     fn found<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, sets: Sets<'t>, wildcard: bool) -> Lookup<'t> {
-        Lookup::Found {
-            zone: &self.zones[node.zone as usize],
-            sets,
-            steering: match node.service {
-                Some(service) => Some(steerings.of(service)),
-                None => None,
-            },
-            wildcard,
-        }
+        let Served { zone, sets, steering } = self.served_at(steerings, node, sets);
+        Lookup::Found { zone, sets, steering, wildcard }
+    }
+
+    #[inline(always)]
+    fn served_at<'t>(&'t self, steerings: &'t Steerings, node: &Node, sets: Sets<'t>) -> Served<'t> {
+        let steering = match node.service {
+            Some(service) => Some(steerings.of(service)),
+            None => None,
+        };
+        Served { zone: &self.zones[node.zone as usize], sets, steering }
     }
 
     fn beyond(&self, border: BorderIx) -> Lookup<'_> {
@@ -280,20 +339,18 @@ impl Names {
         }
     }
 
-    /// Where the name is, or else its closest ancestor; and whether it is the name itself.
-    #[inline(always)]
-    fn closest(&self, hash: u64, name: &[u8]) -> Option<(Slot, bool)> {
-        let mut found = self.index.find(hash, |slot| self.is_of(slot, name));
+    /// The closest ancestor of a name that does not exist.
+    fn encloser(&self, name: &[u8]) -> Option<Slot> {
         let mut rest = name;
         loop {
-            if let Some(slot) = found {
-                return Some((slot, rest.len() == name.len()));
-            }
             match usize::from(*rest.first()?) {
                 0 => return None,
                 length => rest = rest.get(1 + length..)?,
             }
-            found = self.index.find(NameHash::of(rest), |slot| self.is_of(slot, rest));
+            let found = self.index.find(NameHash::of(rest), |slot| self.is_of(slot, rest));
+            if found.is_some() {
+                return found;
+            }
         }
     }
 

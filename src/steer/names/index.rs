@@ -85,20 +85,30 @@ impl Index {
         self.slots[place] = Slot { tag: tag(hash), run, at, node: node.map_or(NO_NODE, |ix| ix.0) };
     }
 
-    /// The slot with this hash that is the right one.
-    #[inline]
+    /// The slot with this hash that is the right one. There is always a free slot, so it ends.
+    #[inline(always)]
     pub(super) fn find(&self, hash: u64, is_right: impl Fn(Slot) -> bool) -> Option<Slot> {
-        self.walk(hash, is_right).map(|(_, slot)| slot)
+        let (before, from) = self.slots.split_at_checked(self.first(hash))?;
+        for slot in from {
+            if slot.tag == tag(hash) && slot.run != FREE && is_right(*slot) {
+                return Some(*slot);
+            }
+            if slot.run == FREE {
+                return None;
+            }
+        }
+        Self::find_in(before, hash, &is_right)
+    }
+
+    /// The walk goes on from the beginning.
+    #[cold]
+    fn find_in(slots: &[Slot], hash: u64, is_right: &dyn Fn(Slot) -> bool) -> Option<Slot> {
+        let mut walked = slots.iter().take_while(|slot| slot.run != FREE);
+        walked.find(|slot| slot.tag == tag(hash) && is_right(**slot)).copied()
     }
 
     /// Where that slot is.
     pub(super) fn place(&self, hash: u64, is_right: impl Fn(Slot) -> bool) -> Option<usize> {
-        self.walk(hash, is_right).map(|(place, _)| place)
-    }
-
-    /// There is always a free slot, so it ends.
-    #[inline(always)]
-    fn walk(&self, hash: u64, is_right: impl Fn(Slot) -> bool) -> Option<(usize, Slot)> {
         let mut place = self.first(hash);
         loop {
             let slot = self.slots[place];
@@ -106,7 +116,7 @@ impl Index {
                 return None;
             }
             if slot.tag == tag(hash) && is_right(slot) {
-                return Some((place, slot));
+                return Some(place);
             }
             place = self.behind(place);
         }
