@@ -11,7 +11,7 @@ mod put;
 use std::net::SocketAddr;
 
 pub use self::alike::{Difference, compare};
-use self::put::{PICKED_MAX, Put};
+use self::put::{Asked, PICKED_MAX, Put};
 use super::{
     answer::{Asker, Draws, answer},
     desk::{Chance, Client, Desk, Shares},
@@ -20,8 +20,8 @@ use super::{
     write::{self, Own, Room},
 };
 use crate::{
-    model::{Family, Mono, kind},
-    steer::{self, AnswerTable, Draw, Lookup, Outcome, Picks, Served, Single, Steering, ZoneTable},
+    model::{Family, Mono, Rrset, kind},
+    steer::{self, AnswerTable, Draw, Lookup, Outcome, Picks, Served, Steering, ZoneTable},
     telemetry::dns::{DnsShard, Proto},
 };
 
@@ -60,20 +60,38 @@ impl Desk {
             Proto::Udp => write::datagram_limit(query.edns.as_ref(), face),
             Proto::Tcp => STREAM_SIZE_MAX,
         };
-        let answering = Answering { table, client, now, counts, shares, put: Put::begin(slot, query, limit, own) };
+        let asked = Asked::of(query, limit, slot.len(), own);
+        let answering = Answering { table, client, now, counts, asked };
         let served = match table.served(name.hash(), name.wire(), query.kind) {
             Ok(served) => served,
             Err(elsewhere) => match table.elsewhere(elsewhere, name.wire(), query.kind) {
                 Lookup::Found { zone, sets, steering, .. } => Served { zone, sets, steering },
-                Lookup::NoName { zone } => return answering.negative(zone, Rcode::NxDomain),
-                Lookup::NotOurs => return answering.not_ours(),
+                Lookup::NoName { zone } => return answering.negative(zone, Rcode::NxDomain, slot),
+                Lookup::NotOurs => return answering.not_ours(slot),
                 Lookup::Referral { .. } | Lookup::Dname { .. } => return Fast::General,
             },
         };
-        match served.steering {
-            Some(steering) => answering.steered(&served, steering, chance),
-            None => answering.fixed(&served),
+        let family = match query.kind {
+            kind::A => Some(Family::V4),
+            kind::AAAA => Some(Family::V6),
+            _ => None,
+        };
+        match (served.steering, family) {
+            (Some(steering), Some(family)) => {
+                return answering.steered(family, served, steering, slot, chance, shares);
+            }
+            // What is made for both families, and other names, which are rare.
+            (Some(steering), None) if steering.has_targets() || query.kind == kind::HTTPS => return Fast::General,
+            (Some(_) | None, _) => {}
         }
+        if let Some(set) = served.sets.find(query.kind) {
+            return answering.fixed(set, slot);
+        }
+        // An alias is followed on the general path.
+        if served.sets.find(kind::CNAME).is_some() {
+            return Fast::General;
+        }
+        answering.negative(served.zone, Rcode::NoError, slot)
     }
 }
 
@@ -96,78 +114,69 @@ fn is_plain(asked: u16) -> bool {
 }
 
 /// An answer in the making. Each kind of answer has a way of its own to the end, so that what is the same for all of
-/// that kind is known when it is compiled; the two that nearly all are, in one piece with the reading.
+/// that kind is known when it is compiled. All of them are one piece with the reading: for a call, what was read would
+/// have to stand in memory.
+#[derive(Clone, Copy)]
 struct Answering<'s, 't> {
     table: &'t AnswerTable,
     client: &'s Client,
     now: Mono,
     counts: &'s DnsShard,
-    shares: &'s mut Shares,
-    put: Put<'s>,
+    asked: Asked<'s>,
 }
 
 impl<'t> Answering<'_, 't> {
-    /// What a name that belongs to a service answers.
+    /// Addresses of a name that belongs to a service.
     #[inline(always)]
-    fn steered(self, served: &Served<'t>, steering: &'t Steering, chance: &mut Chance) -> Fast {
-        let family = match self.put.query.kind {
-            kind::A => Family::V4,
-            kind::AAAA => Family::V6,
-            _ => return self.beside(*served, steering),
-        };
-        // Other names are rare.
+    fn steered(
+        self,
+        family: Family,
+        served: Served<'t>,
+        steering: &'t Steering,
+        slot: &mut [u8],
+        chance: &mut Chance,
+        shares: &mut Shares,
+    ) -> Fast {
         let soa = served.zone.negative();
-        if steering.has_targets() || soa.count != 1 || !self.put.fits(PICKED_MAX.max(soa.records.len())) {
+        if steering.has_targets() || soa.count != 1 || !self.asked.fits(PICKED_MAX.max(soa.records.len())) {
             return Fast::General;
         }
         let draw = Draw { now: self.now, ..chance.draw(steering.slot(family)) };
-        match steering.single(family, draw) {
-            Some(one) => self.single(steering, one),
-            None => self.picked(served.zone, family, steering, draw),
-        }
+        let Some(one) = steering.single(family, draw) else {
+            return self.picked(served.zone, family, steering, draw, slot, shares);
+        };
+        shares.count(self.table, steering, one.pool, self.counts);
+        let mut put = Put::begin(slot, self.asked);
+        put.address(one.address, one.ttl);
+        self.done(put, &Done { answers: 1, ..Done::WELL })
     }
 
-    /// Records that stand at a steered name; what is made for both families is left to the general path.
-    #[inline(never)]
-    fn beside(self, served: Served<'t>, steering: &Steering) -> Fast {
-        if steering.has_targets() || self.put.query.kind == kind::HTTPS { Fast::General } else { self.fixed(&served) }
-    }
-
-    /// Fixed records, or the proof that there are none.
+    /// Fixed records.
     #[inline(always)]
-    fn fixed(mut self, served: &Served<'t>) -> Fast {
-        let Some(set) = served.sets.find(self.put.query.kind) else { return self.nothing(*served) };
-        if !self.put.fits(set.records.len()) {
+    fn fixed(self, set: Rrset<'t>, slot: &mut [u8]) -> Fast {
+        if !self.asked.fits(set.records.len()) {
             return Fast::General;
         }
-        let answers = self.put.set(set);
-        self.done(Done { answers, ..Done::WELL })
-    }
-
-    /// The name has other types. An alias is followed on the general path.
-    #[inline(never)]
-    fn nothing(self, served: Served<'t>) -> Fast {
-        match served.sets.find(kind::CNAME) {
-            Some(_) => Fast::General,
-            None => self.negative(served.zone, Rcode::NoError),
-        }
-    }
-
-    /// One address.
-    #[inline(always)]
-    fn single(mut self, steering: &Steering, one: Single<'_>) -> Fast {
-        self.shares.count(self.table, steering, one.pool, self.counts);
-        self.put.address(one.address, one.ttl);
-        self.done(Done { answers: 1, ..Done::WELL })
+        let mut put = Put::begin(slot, self.asked);
+        put.bytes(set.records);
+        self.done(put, &Done { answers: set.count, ..Done::WELL })
     }
 
     /// Whatever else may be picked. It fits, and nothing is left to others any more.
-    #[inline(never)]
-    fn picked(mut self, zone: &'t ZoneTable, family: Family, steering: &Steering, draw: Draw) -> Fast {
+    #[inline(always)]
+    fn picked(
+        self,
+        zone: &'t ZoneTable,
+        family: Family,
+        steering: &Steering,
+        draw: Draw,
+        slot: &mut [u8],
+        shares: &mut Shares,
+    ) -> Fast {
         let network = if steering.is_blind() {
             None
         } else {
-            Asker::network_of(self.put.query.edns.as_ref(), self.client.address)
+            Asker::network_of(self.asked.query.edns.as_ref(), self.client.address)
         };
         let mut client = match network {
             Some((address, bits)) => steer::Client::new(self.table.locator(), address, bits),
@@ -176,51 +185,54 @@ impl<'t> Answering<'_, 't> {
         let mut picks = Picks::new();
         let outcome = steering.pick(family, &mut client, draw, &mut picks);
         let well = Done { scope: client.scope(), ..Done::WELL };
+        let mut put = Put::begin(slot, self.asked);
         let done = match outcome {
             Outcome::Addresses => {
                 if let Some(seat) = picks.seats().next() {
-                    self.shares.count(self.table, steering, seat.pool, self.counts);
+                    shares.count(self.table, steering, seat.pool, self.counts);
                 }
                 let ede = picks.is_stale().then_some(Ede::StaleAnswer);
-                Done { answers: self.put.addresses(&picks), ede, ..well }
+                Done { answers: put.addresses(&picks), ede, ..well }
             }
             // A service that has targets is left to the general path.
-            Outcome::NoData | Outcome::Target => Done { authorities: self.put.negative(zone), ..well },
+            Outcome::NoData | Outcome::Target => Done { authorities: put.negative(zone), ..well },
             Outcome::ServFail => Done { rcode: Rcode::ServFail, authoritative: false, ..well },
         };
-        self.done(done)
+        self.done(put, &done)
     }
 
     /// The proof that there is nothing.
-    #[inline(never)]
-    fn negative(mut self, zone: &'t ZoneTable, rcode: Rcode) -> Fast {
+    #[inline(always)]
+    fn negative(self, zone: &'t ZoneTable, rcode: Rcode, slot: &mut [u8]) -> Fast {
         let soa = zone.negative();
-        if soa.count != 1 || !self.put.fits(soa.records.len()) {
+        if soa.count != 1 || !self.asked.fits(soa.records.len()) {
             return Fast::General;
         }
-        let authorities = self.put.negative(zone);
-        self.done(Done { rcode, authorities, ..Done::WELL })
+        let mut put = Put::begin(slot, self.asked);
+        let authorities = put.negative(zone);
+        self.done(put, &Done { rcode, authorities, ..Done::WELL })
     }
 
-    #[inline(never)]
-    fn not_ours(self) -> Fast {
-        if !self.put.fits(0) {
+    #[inline(always)]
+    fn not_ours(self, slot: &mut [u8]) -> Fast {
+        if !self.asked.fits(0) {
             return Fast::General;
         }
         let ede = Some(Ede::NotAuthoritative);
-        self.done(Done { rcode: Rcode::Refused, authoritative: false, ede, ..Done::WELL })
+        let done = Done { rcode: Rcode::Refused, authoritative: false, ede, ..Done::WELL };
+        self.done(Put::begin(slot, self.asked), &done)
     }
 
     /// Ends the reply and counts it.
     #[inline(always)]
-    fn done(self, done: Done) -> Fast {
-        let Self { client, counts, put, .. } = self;
-        counts.asked(client.proto, client.address.is_ipv6(), put.query.kind);
-        if put.query.edns.as_ref().is_some_and(|edns| edns.subnet.is_some()) {
+    fn done(self, put: Put<'_>, done: &Done) -> Fast {
+        let Self { client, counts, asked, .. } = self;
+        counts.asked(client.proto, client.address.is_ipv6(), asked.query.kind);
+        if asked.query.edns.is_some_and(|edns| edns.subnet.is_some()) {
             counts.told_subnet(0 < done.scope);
         }
         counts.replied(client.proto, done.rcode.number(), false);
-        Fast::Replied(put.end(&done))
+        Fast::Replied(put.end(done))
     }
 }
 

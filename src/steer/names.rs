@@ -211,7 +211,8 @@ impl Names {
     }
 
     pub(super) fn zone_of(&self, name: &[u8]) -> Option<&ZoneTable> {
-        let slot = self.index.find(NameHash::of(name), |slot| self.is_of(slot, name)).or_else(|| self.encloser(name))?;
+        let slot =
+            self.index.find(NameHash::of(name), |slot| self.is_of(slot, name)).or_else(|| self.encloser(name))?;
         Some(&self.zones[self.zone_at(slot) as usize])
     }
 

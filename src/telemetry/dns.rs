@@ -126,13 +126,13 @@ pub struct DnsShard {
 
 impl DnsShard {
     /// A query came; type 0 where none could be read.
-    #[inline]
+    #[inline(always)]
     pub fn asked(&self, proto: Proto, is_ipv6: bool, kind: u16) {
         add(&self.requests[proto as usize][usize::from(is_ipv6)][place_of_type(kind)], 1);
     }
 
     /// A reply was made.
-    #[inline]
+    #[inline(always)]
     pub fn replied(&self, proto: Proto, rcode: u16, is_truncated: bool) {
         add(&self.responses[proto as usize][place(&RCODES, rcode)], 1);
         if is_truncated {
@@ -141,7 +141,7 @@ impl DnsShard {
     }
 
     /// A query told its client's network, which decided something or did not.
-    #[inline]
+    #[inline(always)]
     pub fn told_subnet(&self, is_used: bool) {
         add(&self.subnets[usize::from(is_used)], 1);
     }

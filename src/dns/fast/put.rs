@@ -11,31 +11,32 @@ use crate::{
         read::{Edns, Plain, SUBNET_ROOM, Subnet},
         write::{EDE_LENGTH, Own},
     },
-    model::{ANSWER_ENDPOINTS_MAX, OWNER_ASKED, RECORD_HEAD, Rrset, kind},
+    model::{ANSWER_ENDPOINTS_MAX, OWNER_ASKED, RECORD_HEAD, kind},
     steer::{Picks, ZoneTable},
 };
 
 /// Most octets of picked addresses.
 pub(super) const PICKED_MAX: usize = ANSWER_ENDPOINTS_MAX as usize * (RECORD_HEAD + 16);
 
-/// A reply in the making.
-pub(super) struct Put<'s> {
-    slot: &'s mut [u8],
-    at: usize,
+/// What is asked, and the room for an answer.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'s> {
     pub(super) query: Plain,
     own: Own<'s>,
     /// What the OPT will take, without an explanation.
     tail: usize,
     /// Where the records must end.
     limit: usize,
+    /// Octets of the slot.
+    room: usize,
 }
 
-impl<'s> Put<'s> {
-    /// Behind the question, which stays where it is. The reply may have `limit` octets.
+impl<'s> Asked<'s> {
+    /// The reply may have `limit` octets, and the slot has `room`.
     #[inline(always)]
-    pub(super) fn begin(slot: &'s mut [u8], query: Plain, limit: usize, own: Own<'s>) -> Self {
+    pub(super) fn of(query: Plain, limit: usize, room: usize, own: Own<'s>) -> Self {
         let tail = query.edns.as_ref().map_or(0, |edns| own.opt_length(edns));
-        Self { slot, at: query.end, query, own, tail, limit: limit.saturating_sub(tail) }
+        Self { query, own, tail, limit: limit.saturating_sub(tail), room }
     }
 
     /// Whether records of so many octets can be written. Whether an explanation fits is seen when there is one, and that
@@ -43,14 +44,22 @@ impl<'s> Put<'s> {
     #[inline(always)]
     pub(super) fn fits(&self, octets: usize) -> bool {
         let end = self.query.end + octets;
-        end <= self.limit && end + self.tail + EDE_LENGTH <= self.slot.len()
+        end <= self.limit && end + self.tail + EDE_LENGTH <= self.room
     }
+}
 
-    /// Fixed records; how many.
+/// A reply in the making.
+pub(super) struct Put<'s> {
+    slot: &'s mut [u8],
+    at: usize,
+    asked: Asked<'s>,
+}
+
+impl<'s> Put<'s> {
+    /// Behind the question, which stays where it is.
     #[inline(always)]
-    pub(super) fn set(&mut self, set: Rrset<'_>) -> u16 {
-        self.bytes(set.records);
-        set.count
+    pub(super) fn begin(slot: &'s mut [u8], asked: Asked<'s>) -> Self {
+        Self { slot, at: asked.query.end, asked }
     }
 
     /// The picked ones; how many.
@@ -84,7 +93,7 @@ impl<'s> Put<'s> {
     /// The SOA, its owner a pointer into the question; it is one record. So are the ends of its names, where the question
     /// spells them as the zone does.
     pub(super) fn negative(&mut self, zone: &ZoneTable) -> u8 {
-        let (apex, end) = (zone.apex.wire(), self.query.end);
+        let (apex, end) = (zone.apex.wire(), self.asked.query.end);
         let apex_at = end - 4 - apex.len();
         #[expect(clippy::cast_possible_truncation, reason = "a question ends far below 2^14")]
         let pointer = (0xc000 | apex_at as u16).to_be_bytes();
@@ -114,25 +123,25 @@ impl<'s> Put<'s> {
         let Some(header) = self.slot.first_chunk_mut::<HEADER>() else { return 0 };
         header[2] = flag::QR | bit(done.authoritative, flag::AA) | header[2] & flag::RD;
         header[3] = header[3] & flag::CD | low;
-        header[6..].copy_from_slice(&[a0, a1, 0, done.authorities, 0, u8::from(self.query.edns.is_some())]);
-        if let Some(edns) = self.query.edns {
+        header[6..].copy_from_slice(&[a0, a1, 0, done.authorities, 0, u8::from(self.asked.query.edns.is_some())]);
+        if let Some(edns) = self.asked.query.edns {
             self.opt(&edns, done);
         }
         self.at
     }
 
     #[inline(always)]
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.slot[self.at..self.at + bytes.len()].copy_from_slice(bytes);
         self.at += bytes.len();
     }
 
     #[inline(always)]
     fn opt(&mut self, edns: &Edns, done: &Done) {
-        let own = self.own;
+        let own = self.asked.own;
         // Explaining takes the room that is left.
-        let ede = done.ede.filter(|_| self.at + EDE_LENGTH <= self.limit);
-        let length = self.tail - OPT + ede.map_or(0, |_| EDE_LENGTH);
+        let ede = done.ede.filter(|_| self.at + EDE_LENGTH <= self.asked.limit);
+        let length = self.asked.tail - OPT + ede.map_or(0, |_| EDE_LENGTH);
         let [s0, s1] = own.face.udp_size.to_be_bytes();
         #[expect(clippy::cast_possible_truncation, reason = "options are short")]
         let [l0, l1] = (length as u16).to_be_bytes();
@@ -156,7 +165,7 @@ impl<'s> Put<'s> {
     }
 
     /// The echo where the slot has no room for what is behind the data.
-    #[cold]
+    #[inline(always)]
     fn at_the_end(&mut self, subnet: Subnet, scope: u8) {
         let mut room = [0; SUBNET_ROOM];
         let length = subnet.put(scope, &mut room);
