@@ -46,7 +46,9 @@ mod overrides;
 mod policy;
 mod position;
 mod presence;
+mod replication;
 mod selector;
+mod serial;
 mod service;
 mod snapshot;
 mod time;
@@ -82,7 +84,9 @@ pub use self::{
     },
     position::{CheckIx, EndpointIx, PoolIx, ServiceIx, SubjectIx},
     presence::{ADMIN_ADDRESSES_MAX, Agreement, Applied, Company, NodeSeen, Presence, Process},
+    replication::{Replication, Secondaries, TsigAlgorithm, TsigKey},
     selector::{Glob, SELECTOR_LENGTH_MAX, Selector, SelectorError},
+    serial::Serial,
     service::{
         ANSWER_ENDPOINTS_MAX, Arm, Degraded, Https, Member, MinUp, POOL_MEMBERS_MAX, Pool, PoolAnswer, Rule, Service,
         Steer, Sticky, TRICKLE_WHOLE, Tuning, When, WhenNone,

@@ -18,6 +18,7 @@ mod probing;
 mod recall;
 mod reload;
 mod rooms;
+mod secondaries;
 mod serve;
 mod service;
 mod shared;
@@ -46,6 +47,7 @@ use self::{
     probing::Probing,
     reload::Desk,
     rooms::Room,
+    secondaries::Secondaries,
 };
 use crate::{
     admin::{self, Admin, Recent, auth::Keys},
@@ -122,6 +124,8 @@ impl Node {
         let mut parts = core_parts(&boot, &disk, &herald, identity.clone(), clock, bus, &metrics);
         parts.process = disk.shared.then(|| map::process(&settings.node));
         parts.locator = places.locator();
+        let (editions, editions_seen) = watch::channel(Arc::default());
+        parts.editions = editions_seen;
         let (core, handle) = Core::new(parts);
 
         let doors = settings
@@ -131,6 +135,11 @@ impl Node {
             .then(|| Doors::bind(map::dns(&settings.dns), handle.live.clone(), clock, Arc::clone(&metrics.dns)));
         let doors = doors.transpose()?;
         let dns = doors.as_ref().map(Doors::local_addrs).unwrap_or_default();
+
+        let secondaries = doors.as_ref().map(|doors| {
+            let (transfers, metrics) = (Arc::clone(doors.transfers()), Arc::clone(&metrics.dns));
+            Secondaries::start(&boot.loaded, &handle, transfers, metrics, editions)
+        });
 
         let stop = CancellationToken::new();
         let (config, config_seen) = watch::channel(Arc::clone(&boot.loaded));
@@ -243,6 +252,9 @@ impl Node {
             until.cancelled().await;
             "accepted"
         });
+        if let Some(secondaries) = secondaries {
+            secondaries.follow(&mut tasks, &handle, config_seen.clone(), &stop);
+        }
         chores::remember(&mut tasks, Arc::clone(&disk.keeper), handle.memory.clone(), stop.child_token());
         chores::prune(&mut tasks, &disk, config_seen, clock, stop.child_token());
         if let Some(doors) = doors {
@@ -362,6 +374,7 @@ fn core_parts(
         durable: disk.store.watch(),
         held: disk.held.clone(),
         locator: watch::channel(Arc::default()).1,
+        editions: watch::channel(Arc::default()).1,
         announce: Box::new(move |events| herald.tell(events)),
         metrics: Arc::clone(&metrics.control),
         persist: Box::new(move |memory| keeper.save(memory)),

@@ -85,6 +85,7 @@ impl Desk {
             (Some(_) | None, _) => {}
         }
         if let Some(set) = served.sets.find(query.kind) {
+            let set = if query.kind == kind::SOA { served.zone.current(set) } else { set };
             return answering.fixed(set, slot);
         }
         // An alias is followed on the general path.

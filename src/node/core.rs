@@ -20,7 +20,7 @@ use crate::{
     model::{
         Company, Duties, Event, Fleet, Happening, LastGood, Memory, Mono, Now, Presence, Process, Snapshot, Tempi,
     },
-    steer::{Live, Locator},
+    steer::{Editions, Live, Locator},
     store::{self, BallotBus, Durable},
     telemetry::control::ControlMetrics,
 };
@@ -54,6 +54,8 @@ pub(super) struct CoreParts {
     pub(super) announce: Box<dyn FnMut(Vec<Event>) + Send>,
     /// What clients are located with; the table in force follows it.
     pub(super) locator: watch::Receiver<Arc<Locator>>,
+    /// What secondaries are given; the table in force follows it.
+    pub(super) editions: watch::Receiver<Arc<Editions>>,
     /// Counts verdicts and how long failovers take.
     pub(super) metrics: Arc<ControlMetrics>,
     /// Writes the snapshot file. Called before overrides of a newer store generation are announced, so that "applied"
@@ -80,6 +82,8 @@ pub(super) struct CoreHandle {
     pub(super) memory: watch::Receiver<Arc<Recall>>,
     /// Beats with every turn of the loop.
     pub(super) beat: watch::Receiver<Mono>,
+    /// The editions whose serials are answered.
+    pub(super) editions: watch::Receiver<Arc<Editions>>,
 }
 
 /// The loop before it runs: a first snapshot is decided and compiled, so that doors have answers when they open.
@@ -92,6 +96,8 @@ pub(super) struct Core {
     durable: watch::Receiver<Arc<Durable>>,
     held: watch::Receiver<bool>,
     locator: watch::Receiver<Arc<Locator>>,
+    editions: watch::Receiver<Arc<Editions>>,
+    published: watch::Sender<Arc<Editions>>,
     announce: Box<dyn FnMut(Vec<Event>) + Send>,
     persist: Box<dyn FnMut(&Memory) + Send>,
     metrics: Arc<ControlMetrics>,
@@ -124,6 +130,7 @@ impl Core {
             durable,
             held,
             mut locator,
+            editions,
             mut announce,
             mut persist,
             metrics,
@@ -159,6 +166,7 @@ impl Core {
         let (company, companies) = watch::channel(Arc::default());
         let (memory, memories) = watch::channel(Arc::new(remembered));
         let (beat, beats) = watch::channel(now.mono);
+        let (published, publishes) = watch::channel(Arc::default());
         let handle = CoreHandle {
             inbox: inbox_in,
             snapshot: snapshots,
@@ -168,6 +176,7 @@ impl Core {
             company: companies,
             memory: memories,
             beat: beats,
+            editions: publishes,
         };
         let mut core = Self {
             controller,
@@ -179,6 +188,8 @@ impl Core {
             durable,
             held,
             locator,
+            editions,
+            published,
             announce,
             persist,
             metrics,
@@ -203,7 +214,7 @@ impl Core {
     pub(super) async fn run(mut self, until: CancellationToken) {
         let mut voices = self.bus.watch();
         let mut batch = Vec::new();
-        let (mut store_gone, mut places_gone, mut never_held) = (false, false, false);
+        let (mut store_gone, mut places_gone, mut never_held, mut editions_gone) = (false, false, false, false);
         loop {
             let wait = self.wait();
             tokio::select! {
@@ -227,6 +238,10 @@ impl Core {
                     Ok(()) => self.relocate(),
                     Err(_) => places_gone = true,
                 },
+                changed = self.editions.changed(), if !editions_gone => match changed {
+                    Ok(()) => self.republish(),
+                    Err(_) => editions_gone = true,
+                },
                 Ok(()) = voices.changed() => {
                     let all = Arc::clone(&voices.borrow_and_update());
                     batch.extend(self.news.of(&all));
@@ -245,6 +260,13 @@ impl Core {
         let table = self.live.relocate(locator);
         let outline = self.memory.borrow().outline.clone();
         self.memory.send_replace(Arc::new(Recall { outline, table }));
+    }
+
+    /// Secondaries are given something else from now on, and its serial is answered. They are told afterwards.
+    fn republish(&mut self) {
+        let editions = Arc::clone(&self.editions.borrow_and_update());
+        self.live.republish(Arc::clone(&editions));
+        self.published.send_replace(editions);
     }
 
     /// What the store holds.

@@ -49,6 +49,7 @@ impl Vantage {
             durable: durable_seen,
             held: watch::channel(false).1,
             locator: watch::channel(Arc::default()).1,
+            editions: watch::channel(Arc::default()).1,
             announce: Box::new(|_| ()),
             metrics: metrics.control,
             persist: Box::new(|_| ()),

@@ -46,6 +46,7 @@ impl From<StoreError> for End {
             | StoreError::Damaged { .. }
             | StoreError::InUse { .. }
             | StoreError::Away { .. }
+            | StoreError::Sealed { .. }
             | StoreError::Unknown(_) => Self::Cut(error),
         }
     }
