@@ -36,7 +36,7 @@ pub use self::{
     https::https_data,
     live::{Live, Reader},
     locate::{Client, DATABASE_SIZE_MAX, Locator, LocatorError, NETS_MAX, NETS_SIZE_MAX, Nets, NetsError, WrongRow},
-    names::{Glue, Lookup, ZoneTable},
+    names::{Elsewhere, Glue, Lookup, Served, ZoneTable},
     pick::{Draw, Outcome, Picks, Seat, Seated, Single},
     steering::Steering,
     table::{AnswerTable, compile},

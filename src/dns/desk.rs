@@ -292,21 +292,27 @@ impl Shares {
 pub(super) struct Chance {
     random: fastrand::Rng,
     turns: Vec<u32>,
-    last: Option<(usize, Draw)>,
+    /// What was drawn last: for which slot, word and turn.
+    last: (usize, u64, u32),
 }
+
+/// The slot of nothing.
+const NO_SLOT: usize = usize::MAX;
 
 impl Chance {
     fn new(seed: u64) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed), turns: Vec::new(), last: None }
+        Self { random: fastrand::Rng::with_seed(seed), turns: Vec::new(), last: (NO_SLOT, 0, 0) }
     }
 
     /// What was drawn last, since it was forgotten, and for which slot.
     pub(super) fn last(&self) -> Option<(usize, Draw)> {
-        self.last
+        let (slot, word, turn) = self.last;
+        (slot != NO_SLOT).then_some((slot, Draw { word, turn, now: Mono(0) }))
     }
 
+    #[inline]
     pub(super) fn forget(&mut self) {
-        self.last = None;
+        self.last.0 = NO_SLOT;
     }
 
     /// The first turn of a slot that has had none, its second one kept.
@@ -332,8 +338,8 @@ impl Draws for Chance {
             }
             None => self.begin(slot),
         };
-        let draw = Draw { word: self.random.u64(..), turn, now: Mono(0) };
-        self.last = Some((slot, draw));
-        draw
+        let word = self.random.u64(..);
+        self.last = (slot, word, turn);
+        Draw { word, turn, now: Mono(0) }
     }
 }

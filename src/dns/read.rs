@@ -124,6 +124,12 @@ impl LowerName {
         &self.words.as_flattened()[..usize::from(self.length)]
     }
 
+    /// Whether it begins with these octets. A shorter name is followed by zeros.
+    #[inline(always)]
+    pub(super) fn begins_like(&self, octets: [u8; 4]) -> bool {
+        self.words[0].first_chunk() == Some(&octets)
+    }
+
     /// [`NameHash::of`] its wire bytes.
     #[inline]
     #[must_use]

@@ -6,15 +6,17 @@
 
 mod build;
 mod index;
+mod lookup;
 mod negative;
 
 use std::sync::Arc;
 
+pub use self::lookup::{Elsewhere, Lookup, Served};
 use self::{
     index::{Index, Slot},
     negative::Negative,
 };
-use super::{Steering, table::Steerings};
+use super::table::Steerings;
 use crate::model::{DnsName, Fleet, NameHash, Nodes, Rrset, Serial, ServiceIx, Sets, Zone, kind};
 
 /// What is the same for all answers of one zone.
@@ -76,49 +78,6 @@ pub(super) fn put_serial(record: &mut [u8], serial: Serial) {
     if let Some(place) = numbers.and_then(|at| record.get_mut(at..at + 4)) {
         place.copy_from_slice(&serial.0.to_be_bytes());
     }
-}
-
-/// What a table knows about a name.
-#[derive(Debug)]
-pub enum Lookup<'t> {
-    /// None of our zones is above it.
-    NotOurs,
-    /// It is at or below a zone cut. DS at the cut itself is answered from above the cut.
-    Referral {
-        /// The zone above the cut.
-        zone: &'t ZoneTable,
-        /// The cut's name.
-        cut: &'t DnsName,
-        /// Who serves it.
-        ns: Rrset<'t>,
-        /// A and AAAA of those servers, as far as the zone has them.
-        glue: Glue<'t>,
-    },
-    /// It exists, or a wildcard stands for it; an empty non-terminal has neither sets nor steering.
-    Found {
-        /// Its zone.
-        zone: &'t ZoneTable,
-        /// What is fixed at it.
-        sets: Sets<'t>,
-        /// What answers A and AAAA, if the name belongs to a service.
-        steering: Option<&'t Steering>,
-        /// A wildcard stands for it (RFC 4592).
-        wildcard: bool,
-    },
-    /// A DNAME stands above it (RFC 6672 section 3.2).
-    Dname {
-        /// Its zone.
-        zone: &'t ZoneTable,
-        /// The name that the DNAME stands at.
-        owner: &'t DnsName,
-        /// The DNAME.
-        set: Rrset<'t>,
-    },
-    /// It does not exist, and nothing below it does (RFC 8020).
-    NoName {
-        /// The zone that would have it.
-        zone: &'t ZoneTable,
-    },
 }
 
 /// Names in wire form and their address records.
@@ -231,29 +190,74 @@ impl Names {
     }
 
     pub(super) fn zone_of<'t>(&self, zones: &'t [ZoneTable], name: &[u8]) -> Option<&'t ZoneTable> {
-        let (slot, _) = self.closest(NameHash::of(name), name)?;
+        let slot =
+            self.index.find(NameHash::of(name), |slot| self.is_of(slot, name)).or_else(|| self.encloser(name))?;
         Some(&zones[self.zone_at(slot) as usize])
     }
 
-    #[inline(always)]
     pub(super) fn lookup<'t>(&'t self, parts: Parts<'t>, hash: u64, name: &[u8], asked: u16) -> Lookup<'t> {
-        let Some((slot, exact)) = self.closest(hash, name) else { return Lookup::NotOurs };
+        match self.served(parts, hash, name, asked) {
+            Ok(Served { zone, sets, steering }) => Lookup::Found { zone, sets, steering, wildcard: false },
+            Err(elsewhere) => self.elsewhere(parts, elsewhere, name, asked),
+        }
+    }
+
+    /// What nearly all questions are about, apart from all else, so that a door keeps it in registers.
+    #[inline(always)]
+    pub(super) fn served<'t>(
+        &'t self,
+        parts: Parts<'t>,
+        hash: u64,
+        name: &[u8],
+        asked: u16,
+    ) -> Result<Served<'t>, Elsewhere> {
+        let found = self.index.find(hash, |slot| self.is_of(slot, name));
+        let Some(slot) = found.filter(|_| asked != kind::DS) else { return Err(Elsewhere(found)) };
+        let Some(node) = slot.node().map(|ix| self.node(ix)) else {
+            // A name without a node is of the zone that its run is of.
+            let sets = self.runs[slot.run as usize].sets_behind(slot.at, name.len());
+            return Ok(Served { zone: &parts.zones[slot.run as usize], sets, steering: None });
+        };
+        match node.place {
+            Place::Served { .. } | Place::Redirects(_) => {
+                let sets = self.runs[node.run as usize].sets_behind(node.at, name.len());
+                Ok(self.served_at(parts, node, sets))
+            }
+            Place::Cut(_) | Place::Beyond(_) => Err(Elsewhere(found)),
+        }
+    }
+
+    /// Everything else. Apart, because of all that it may come to.
+    #[inline(never)]
+    pub(super) fn elsewhere<'t>(
+        &'t self,
+        parts: Parts<'t>,
+        Elsewhere(found): Elsewhere,
+        name: &[u8],
+        asked: u16,
+    ) -> Lookup<'t> {
+        let Some(slot) = found else {
+            return match self.encloser(name) {
+                Some(slot) => match slot.node() {
+                    Some(ix) => self.below(parts, self.node(ix)),
+                    None => Lookup::NoName { zone: &parts.zones[slot.run as usize] },
+                },
+                None => Lookup::NotOurs,
+            };
+        };
         let node = slot.node().map(|ix| self.node(ix));
         let zone_at = node.map_or(slot.run, |node| node.zone);
-        if exact
-            && asked == kind::DS
+        if asked == kind::DS
             && let Some(above) = self.above(parts.zones, zone_at, name)
         {
             return self.at(parts, above, asked, name.len());
         }
-        match (node, exact) {
-            (None, true) => {
+        match node {
+            Some(node) => self.at(parts, node, asked, name.len()),
+            None => {
                 let (zone, run) = (&parts.zones[zone_at as usize], &self.runs[slot.run as usize]);
                 Lookup::Found { zone, sets: run.sets_behind(slot.at, name.len()), steering: None, wildcard: false }
             }
-            (None, false) => Lookup::NoName { zone: &parts.zones[zone_at as usize] },
-            (Some(node), true) => self.at(parts, node, asked, name.len()),
-            (Some(node), false) => self.below(parts, node),
         }
     }
 
@@ -265,7 +269,6 @@ impl Names {
     }
 
     /// The name itself exists.
-    #[inline(always)]
     fn at<'t>(&'t self, parts: Parts<'t>, node: &'t Node, asked: u16, octets: usize) -> Lookup<'t> {
         match node.place {
             Place::Served { .. } | Place::Redirects(_) => {}
@@ -290,17 +293,18 @@ impl Names {
         }
     }
 
-    #[inline(always)]
     fn found<'t>(&'t self, parts: Parts<'t>, node: &'t Node, sets: Sets<'t>, wildcard: bool) -> Lookup<'t> {
-        Lookup::Found {
-            zone: &parts.zones[node.zone as usize],
-            sets,
-            steering: match node.service {
-                Some(service) => Some(parts.steerings.of(service)),
-                None => None,
-            },
-            wildcard,
-        }
+        let Served { zone, sets, steering } = self.served_at(parts, node, sets);
+        Lookup::Found { zone, sets, steering, wildcard }
+    }
+
+    #[inline(always)]
+    fn served_at<'t>(&'t self, parts: Parts<'t>, node: &Node, sets: Sets<'t>) -> Served<'t> {
+        let steering = match node.service {
+            Some(service) => Some(parts.steerings.of(service)),
+            None => None,
+        };
+        Served { zone: &parts.zones[node.zone as usize], sets, steering }
     }
 
     fn beyond<'t>(&'t self, parts: Parts<'t>, border: BorderIx) -> Lookup<'t> {
@@ -315,20 +319,18 @@ impl Names {
         }
     }
 
-    /// Where the name is, or else its closest ancestor; and whether it is the name itself.
-    #[inline(always)]
-    fn closest(&self, hash: u64, name: &[u8]) -> Option<(Slot, bool)> {
-        let mut found = self.index.find(hash, |slot| self.is_of(slot, name));
+    /// The closest ancestor of a name that does not exist.
+    fn encloser(&self, name: &[u8]) -> Option<Slot> {
         let mut rest = name;
         loop {
-            if let Some(slot) = found {
-                return Some((slot, rest.len() == name.len()));
-            }
             match usize::from(*rest.first()?) {
                 0 => return None,
                 length => rest = rest.get(1 + length..)?,
             }
-            found = self.index.find(NameHash::of(rest), |slot| self.is_of(slot, rest));
+            let found = self.index.find(NameHash::of(rest), |slot| self.is_of(slot, rest));
+            if found.is_some() {
+                return found;
+            }
         }
     }
 

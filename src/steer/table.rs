@@ -9,7 +9,7 @@ use super::{
     Editions, Locator, Lookup, Steering, ZoneTable,
     decide::decide,
     facts::Facts,
-    names::{Names, Parts},
+    names::{Elsewhere, Names, Parts, Served},
     steering::Making,
     touched::{Uses, touched},
 };
@@ -195,19 +195,33 @@ impl AnswerTable {
         &self.locator
     }
 
+    #[inline(always)]
+    fn parts(&self) -> Parts<'_> {
+        Parts { zones: &self.zones, steerings: &self.steerings }
+    }
+
     /// What stands at a name, given as one uncompressed name in lower case with its root octet. The type asked matters
     /// only for DS, which belongs to the zone above a cut.
     #[must_use]
     pub fn lookup(&self, name_lower_wire: &[u8], kind: u16) -> Lookup<'_> {
-        self.lookup_hashed(NameHash::of(name_lower_wire), name_lower_wire, kind)
+        self.fixed.names.lookup(self.parts(), NameHash::of(name_lower_wire), name_lower_wire, kind)
     }
 
-    /// The same for a name whose hash is known, because it was taken while the name was read.
+    /// The same for a name whose hash is known, because it was taken while the name was read, as far as it is served
+    /// itself.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::elsewhere`] goes on with.
     #[inline(always)]
+    pub fn served(&self, hash: u64, name_lower_wire: &[u8], kind: u16) -> Result<Served<'_>, Elsewhere> {
+        self.fixed.names.served(self.parts(), hash, name_lower_wire, kind)
+    }
+
+    /// The rest of a look-up that [`Self::served`] began, for the same name and type.
     #[must_use]
-    pub fn lookup_hashed(&self, hash: u64, name_lower_wire: &[u8], kind: u16) -> Lookup<'_> {
-        let parts = Parts { zones: &self.zones, steerings: &self.steerings };
-        self.fixed.names.lookup(parts, hash, name_lower_wire, kind)
+    pub fn elsewhere(&self, elsewhere: Elsewhere, name_lower_wire: &[u8], kind: u16) -> Lookup<'_> {
+        self.fixed.names.elsewhere(self.parts(), elsewhere, name_lower_wire, kind)
     }
 
     /// The deepest of our zones at or above a name.

@@ -18,6 +18,9 @@ use crate::{
 pub(super) const REPLIES_MAX: usize = 64 << 10;
 /// The length in front of each message (RFC 1035 section 4.2.2).
 pub(super) const PREFIX: usize = 2;
+/// Longest query taken, in octets: a name, an OPT with generous options, a signature. A longer one would be held until it
+/// is whole, and ten thousand of them are 640 MB; who announces it is let go.
+pub(super) const QUERY_MAX: usize = 4096;
 
 /// What is left of queries after some were answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +63,11 @@ impl Answers {
     pub(super) fn make(&mut self, queries: &[u8], client: &Client, now: Mono) -> (usize, Left) {
         self.end = 0;
         let mut taken = 0;
-        while let Some(query) = whole(&queries[taken..]) {
+        while let Some(query) = first(&queries[taken..]) {
+            let Ok(query) = query else {
+                self.general.desk().counts().dropped(DropReason::Oversize);
+                return (taken, Left::Rubbish);
+            };
             if REPLIES_MAX <= self.end {
                 return (taken, Left::Whole);
             }
@@ -129,8 +136,14 @@ impl Answers {
     }
 }
 
-/// The first query, if all of it is there.
-fn whole(queries: &[u8]) -> Option<&[u8]> {
+/// More than [`QUERY_MAX`].
+struct TooLong;
+
+/// The first query, if all of it is there, or if it need not be.
+fn first(queries: &[u8]) -> Option<Result<&[u8], TooLong>> {
     let (prefix, rest) = queries.split_first_chunk::<PREFIX>()?;
-    rest.get(..usize::from(u16::from_be_bytes(*prefix)))
+    match usize::from(u16::from_be_bytes(*prefix)) {
+        length if QUERY_MAX < length => Some(Err(TooLong)),
+        length => rest.get(..length).map(Ok),
+    }
 }

@@ -145,8 +145,8 @@ impl Nodes {
 
     #[inline(always)]
     fn behind<'r>(&'r self, place: u32, length: usize, name: &'r [u8]) -> Node<'r> {
-        let rest = &self.0.run[place as usize + length..];
-        Node { name, sets: Sets::new(rest[0], &rest[1..]) }
+        // A node's records are always behind its name; where nobody looks at them nothing is read.
+        Node { name, sets: Sets::new(self.0.run.get(place as usize + length..).unwrap_or_default()) }
     }
 
     fn name_at(&self, place: u32) -> &[u8] {
