@@ -199,12 +199,12 @@ impl Signing {
     /// Checks the reply to a query of ours, and whether it is signed at all.
     pub(super) fn is_answer(&self, packet: &[u8], at: usize) -> bool {
         let Some(record) = Record::read(packet, at).filter(|_| HEADER <= at) else { return false };
+        let Some(additionals) = u16_at(packet, HEADER - 2).and_then(|count| count.checked_sub(1)) else { return false };
         let mut signed = octets(self.mac.len()).to_vec();
         signed.extend_from_slice(&self.mac);
         let from = signed.len();
         signed.extend_from_slice(&packet[..at]);
         signed[from..from + 2].copy_from_slice(&record.id);
-        let additionals = u16_at(packet, HEADER - 2).unwrap_or(0).saturating_sub(1);
         signed[from + HEADER - 2..from + HEADER].copy_from_slice(&additionals.to_be_bytes());
         variables(&mut signed, &self.key, record.time, record.fudge, record.error, record.other);
         record.name == self.key.name && hmac::verify(&self.key.key, &signed, record.mac).is_ok()

@@ -103,9 +103,8 @@ impl Core {
         if let Some(process) = process.clone() {
             controller.introduce(process);
         }
-        let state = durable.borrow().clone();
         let own = local.as_mut().map_or_else(Arc::default, |local| Arc::clone(&local.borrow_and_update().overrides));
-        let with_store = controller.step(now, [shared(&state, &memory.epoch), Input::Local(own)]);
+        let with_store = controller.step(now, [shared(&durable.borrow(), &memory.epoch), Input::Local(own)]);
         let first = step.snapshot.take();
         let snapshot = with_store.snapshot.or(first).expect("a controller decides when it is made");
         step.events.extend(with_store.events);
@@ -182,7 +181,7 @@ impl Core {
     pub(super) async fn run(mut self, until: CancellationToken) {
         let mut voices = self.bus.watch();
         let mut batch = Vec::new();
-        let (mut store_gone, mut places_gone, mut never_held, mut editions_gone) = (false, false, false, false);
+        let (mut store_gone, mut places_gone, mut never_held) = (false, false, false);
         loop {
             let wait = self.wait();
             tokio::select! {
@@ -212,10 +211,7 @@ impl Core {
                     Ok(()) => self.relocate(),
                     Err(_) => places_gone = true,
                 },
-                changed = self.editions.changed(), if !editions_gone => match changed {
-                    Ok(()) => self.republish(),
-                    Err(_) => editions_gone = true,
-                },
+                Ok(()) = self.editions.changed() => self.republish(),
                 Ok(()) = voices.changed() => {
                     let all = Arc::clone(&voices.borrow_and_update());
                     batch.extend(self.news.of(&all));
@@ -230,8 +226,7 @@ impl Core {
     /// Clients are located by something else from now on; what is decided stays. Nothing may hold the old table, because
     /// it holds the old databases.
     fn relocate(&mut self) {
-        let locator = Arc::clone(&self.locator.borrow_and_update());
-        let table = self.live.relocate(locator);
+        let table = self.live.relocate(Arc::clone(&self.locator.borrow_and_update()));
         let outline = self.memory.borrow().outline.clone();
         self.memory.send_replace(Arc::new(Recall { outline, table }));
     }
@@ -297,8 +292,7 @@ impl Core {
         self.panics.fetch_add(1, Ordering::Relaxed);
         tracing::error!("deciding panicked; the answers stay, and deciding begins anew from what is remembered");
         let now = self.clock.now();
-        let recall = Arc::clone(&self.memory.borrow());
-        let memory = recall.whole();
+        let memory = self.memory.borrow().whole();
         let (mut controller, mut step) = Controller::new(self.identity.clone(), Arc::clone(&self.fleet), &memory, now);
         if let Some(process) = self.process.clone() {
             controller.introduce(process);

@@ -73,7 +73,7 @@ impl Make {
                 "server:\n    listen: 127.0.0.1@{port}\n    rundir: {home}\n    udp-workers: 1\n    tcp-workers: 1\n    \
                  background-workers: 1\n\
                  log:\n  - target: stderr\n    any: info\ncontrol:\n    listen: {home}/knot.sock\n\
-                 database:\n    storage: {home}\n    journal-db-max-size: 64M\n    timer-db-max-size: 2M\n    kasp-db-max-size: 2M\n\
+                 database:\n    storage: {home}\n    journal-db-max-size: 64M\n    timer-db-max-size: 2M\n    kasp-db-max-size: 5M\n\
                  template:\n  - id: default\n    storage: {home}\n{shown}"
             ),
         }

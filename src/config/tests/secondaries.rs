@@ -23,7 +23,7 @@ fn secondaries_are_judged() {
     check(
         "transfer = { alow = [\"10.0.0.0/8\"] }",
         "",
-        &["3 E003 `transfer` has no key `alow`", "3 E006 `transfer` has neither `allow` nor `tsig`"],
+        &["3 E006 `transfer` has neither `allow` nor `tsig`", "3 E003 `transfer` has no key `alow`"],
     );
     check("transfer = { allow = \"192.0.2.1\" }", "", &["3 E017 `192.0.2.1` is an address"]);
     check(
