@@ -222,6 +222,7 @@ impl House {
             company: watch::channel(Arc::default()).1,
             live,
             store,
+            local: None,
             turn: Turn::default(),
             recent,
             journal,

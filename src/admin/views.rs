@@ -17,6 +17,7 @@ mod outlook;
 mod overrides;
 mod peer;
 mod pool;
+mod rollout;
 mod service;
 mod store;
 pub(super) mod word;
@@ -45,6 +46,7 @@ pub use self::{
     },
     peer::PeerView,
     pool::{MemberView, PoolView},
+    rollout::RolloutView,
     service::{AnswerView, ArmView, ServiceView},
     store::AdoptionView,
     zone::{ExportView, ZoneView},

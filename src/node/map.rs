@@ -15,6 +15,7 @@ pub(super) fn process(node: &config::NodeSettings) -> Process {
         boot: fastrand::u64(..),
         version: env!("CARGO_PKG_VERSION").into(),
         probes: node.roles.probe,
+        orders: true,
         admin: Vec::new(),
     }
 }

@@ -38,16 +38,17 @@ impl Detached {
         let durable = memory.map_or_else(Durable::default, |memory| Durable {
             epoch: memory.epoch.clone(),
             generation: memory.store_generation,
-            overrides: memory.overrides.clone().into(),
+            overrides: memory.shared().cloned().collect(),
         });
         let (path, why, damaged) = match error {
             StoreError::Damaged { path, why } => (path.clone(), why.clone(), true),
             StoreError::Refused { path, why } => (path.clone(), why.clone(), false),
             StoreError::InUse { path, .. } => (path.clone(), error.to_string(), false),
             StoreError::Sealed { path, .. } => (path.clone(), error.to_string(), false),
-            StoreError::Unknown(why) | StoreError::Away { why } | StoreError::Held { why } => {
-                (String::new(), why.clone(), false)
-            }
+            StoreError::Unknown(why)
+            | StoreError::Away { why }
+            | StoreError::Held { why }
+            | StoreError::ReadOnly { why } => (String::new(), why.clone(), false),
             StoreError::Conflict { .. }
             | StoreError::NoOverride(_)
             | StoreError::KeyUsed(_)

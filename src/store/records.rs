@@ -11,6 +11,7 @@ mod event;
 mod memory;
 #[cfg(feature = "etcd")]
 mod presence;
+pub mod rollout;
 #[cfg(feature = "etcd")]
 mod shared;
 
@@ -100,6 +101,8 @@ pub struct OverrideRecord {
     /// Milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     over: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    local: bool,
     generation: u64,
     #[serde(flatten)]
     rest: Rest,
@@ -129,6 +132,7 @@ impl From<&Override> for OverrideRecord {
             expires: order.expires,
             forced: order.forced,
             over: order.over.map(crate::model::ms),
+            local: order.local,
             generation: order.generation,
             rest: Rest::new(),
         }
@@ -158,6 +162,7 @@ impl TryFrom<OverrideRecord> for Override {
             expires: record.expires,
             forced: record.forced,
             over: record.over.map(std::time::Duration::from_millis),
+            local: record.local,
             generation: record.generation,
         })
     }

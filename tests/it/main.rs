@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub, reason = "tests panic")]
 
+#[cfg(feature = "etcd")]
+mod canary;
+mod deploy;
 mod dns_answers;
 mod dns_doors;
 mod dns_equal;
@@ -18,6 +21,8 @@ mod feeds;
 mod fleet;
 mod flood;
 mod foresight;
+#[cfg(feature = "etcd")]
+mod glass;
 mod guard;
 mod hostile;
 mod journal;
@@ -26,6 +31,7 @@ mod migrate;
 mod mmdb;
 mod operate;
 mod pages;
+mod secondary;
 #[cfg(feature = "etcd")]
 mod shared;
 mod sim;
@@ -38,4 +44,6 @@ mod store_files;
 mod store_seal;
 mod support;
 mod tidy;
+mod transfer;
+mod transfer_hostile;
 mod unbound;

@@ -9,7 +9,7 @@ use std::sync::{
 
 use etcd_client::{Client, GetOptions};
 use wayshift::{
-    model::{Ballot, BrakeState, Family, Memory, OverrideId, Secret, SelfTest, SubjectId, Target, Vote},
+    model::{Ballot, BrakeState, Family, Memory, OverrideId, PrivateKey, Secret, SelfTest, SubjectId, Target, Vote},
     store::{
         BallotBus as _, Change, ControlStore, Durable, Seen, StoreError,
         etcd::{Contact, Etcd, Settings, Tls},
@@ -540,7 +540,10 @@ async fn certificates_users_and_roles_are_what_etcd_lets_us_do() {
     done(|| async { raw.clone().auth_enable().await.map(drop) }).await;
 
     let as_user = |user: &str, password: &str| Settings {
-        tls: Some(Tls { ca: Some(files.ca.clone()), identity: Some((files.cert.clone(), Secret::new(key()))) }),
+        tls: Some(Tls {
+            ca: Some(files.ca.clone()),
+            identity: Some((files.cert.clone(), PrivateKey::Text(Secret::new(key())))),
+        }),
         user: Some((user.into(), Secret::new(password.into()))),
         ..settings(&[server.url()])
     };

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `control/head` | - | identity, generation, digest, the audit's head; every mutation compares it |
 //! | `control/override/<id>` | - | an override |
+//! | `control/slip/<name>` | - | a small text beside them |
 //! | `control/audit/<sequence>` | - | an entry of the audit, 20 digits |
 //! | `claim` | - | who fills an etcd in which there is no state yet |
 //! | `kept/<principal>/<key>` | 24 h | the answer to a request; both hashed |
@@ -90,6 +91,14 @@ impl Keys {
 
     pub(super) fn audits(&self) -> String {
         format!("{}control/audit/", self.root)
+    }
+
+    pub(super) fn slips(&self) -> String {
+        format!("{}control/slip/", self.root)
+    }
+
+    pub(super) fn slip(&self, name: &str) -> String {
+        format!("{}{name}", self.slips())
     }
 
     /// All answers kept for a principal.

@@ -3,7 +3,7 @@
 use etcd_client::{Compare, CompareOp, GetOptions, KeyValue, PutOptions, Txn, TxnOp, TxnOpResponse};
 
 use super::{
-    super::{StoreError, records::HeadRecord},
+    super::{Slip, Slips, StoreError, records::HeadRecord},
     chain,
     core::Core,
     line::{Code, Trouble},
@@ -12,13 +12,15 @@ use super::{
 
 /// Overrides asked for at once; the smaller number is tried where some are so large that an answer exceeds its bound.
 const PAGES: [i64; 2] = [500, 8];
+/// Slips that are listed: one for each node, and a few.
+const SLIPS_MAX: i64 = 5_000;
 /// More audit entries than these between two lists are not checked link by link; verifying the audit checks all.
 const LINKS_CHECKED_MAX: u64 = 10_000;
 
 /// Lists everything and takes it over; the revision it was listed at.
 pub(super) async fn list(core: &Core) -> Result<i64, StoreError> {
     let before = core.picture();
-    let Found { floor, header, head, overrides } = found(core).await?;
+    let Found { floor, header, head, overrides, slips } = found(core).await?;
     let Some(head) = head else {
         core.check(header.as_ref(), floor, "").map_err(|why| core.held(why))?;
         return Err(match core.remembers() {
@@ -54,6 +56,7 @@ pub(super) async fn list(core: &Core) -> Result<i64, StoreError> {
         }
     }
     core.offer(picture).map_err(|why| core.held(why))?;
+    core.list_slips(slips);
     Ok(at)
 }
 
@@ -63,6 +66,7 @@ pub(super) struct Found {
     pub(super) header: Option<etcd_client::ResponseHeader>,
     pub(super) head: Option<KeyValue>,
     pub(super) overrides: Vec<KeyValue>,
+    slips: Slips,
 }
 
 /// Reads everything, and judges nothing.
@@ -81,8 +85,13 @@ async fn listed(core: &Core, page: i64) -> Result<Found, Trouble> {
     let floor = core.seen();
     let prefix = core.keys.overrides();
     let first = GetOptions::new().with_prefix().with_limit(page);
-    let both = vec![TxnOp::get(core.keys.head(), None), TxnOp::get(prefix.as_str(), Some(first))];
-    let mut answer = core.line.txn(Txn::new().and_then(both)).await?;
+    let slips = GetOptions::new().with_prefix().with_limit(SLIPS_MAX);
+    let all = vec![
+        TxnOp::get(core.keys.head(), None),
+        TxnOp::get(prefix.as_str(), Some(first)),
+        TxnOp::get(core.keys.slips(), Some(slips)),
+    ];
+    let mut answer = core.line.txn(Txn::new().and_then(all)).await?;
     let header = answer.take_header();
     let mut gets = answer.op_responses().into_iter().filter_map(|response| match response {
         TxnOpResponse::Get(get) => Some(get),
@@ -90,6 +99,13 @@ async fn listed(core: &Core, page: i64) -> Result<Found, Trouble> {
     });
     let head = gets.next().and_then(|mut get| get.take_kvs().pop());
     let (mut overrides, mut more) = gets.next().map_or((vec![], false), |mut get| (get.take_kvs(), get.more()));
+    let slips = gets.next().map_or_else(Vec::new, |mut get| get.take_kvs());
+    let slips = slips.iter().map(|kv| {
+        let name = String::from_utf8_lossy(kv.key()).replacen(&core.keys.slips(), "", 1);
+        let text = String::from_utf8_lossy(kv.value()).into_owned();
+        (name, Slip { revision: kv.mod_revision().unsigned_abs(), text })
+    });
+    let slips = slips.collect();
     let revision = header.as_ref().map_or(0, etcd_client::ResponseHeader::revision);
     let end = end_of(&prefix);
     while more && let Some(last) = overrides.last() {
@@ -101,7 +117,7 @@ async fn listed(core: &Core, page: i64) -> Result<Found, Trouble> {
         more = next.more();
         overrides.extend(next.take_kvs());
     }
-    Ok(Found { floor, header, head, overrides })
+    Ok(Found { floor, header, head, overrides, slips })
 }
 
 /// Makes an empty state; whoever comes first makes it. What is returned is why there is no list yet.

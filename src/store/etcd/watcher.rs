@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{
     super::{
-        StoreError,
+        Slip, StoreError,
         records::{HeadRecord, LinkRecord},
     },
     Contact,
@@ -30,6 +30,8 @@ enum End {
     Relist,
     /// The line is gone; what was known stays good.
     Cut(StoreError),
+    /// The line goes to another member from now on: no loss, unless that one cannot be followed either.
+    Moved,
     /// What etcd holds may not be followed.
     Held(String),
 }
@@ -47,6 +49,7 @@ impl From<StoreError> for End {
             | StoreError::InUse { .. }
             | StoreError::Away { .. }
             | StoreError::Sealed { .. }
+            | StoreError::ReadOnly { .. }
             | StoreError::Unknown(_) => Self::Cut(error),
         }
     }
@@ -59,6 +62,7 @@ pub(super) async fn run(core: Arc<Core>) {
     loop {
         match follow(&core, &mut next, &mut pause).await {
             End::Relist => next = None,
+            End::Moved => {}
             End::Cut(error) => core.stands(Contact::Lost(error.to_string().into())),
             End::Held(why) => {
                 next = None;
@@ -89,7 +93,7 @@ async fn follow(core: &Core, next: &mut Option<i64>, pause: &mut Pause) -> End {
     loop {
         let message = tokio::select! {
             message = watch.message() => message,
-            _ = turns.changed() => return End::Cut(StoreError::Away { why: "another member is asked".into() }),
+            _ = turns.changed() => return End::Moved,
             () = sleep_until(relist_at) => return End::Relist,
         };
         let message = match message {
@@ -160,6 +164,9 @@ fn take(core: &Core, message: &WatchResponse, gather: &mut Gather, next: &mut Op
             Told::Override((name.to_owned(), value))
         } else if key.starts_with(&core.keys.audits()) {
             Told::Link(value)
+        } else if let Some(name) = key.strip_prefix(&core.keys.slips()) {
+            core.slipped(name, value.map(|text| Slip { revision: kv.mod_revision().unsigned_abs(), text }));
+            continue;
         } else {
             continue;
         };

@@ -21,6 +21,8 @@ pub(in crate::store) struct PresenceRecord {
     boot: String,
     version: String,
     probes: bool,
+    #[serde(default = "yes")]
+    orders: bool,
     #[serde(default)]
     admin: Vec<String>,
     sequence: u64,
@@ -35,6 +37,11 @@ pub(in crate::store) struct PresenceRecord {
     self_test: String,
 }
 
+/// A program that does not say so knew no other nodes than those that write.
+fn yes() -> bool {
+    true
+}
+
 impl PresenceRecord {
     pub(in crate::store) fn text(presence: &Presence) -> String {
         write(&Self {
@@ -45,6 +52,7 @@ impl PresenceRecord {
             boot: format!("{:016x}", presence.process.boot),
             version: presence.process.version.to_string(),
             probes: presence.process.probes,
+            orders: presence.process.orders,
             admin: presence.process.admin.iter().map(ToString::to_string).collect(),
             sequence: presence.sequence,
             link: presence.mode.link.word().into(),
@@ -76,6 +84,7 @@ impl PresenceRecord {
                 boot,
                 version: record.version.into(),
                 probes: record.probes,
+                orders: record.orders,
                 admin: record.admin.into_iter().map(Into::into).collect(),
             },
             sequence: record.sequence,

@@ -71,13 +71,12 @@ pub(super) fn adopt(
     seal::refuse(db, file)?;
     let from = orders.generation;
     let taken: Vec<Override> = memory
-        .overrides
-        .iter()
+        .shared()
         .filter(|order| orders.all.get(&order.id).is_none_or(|held| **held != **order))
         .cloned()
         .collect();
     let adopted = if memory.epoch == orders.epoch {
-        let remembered: BTreeSet<&OverrideId> = memory.overrides.iter().map(|order| &order.id).collect();
+        let remembered: BTreeSet<&OverrideId> = memory.shared().map(|order| &order.id).collect();
         let ended: Vec<OverrideId> = orders.all.keys().filter(|id| !remembered.contains(id)).cloned().collect();
         for id in &ended {
             apply::forget(db, orders, id).map_err(told)?;

@@ -269,6 +269,7 @@ fn again(error: &StoreError) -> StoreError {
         | StoreError::Full { .. }
         | StoreError::InUse { .. }
         | StoreError::Away { .. }
+        | StoreError::ReadOnly { .. }
         | StoreError::Held { .. } => StoreError::Unknown(error.to_string()),
     }
 }
