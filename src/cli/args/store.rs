@@ -108,6 +108,7 @@ pub(in crate::cli) enum Destination {
 
 /// Words and flags of `store migrate`.
 #[derive(Debug, Args)]
+#[cfg_attr(not(feature = "etcd"), allow(dead_code, reason = "a program without etcd only says that it is"))]
 pub struct MigrateArgs {
     /// Where to; the configuration's `[store.etcd]` says where that is
     #[arg(long, value_enum, value_name = "STORE")]

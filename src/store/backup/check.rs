@@ -206,6 +206,9 @@ mod tests {
         check(backup).into_iter().filter(|finding| !finding.good).map(|finding| finding.part).collect()
     }
 
+    /// What it is, what is done to a whole backup, and which parts are then found wrong.
+    type Case = (&'static str, fn(&mut Backup), &'static [&'static str]);
+
     #[test]
     fn what_a_store_had_is_found_whole() {
         assert_eq!(parts(&backup(5)), Vec::<&str>::new());
@@ -214,22 +217,22 @@ mod tests {
 
     #[test]
     fn what_no_store_would_have_written_is_named() {
-        let cases: [(&str, &dyn Fn(&mut Backup), &[&str]); 9] = [
-            ("an entry is gone", &|b| drop(b.audit.remove(2)), &["audit"]),
-            ("the end is gone", &|b| drop(b.audit.pop()), &["audit", "overrides"]),
-            ("an entry was changed", &|b| b.audit[1].record.push(' '), &["audit"]),
-            ("a generation goes back", &|b| b.audit[3].generation = 1, &["generations"]),
-            ("the generation is too low", &|b| b.generation = 2, &["generations", "overrides"]),
-            ("no entry for it", &|b| b.overrides.extend(backup(7).overrides), &["overrides"]),
+        let cases: [Case; 9] = [
+            ("an entry is gone", |b| drop(b.audit.remove(2)), &["audit", "overrides"]),
+            ("the end is gone", |b| drop(b.audit.pop()), &["audit", "overrides"]),
+            ("an entry was changed", |b| b.audit[1].record.push(' '), &["audit"]),
+            ("a generation goes back", |b| b.audit[3].generation = 1, &["generations"]),
+            ("the generation is too low", |b| b.generation = 2, &["generations", "overrides"]),
+            ("no entry for it", |b| b.overrides.extend(backup(7).overrides), &["overrides"]),
             (
                 "another name",
-                &|b| drop(b.overrides.pop_first().map(|(_, t)| b.overrides.insert("ov_x".into(), t))),
+                |b| drop(b.overrides.pop_first().map(|(_, t)| b.overrides.insert("ov_x".into(), t))),
                 &["overrides"],
             ),
-            ("no epoch", &|b| b.epoch.clear(), &["identity"]),
+            ("no epoch", |b| b.epoch.clear(), &["identity"]),
             (
                 "a moved end",
-                &|b| {
+                |b| {
                     let mut order = b.orders().unwrap().remove(0);
                     order.expires = Wall(order.expires.0 + 1);
                     b.overrides.insert(order.id.to_string(), OverrideRecord::text(&order));
