@@ -2,7 +2,7 @@
 .PHONY: test tools check bench gate
 
 # Real peers the tests talk to, and what etcd's client is built with: the program or file, and the package that brings it.
-TOOLS = dig:bind9-dnsutils unbound:unbound curl:curl sqlite3:sqlite3 systemd-analyze:systemd cc:gcc \
+TOOLS = dig:bind9-dnsutils unbound:unbound curl:curl sqlite3:sqlite3 systemd-analyze:systemd cc:gcc nsd:nsd knotd:knot \
 	etcd:etcd-server etcdctl:etcd-client protoc:protobuf-compiler /usr/include/google/protobuf/descriptor.proto:libprotobuf-dev
 
 test: tools

@@ -41,12 +41,7 @@ pub use self::args::{
 pub(crate) use self::events::read_event;
 pub use self::local::place::{NoFile, config_file, variable};
 use self::{
-    args::{
-        At, Manner,
-        change::ConfigVerb,
-        operate::{StoreVerb, TokenVerb},
-        traffic::OverrideVerb,
-    },
+    args::{At, Manner, change::ConfigVerb, operate::TokenVerb, traffic::OverrideVerb},
     client::{
         Client,
         door::{Door, Surroundings},
@@ -83,6 +78,7 @@ fn act(verb: &Verb, screen: &mut Screen) -> Result<Exit, Failure> {
         Verb::Completions(args) => local::about::completions(args, screen),
         Verb::Man(args) => local::about::man(args, screen),
         Verb::Version(_) => local::about::version(screen),
+        Verb::Store(verb) if verb.flags().1.is_none() => store::tool(verb, screen),
         Verb::Status(_)
         | Verb::Explain(_)
         | Verb::Events(_)
@@ -158,7 +154,7 @@ fn flags(verb: &Verb) -> (&Manner, Option<&At>) {
         Verb::Availability(args) => (&args.manner, Some(&args.at)),
         Verb::Export(verb) => (&verb.args().manner, Some(&verb.args().at)),
         Verb::Node(verb) => verb.flags(),
-        Verb::Store(StoreVerb::Adopt(args)) => (&args.manner, Some(&args.at)),
+        Verb::Store(verb) => verb.flags(),
         Verb::Import(from) => (&from.args().manner, None),
         Verb::Probe(args) => (&args.manner, Some(&args.at)),
         Verb::Drain(args) => (&args.manner, Some(&args.at)),

@@ -46,8 +46,10 @@ mod overrides;
 mod policy;
 mod position;
 mod presence;
+mod replication;
 mod rollout;
 mod selector;
+mod serial;
 mod service;
 mod snapshot;
 mod time;
@@ -85,8 +87,10 @@ pub use self::{
     },
     position::{CheckIx, EndpointIx, PoolIx, ServiceIx, SubjectIx},
     presence::{ADMIN_ADDRESSES_MAX, Agreement, Applied, Company, NodeSeen, Presence, Process},
+    replication::{Replication, Secondaries, TsigAlgorithm, TsigKey},
     rollout::{Rollout, Stage},
     selector::{Glob, SELECTOR_LENGTH_MAX, Selector, SelectorError},
+    serial::Serial,
     service::{
         ANSWER_ENDPOINTS_MAX, Arm, Degraded, Https, Member, MinUp, POOL_MEMBERS_MAX, Pool, PoolAnswer, Rule, Service,
         Steer, Sticky, TRICKLE_WHOLE, Tuning, When, WhenNone,

@@ -21,6 +21,7 @@ mod recall;
 mod reload;
 mod rollout;
 mod rooms;
+mod secondaries;
 mod serve;
 mod service;
 mod shared;
@@ -50,6 +51,7 @@ use self::{
     probing::Probing,
     reload::Desk,
     rooms::Room,
+    secondaries::Secondaries,
 };
 use crate::{
     admin::{self, Admin, Recent, auth::Keys},
@@ -126,6 +128,8 @@ impl Node {
         let mut parts = core_parts(&boot, &disk, &herald, identity.clone(), clock, bus, &metrics);
         parts.process = disk.shared.then(|| map::process(&settings.node));
         parts.locator = places.locator();
+        let (editions, editions_seen) = watch::channel(Arc::default());
+        parts.editions = editions_seen;
         let (core, handle) = Core::new(parts);
 
         let doors = settings
@@ -135,6 +139,11 @@ impl Node {
             .then(|| Doors::bind(map::dns(&settings.dns), handle.live.clone(), clock, Arc::clone(&metrics.dns)));
         let doors = doors.transpose()?;
         let dns = doors.as_ref().map(Doors::local_addrs).unwrap_or_default();
+
+        let secondaries = doors.as_ref().map(|doors| {
+            let (transfers, metrics) = (Arc::clone(doors.transfers()), Arc::clone(&metrics.dns));
+            Secondaries::start(&boot.loaded, &handle, transfers, metrics, editions)
+        });
 
         let stop = CancellationToken::new();
         let (config, config_seen) = watch::channel(Arc::clone(&boot.loaded));
@@ -220,11 +229,7 @@ impl Node {
             trial: None,
         };
         rollout::run(&mut tasks, &disk, &handle, (&settings.node.name, clock), (&reload_in, &herald), &stop);
-        let until = stop.child_token();
-        tasks.spawn(async move {
-            desk.run(reload_asks, until).await;
-            "reload"
-        });
+        desk.start(&mut tasks, reload_asks, stop.child_token());
         let hangups = service::hangups(reload_in, stop.child_token());
         tasks.spawn(async move {
             hangups.await;
@@ -251,6 +256,9 @@ impl Node {
             until.cancelled().await;
             "accepted"
         });
+        if let Some(secondaries) = secondaries {
+            secondaries.follow(&mut tasks, &handle, config_seen.clone(), &stop);
+        }
         chores::remember(&mut tasks, Arc::clone(&disk.keeper), handle.memory.clone(), stop.child_token());
         carry::run(&mut tasks, &disk, settings.node.name.clone(), stop.child_token());
         chores::prune(&mut tasks, &disk, config_seen, clock, stop.child_token());
@@ -373,6 +381,7 @@ fn core_parts(
         takes_orders: disk.store.takes_orders(),
         held: disk.held.clone(),
         locator: watch::channel(Arc::default()).1,
+        editions: watch::channel(Arc::default()).1,
         announce: Box::new(move |events| herald.tell(events)),
         metrics: Arc::clone(&metrics.control),
         persist: Box::new(move |memory| keeper.save(memory)),

@@ -5,6 +5,7 @@
 //! happened; idempotency keys make repeating it safe.
 
 pub mod accepted;
+pub mod backup;
 pub mod bus;
 mod database;
 pub mod detached;
@@ -14,8 +15,11 @@ pub mod etcd;
 pub mod held_back;
 pub mod journal;
 mod lock;
+#[cfg(feature = "etcd")]
+pub mod migrate;
 mod orders;
 pub mod records;
+pub mod serials;
 pub mod slips;
 pub mod snapshot;
 pub mod sqlite;
@@ -224,6 +228,17 @@ pub enum StoreError {
     ReadOnly {
         /// In words.
         why: String,
+    },
+    /// The embedded store is being moved to a shared one, or has been: one of the two takes writes, and it is not this
+    /// one.
+    #[error("the store in {path} is sealed: it {} {destination}", if *.moved { "was moved to" } else { "is being moved to" })]
+    Sealed {
+        /// Where.
+        path: String,
+        /// Where to.
+        destination: String,
+        /// It is there; else it is on its way, or the way was cut off.
+        moved: bool,
     },
     /// It may have happened: repeat with the same idempotency key.
     #[error("the outcome is unknown: {0}")]

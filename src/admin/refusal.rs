@@ -32,6 +32,7 @@ pub(super) fn of_store_among(error: &StoreError, company: &Company, alone: bool)
         | StoreError::Refused { .. }
         | StoreError::Damaged { .. }
         | StoreError::InUse { .. }
+        | StoreError::Sealed { .. }
         | StoreError::Away { .. }
         | StoreError::Held { .. }
         | StoreError::Unknown(_) => problem,
@@ -84,6 +85,11 @@ pub(super) fn of_store(error: &StoreError) -> Problem {
             .hint("nothing was changed; ask a node that takes orders: `wayshift node list` names them"),
         StoreError::Held { .. } => Problem::new(StatusCode::CONFLICT, "store.held", error.to_string())
             .hint("what is in force stays in force; `wayshift store adopt --dry-run` shows what this node would have it go on with"),
+        StoreError::Sealed { moved: true, .. } => Problem::new(StatusCode::CONFLICT, "store.sealed", error.to_string())
+            .hint("name it in `[store.etcd]` of this node's configuration and start the node again; what is in force stays in force"),
+        StoreError::Sealed { moved: false, .. } => unavailable("store.sealed", error.to_string())
+            .hint("nothing was changed; where this lasts, run `wayshift store migrate --to etcd` again, or end it with --abort")
+            .retry_after(Duration::from_secs(5)),
         StoreError::Unknown(_) => unavailable("store.outcome_unknown", error.to_string())
             .hint("it may have happened: repeat with the same Idempotency-Key")
             .with("outcome", "unknown")

@@ -188,4 +188,8 @@ const CODES: &[(&str, &str)] = &[
         "W223",
         "A file of own `nets` in [geo] without a row: it locates nobody. A running node would go on with the rows it read before, because a file that was cut off looks the same; leave the key out to have none.",
     ),
+    (
+        "W224",
+        "Fewer than three vantages an endpoint: no majority contradicts one whose own network breaks, so what it sees down may go down until its self-test finds the fault in itself. Three or more take nothing out for one.",
+    ),
 ];

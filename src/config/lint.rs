@@ -73,6 +73,9 @@ fn checks(build: &Build<'_, '_>, fleet: &Fleet, found: &mut Vec<Raw>) {
     }
 }
 
+/// So many vantages have a majority without one of them.
+const OUTVOTING: u16 = 3;
+
 /// A third of one anchor is all of it; and votes that nobody is asked for are never cast.
 fn votes(build: &Build<'_, '_>, fleet: &Fleet, found: &mut Vec<Raw>) {
     let most = fleet.verdict.vantages_per_endpoint;
@@ -82,6 +85,14 @@ fn votes(build: &Build<'_, '_>, fleet: &Fleet, found: &mut Vec<Raw>) {
         let message = format!("a quorum of {quorum} is more than the {most} vantages that probe an endpoint");
         let raw = Raw::warning("W222", message).at(place, "nothing ever goes down, once that many are known");
         found.push(raw.hint(format!("write vantages_per_endpoint = {quorum} or more")));
+    }
+    if let (Quorum::Majority, Some(place)) = (fleet.verdict.quorum, build.written("verdict", "vantages_per_endpoint"))
+        && most < OUTVOTING
+    {
+        let message = format!("{most} vantages an endpoint are too few for one that is broken to be outvoted");
+        let raw =
+            Raw::warning("W224", message).at(place, "what it sees down may go down, until it proves itself broken");
+        found.push(raw.hint(format!("write vantages_per_endpoint = {OUTVOTING} or more")));
     }
     let [anchor] = &fleet.verdict.anchors[..] else { return };
     let Some(place) = build.written("verdict", "anchors") else { return };

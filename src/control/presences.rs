@@ -1,8 +1,10 @@
 //! What the others say of themselves: whether they answer as we do, and what their clocks show.
 //!
 //! Sequences go on from life to life; one that lives again with a clock that was set back is heard when what its life
-//! before said is stale. What comes late from a life before is no news. Clock offsets are the largest of the last few, because a presence is only ever late: the fastest tells most (as in NTP's
-//! minimum filter). They are kept against our monotonic clock, so that a jump of our own time of day shows at once.
+//! before said is stale. What comes late from a life before is no news.
+//!
+//! Clock offsets are the largest of the last few, because a presence is only ever late: the fastest tells most (as in
+//! NTP's minimum filter). They are kept against our monotonic clock, so that a jump of our own time of day shows at once.
 
 use std::{
     collections::{BTreeMap, VecDeque},

@@ -43,6 +43,13 @@ impl Tenure {
         Self { order, received, begun, announced }
     }
 
+    /// With other times, which a person set. What was received by a clock that was not ahead stays received then: so both
+    /// clocks have their say in the new end too, and an end that is over as it arrives is an end for good.
+    fn moved(self, order: Override, now: Now) -> Self {
+        let received = if self.received.wall < order.expires { self.received } else { now };
+        Self { received, ..Self::new(order, now, self.begun) }
+    }
+
     /// Milliseconds until both clocks agree that `at` has come; 0 if they do.
     fn left(&self, at: Wall, now: Now) -> u64 {
         // Never longer than it was made for: a node that starts with its clock far behind would hold it for years.
@@ -102,7 +109,7 @@ impl Tenures {
                 Some(held) if (held.order.from, held.order.expires) == (order.from, order.expires) => {
                     Tenure { order: order.clone(), ..held }
                 }
-                Some(held) => Tenure::new(order.clone(), now, held.begun),
+                Some(held) => held.moved(order.clone(), now),
                 None => Tenure::new(order.clone(), now, false),
             };
             self.held.insert(order.id.clone(), tenure);

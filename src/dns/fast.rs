@@ -200,6 +200,7 @@ impl<'t> Asking<'_, 't> {
                     }
                 }
                 if let Some(set) = sets.find(asked.query.kind) {
+                    let set = if asked.query.kind == kind::SOA { zone.current(set) } else { set };
                     return fits(set.records.len()).then(|| fixed(Rcode::NoError, Data::Set(set)));
                 }
                 // An alias is followed on the general path.

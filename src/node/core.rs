@@ -31,7 +31,7 @@ use crate::{
     model::{
         Company, Duties, Event, Fleet, Happening, LastGood, Memory, Mono, Now, Presence, Process, Snapshot, Tempi,
     },
-    steer::{Live, Locator},
+    steer::{Editions, Live, Locator},
     store::{BallotBus, Durable},
     telemetry::control::ControlMetrics,
 };
@@ -55,6 +55,8 @@ pub(super) struct Core {
     takes_orders: watch::Receiver<bool>,
     held: watch::Receiver<bool>,
     locator: watch::Receiver<Arc<Locator>>,
+    editions: watch::Receiver<Arc<Editions>>,
+    published: watch::Sender<Arc<Editions>>,
     announce: Box<dyn FnMut(Vec<Event>) + Send>,
     persist: Box<dyn FnMut(&Memory) + Send>,
     metrics: Arc<ControlMetrics>,
@@ -90,6 +92,7 @@ impl Core {
             takes_orders,
             held,
             mut locator,
+            editions,
             mut announce,
             mut persist,
             metrics,
@@ -127,6 +130,7 @@ impl Core {
         let (memory, memories) = watch::channel(Arc::new(remembered));
         let (beat, beats) = watch::channel(now.mono);
         let panics = Arc::new(AtomicU64::new(0));
+        let (published, publishes) = watch::channel(Arc::default());
         let handle = CoreHandle {
             inbox: inbox_in,
             snapshot: snapshots,
@@ -137,6 +141,7 @@ impl Core {
             memory: memories,
             panics: Arc::clone(&panics),
             beat: beats,
+            editions: publishes,
         };
         let mut core = Self {
             controller,
@@ -150,6 +155,8 @@ impl Core {
             takes_orders,
             held,
             locator,
+            editions,
+            published,
             announce,
             persist,
             metrics,
@@ -175,7 +182,7 @@ impl Core {
     pub(super) async fn run(mut self, until: CancellationToken) {
         let mut voices = self.bus.watch();
         let mut batch = Vec::new();
-        let (mut store_gone, mut places_gone, mut never_held) = (false, false, false);
+        let (mut store_gone, mut places_gone, mut never_held, mut editions_gone) = (false, false, false, false);
         loop {
             let wait = self.wait();
             tokio::select! {
@@ -205,6 +212,10 @@ impl Core {
                     Ok(()) => self.relocate(),
                     Err(_) => places_gone = true,
                 },
+                changed = self.editions.changed(), if !editions_gone => match changed {
+                    Ok(()) => self.republish(),
+                    Err(_) => editions_gone = true,
+                },
                 Ok(()) = voices.changed() => {
                     let all = Arc::clone(&voices.borrow_and_update());
                     batch.extend(self.news.of(&all));
@@ -223,6 +234,13 @@ impl Core {
         let table = self.live.relocate(locator);
         let outline = self.memory.borrow().outline.clone();
         self.memory.send_replace(Arc::new(Recall { outline, table }));
+    }
+
+    /// Secondaries are given something else from now on, and its serial is answered. They are told afterwards.
+    fn republish(&mut self) {
+        let editions = Arc::clone(&self.editions.borrow_and_update());
+        self.live.republish(Arc::clone(&editions));
+        self.published.send_replace(editions);
     }
 
     /// What the store holds.

@@ -51,6 +51,7 @@ impl Vantage {
             takes_orders: watch::channel(true).1,
             held: watch::channel(false).1,
             locator: watch::channel(Arc::default()).1,
+            editions: watch::channel(Arc::default()).1,
             announce: Box::new(|_| ()),
             metrics: metrics.control,
             persist: Box::new(|_| ()),

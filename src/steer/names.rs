@@ -8,15 +8,17 @@ mod build;
 mod index;
 mod negative;
 
+use std::sync::Arc;
+
 use self::{
     index::{Index, Slot},
     negative::Negative,
 };
 use super::{Steering, table::Steerings};
-use crate::model::{DnsName, Fleet, NameHash, Nodes, Rrset, ServiceIx, Sets, kind};
+use crate::model::{DnsName, Fleet, NameHash, Nodes, Rrset, Serial, ServiceIx, Sets, Zone, kind};
 
 /// What is the same for all answers of one zone.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ZoneTable {
     /// The name it begins at.
     pub apex: DnsName,
@@ -26,9 +28,31 @@ pub struct ZoneTable {
     negative: Negative,
     /// The apex as the nearest zone of ours above it sees it: there DS is asked (RFC 4035 section 3.1.4.1).
     above: Option<NodeIx>,
+    /// The SOA with the serial in force, encoded; empty where the zone's own one is.
+    soa: Box<[u8]>,
 }
 
+/// The five numbers that end the data of a SOA (RFC 1035 section 3.3.13), the serial first.
+const SOA_NUMBERS: usize = 20;
+
 impl ZoneTable {
+    /// The same with another serial in the SOA, wherever it is answered.
+    #[must_use]
+    pub(super) fn at_serial(&self, zone: &Zone, serial: Serial) -> Self {
+        let mut all = self.clone();
+        all.negative.set_serial(serial);
+        all.soa = zone.set(&zone.apex, kind::SOA).map(|set| set.records.into()).unwrap_or_default();
+        put_serial(&mut all.soa, serial);
+        all
+    }
+
+    /// What is answered for a set of the zone: the set, and for the SOA the one with the serial in force.
+    #[inline]
+    #[must_use]
+    pub fn current<'t>(&'t self, set: Rrset<'t>) -> Rrset<'t> {
+        if set.kind == kind::SOA && !self.soa.is_empty() { Rrset::one(&self.soa) } else { set }
+    }
+
     /// The SOA as it stands in negative answers, with their TTL. Its encoded owner is the question's name; the apex is
     /// the right one.
     #[inline]
@@ -43,6 +67,14 @@ impl ZoneTable {
     #[must_use]
     pub fn negative_pointing(&self) -> (&[u8], &[u16]) {
         self.negative.pointing()
+    }
+}
+
+/// Writes a serial into the encoded SOA.
+pub(super) fn put_serial(record: &mut [u8], serial: Serial) {
+    let numbers = record.len().checked_sub(SOA_NUMBERS);
+    if let Some(place) = numbers.and_then(|at| record.get_mut(at..at + 4)) {
+        place.copy_from_slice(&serial.0.to_be_bytes());
     }
 }
 
@@ -105,10 +137,16 @@ impl<'t> Iterator for Glue<'t> {
     }
 }
 
-/// Zones, names, fixed records. Shared by all tables of one fleet.
+/// What tables of one fleet differ in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts<'t> {
+    pub(super) zones: &'t [ZoneTable],
+    pub(super) steerings: &'t Steerings,
+}
+
+/// Names and fixed records. Shared by all tables of one fleet.
 #[derive(Debug)]
 pub(super) struct Names {
-    zones: Box<[ZoneTable]>,
     /// The names of each zone as the fleet has them, and behind them those that no zone has records for.
     runs: Box<[Nodes]>,
     nodes: Box<[Node]>,
@@ -177,12 +215,9 @@ impl SetAt {
 }
 
 impl Names {
-    pub(super) fn build(fleet: &Fleet) -> Self {
+    /// With what is said of each zone, in the order of the fleet.
+    pub(super) fn build(fleet: &Fleet) -> (Self, Arc<[ZoneTable]>) {
         build::build(fleet)
-    }
-
-    pub(super) fn zones(&self) -> &[ZoneTable] {
-        &self.zones
     }
 
     /// How many names there are, empty non-terminals included.
@@ -195,82 +230,82 @@ impl Names {
         self.steered
     }
 
-    pub(super) fn zone_of(&self, name: &[u8]) -> Option<&ZoneTable> {
+    pub(super) fn zone_of<'t>(&self, zones: &'t [ZoneTable], name: &[u8]) -> Option<&'t ZoneTable> {
         let (slot, _) = self.closest(NameHash::of(name), name)?;
-        Some(&self.zones[self.zone_at(slot) as usize])
+        Some(&zones[self.zone_at(slot) as usize])
     }
 
     #[inline(always)]
-    pub(super) fn lookup<'t>(&'t self, steerings: &'t Steerings, hash: u64, name: &[u8], asked: u16) -> Lookup<'t> {
+    pub(super) fn lookup<'t>(&'t self, parts: Parts<'t>, hash: u64, name: &[u8], asked: u16) -> Lookup<'t> {
         let Some((slot, exact)) = self.closest(hash, name) else { return Lookup::NotOurs };
         let node = slot.node().map(|ix| self.node(ix));
         let zone_at = node.map_or(slot.run, |node| node.zone);
         if exact
             && asked == kind::DS
-            && let Some(above) = self.above(zone_at, name)
+            && let Some(above) = self.above(parts.zones, zone_at, name)
         {
-            return self.at(steerings, above, asked, name.len());
+            return self.at(parts, above, asked, name.len());
         }
         match (node, exact) {
             (None, true) => {
-                let (zone, run) = (&self.zones[zone_at as usize], &self.runs[slot.run as usize]);
+                let (zone, run) = (&parts.zones[zone_at as usize], &self.runs[slot.run as usize]);
                 Lookup::Found { zone, sets: run.sets_behind(slot.at, name.len()), steering: None, wildcard: false }
             }
-            (None, false) => Lookup::NoName { zone: &self.zones[zone_at as usize] },
-            (Some(node), true) => self.at(steerings, node, asked, name.len()),
-            (Some(node), false) => self.below(steerings, node),
+            (None, false) => Lookup::NoName { zone: &parts.zones[zone_at as usize] },
+            (Some(node), true) => self.at(parts, node, asked, name.len()),
+            (Some(node), false) => self.below(parts, node),
         }
     }
 
     /// Of an apex, how the zone around it sees it.
     #[cold]
-    fn above(&self, zone: u32, name: &[u8]) -> Option<&Node> {
-        let zone = &self.zones[zone as usize];
+    fn above(&self, zones: &[ZoneTable], zone: u32, name: &[u8]) -> Option<&Node> {
+        let zone = &zones[zone as usize];
         zone.above.filter(|_| name == zone.apex.wire()).map(|ix| self.node(ix))
     }
 
     /// The name itself exists.
     #[inline(always)]
-    fn at<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, asked: u16, octets: usize) -> Lookup<'t> {
+    fn at<'t>(&'t self, parts: Parts<'t>, node: &'t Node, asked: u16, octets: usize) -> Lookup<'t> {
         match node.place {
             Place::Served { .. } | Place::Redirects(_) => {}
             Place::Cut(_) if asked == kind::DS => {}
-            Place::Cut(border) | Place::Beyond(border) => return self.beyond(border),
+            Place::Cut(border) | Place::Beyond(border) => return self.beyond(parts, border),
         }
-        self.found(steerings, node, self.runs[node.run as usize].sets_behind(node.at, octets), false)
+        self.found(parts, node, self.runs[node.run as usize].sets_behind(node.at, octets), false)
     }
 
     /// The name does not exist; `encloser` is its closest ancestor that does.
-    fn below<'t>(&'t self, steerings: &'t Steerings, encloser: &'t Node) -> Lookup<'t> {
+    fn below<'t>(&'t self, parts: Parts<'t>, encloser: &'t Node) -> Lookup<'t> {
         match encloser.place {
             Place::Served { wild: Some(wild) } => match self.node(wild).place {
                 Place::Served { .. } | Place::Redirects(_) => {
                     let node = self.node(wild);
-                    self.found(steerings, node, self.runs[node.run as usize].at(node.at).sets, true)
+                    self.found(parts, node, self.runs[node.run as usize].at(node.at).sets, true)
                 }
-                Place::Cut(border) | Place::Beyond(border) => self.beyond(border),
+                Place::Cut(border) | Place::Beyond(border) => self.beyond(parts, border),
             },
-            Place::Served { wild: None } => Lookup::NoName { zone: &self.zones[encloser.zone as usize] },
-            Place::Redirects(border) | Place::Cut(border) | Place::Beyond(border) => self.beyond(border),
+            Place::Served { wild: None } => Lookup::NoName { zone: &parts.zones[encloser.zone as usize] },
+            Place::Redirects(border) | Place::Cut(border) | Place::Beyond(border) => self.beyond(parts, border),
         }
     }
 
     #[inline(always)]
-    fn found<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, sets: Sets<'t>, wildcard: bool) -> Lookup<'t> {
+    fn found<'t>(&'t self, parts: Parts<'t>, node: &'t Node, sets: Sets<'t>, wildcard: bool) -> Lookup<'t> {
         Lookup::Found {
-            zone: &self.zones[node.zone as usize],
+            zone: &parts.zones[node.zone as usize],
             sets,
             steering: match node.service {
-                Some(service) => Some(steerings.of(service)),
+                Some(service) => Some(parts.steerings.of(service)),
                 None => None,
             },
             wildcard,
         }
     }
 
-    fn beyond(&self, border: BorderIx) -> Lookup<'_> {
+    fn beyond<'t>(&'t self, parts: Parts<'t>, border: BorderIx) -> Lookup<'t> {
         let border = &self.borders[border.0 as usize];
-        let (zone, nodes) = (&self.zones[border.zone as usize], &self.runs[border.zone as usize]);
+        let (zone, nodes) = (&parts.zones[border.zone as usize], &self.runs[border.zone as usize]);
         let (owner, set) = (&border.owner, |at: SetAt| at.of(nodes));
         match &border.way {
             Way::Cut { ns, glue } => {

@@ -13,6 +13,7 @@
 //! | `adopt` | a person's decision where nothing is followed |
 //! | `chain` | the audit |
 //! | `bus` | ballots, under leases |
+//! | `visit`, `fill` | from outside a node: copied, and filled where it is empty |
 //!
 //! Nothing here is needed to answer: what was in force stays in force while etcd is away, and what etcd says is taken
 //! over only if it is newer than what this node knew (`fence`). An etcd that has gone back, or is another, is not
@@ -24,6 +25,7 @@ mod chain;
 mod commit;
 mod core;
 mod fence;
+mod fill;
 mod kept;
 mod keys;
 mod line;
@@ -31,6 +33,7 @@ mod list;
 mod picture;
 mod rights;
 mod slip;
+mod visit;
 mod watcher;
 
 use std::{
@@ -46,6 +49,7 @@ use tokio::{
 
 use crate::model::{Memory, Secret, Wall};
 
+pub use self::visit::{Standing, Visit};
 use self::{bus::LeasedBus, commit::Desk, core::Core};
 use super::{
     Adoption, AuditDraft, AuditEntry, Change, Committed, ControlStore, Durable, Idempotency, KeepKey, Later, Seen,

@@ -4,6 +4,7 @@
 //! guessing at a record that a newer program wrote could lift an evacuation. Unknown fields are ignored, so that an
 //! additive change needs no new version; where several programs write the same record they survive its rewriting.
 
+mod backup;
 #[cfg(feature = "etcd")]
 mod ballot;
 mod event;
@@ -14,12 +15,15 @@ pub mod rollout;
 #[cfg(feature = "etcd")]
 mod shared;
 
-pub(super) use self::event::{family_of, health};
+pub(super) use self::{
+    backup::{EntryRecord, LineRecord, TitleRecord},
+    event::{family_of, health},
+};
 #[cfg(feature = "etcd")]
 pub(super) use self::{
     ballot::{BallotRecord, LeftRecord, OutRecord, Parts, PathsRecord, VotesRecord},
     presence::PresenceRecord,
-    shared::{HeadRecord, KeptRecord, LinkRecord},
+    shared::{ClaimRecord, HeadRecord, KeptRecord, LinkRecord},
 };
 pub use self::{event::EventRecord, memory::MemoryRecord};
 

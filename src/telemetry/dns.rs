@@ -4,6 +4,7 @@
 //! when somebody scrapes. Labels are closed sets: an unknown type counts as `other`, and no name or client ever shows.
 
 mod shares;
+mod transfers;
 
 use std::{
     fmt,
@@ -20,8 +21,11 @@ use prometheus_client::{
     registry::Registry,
 };
 
-pub use self::shares::Share;
-use self::shares::Shares;
+pub use self::{
+    shares::Share,
+    transfers::{NotifyOutcome, TransferKind, TransferOutcome},
+};
+use self::{shares::Shares, transfers::Transfers};
 
 /// The label that stands for every number without a word.
 const OTHER: &str = "other";
@@ -103,6 +107,7 @@ pub struct DnsMetrics {
     connections: AtomicI64,
     evictions: AtomicU64,
     fast_door_closed: AtomicBool,
+    transfers: Transfers,
 }
 
 /// The shards in use, and the sum of those whose door has gone.
@@ -313,6 +318,7 @@ impl Collector for DnsMetrics {
             let labels = [("service", service), ("pool", pool)];
             family.encode_family(&labels)?.encode_counter::<NoLabelSet, u64, u64>(&count, None)?;
         }
+        self.transfers.encode(&mut encoder)?;
         encoder
             .encode_descriptor("dns_tcp_connections", "Streams open now", None, MetricType::Gauge)?
             .encode_family(&[("proto", "tcp")])?

@@ -25,17 +25,26 @@ mod glass;
 mod guard;
 mod hostile;
 mod journal;
+#[cfg(feature = "etcd")]
+mod migrate;
 mod mmdb;
 mod operate;
 mod pages;
+mod secondary;
 #[cfg(feature = "etcd")]
 mod shared;
 mod sim;
 mod store_adopt;
+mod store_backup;
 mod store_contract;
 #[cfg(feature = "etcd")]
 mod store_etcd;
 mod store_files;
+mod store_seal;
+#[cfg(feature = "etcd")]
+mod store_slips;
 mod support;
 mod tidy;
+mod transfer;
+mod transfer_hostile;
 mod unbound;

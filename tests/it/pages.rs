@@ -11,7 +11,7 @@ use wayshift::{cli::Cli, config};
 
 use crate::support::{Endpoint, Node, wayshift};
 
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "deploy/README.md",
     "docs/steering.md",
@@ -19,6 +19,7 @@ const PAGES: [&str; 7] = [
     "docs/moving.md",
     "docs/doors.md",
     "docs/fleet.md",
+    "docs/secondaries.md",
 ];
 /// Those of which most is commands.
 const MANUALS: [&str; 2] = ["README.md", "deploy/README.md"];
@@ -58,6 +59,8 @@ fn configurations_on_the_pages_load() {
     for file in ["tls/etcd-ca.pem", "tls/node.pem", "node.key"] {
         fs::write(folder.path().join(file), "x").unwrap();
     }
+    fs::create_dir(folder.path().join("tsig")).unwrap();
+    fs::write(folder.path().join("tsig/xfr.key"), "QUJDRA==\n").unwrap();
     let credentials = folder.path().display().to_string();
     let env = |name: &str| (name == "CREDENTIALS_DIRECTORY").then(|| credentials.clone());
     for page in PAGES {

@@ -50,7 +50,7 @@
 //!
 //! Hand-broken copies of the brakes, each caught by the first dozen seeds of one of the two tests, most by the first. What
 //! takes a start at a rare moment (the last two rows, and who is not settled at a start) is caught by one seed in a
-//! hundred or two, and by `control::tests`:
+//! hundred or two, and by `control::tests`; so is an endpoint of which one family failed:
 //!
 //! | brake | broken so | by |
 //! |---|---|---|

@@ -19,6 +19,7 @@ impl Build<'_, '_> {
         Settings {
             node: self.node(),
             dns: dns(self.root.section("dns")),
+            replication: self.replication(),
             geo: self.geo(),
             store: self.store(),
             admin: self.admin(),

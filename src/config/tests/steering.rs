@@ -222,6 +222,10 @@ fn what_does_nothing_is_warned_of_where_it_stands() {
         "pools = [\"p\"]\n[verdict]\nquorum = 3\nvantages_per_endpoint = 2",
         "3 W222 a quorum of 3 is more than the 2 vantages that probe an endpoint",
     );
+    check(
+        "pools = [\"p\"]\n[verdict]\nvantages_per_endpoint = 2",
+        "3 W224 2 vantages an endpoint are too few for one that is broken to be outvoted",
+    );
     let cdn = "[endpoint.cdn]\ntarget = \"www.cdn.example.net\"\n[pool.r]\nendpoints = [\"a\", \"cdn\"]";
     check(
         &format!("pools = [\"p\"]\n{cdn}"),

@@ -1,7 +1,7 @@
 //! What is held up: the removal budget, outages, the automatic freeze; and what is told of loads and common causes.
 
 use super::*;
-use crate::model::{Action, Ballot, Hold, RemovalBudget, SelfTest, Vote};
+use crate::model::{Action, Addresses, Ballot, Hold, RemovalBudget, SelfTest, Serves, Vote};
 
 /// One failure and it is down, one pass and it is up. Of 40 endpoints 8 may leave within a minute.
 fn quick(endpoints: usize, change: impl FnOnce(&mut crate::model::Parts)) -> Arc<Fleet> {
@@ -111,6 +111,32 @@ fn an_outage_is_one_removal_and_goes_at_once() {
     assert_eq!(down(&node).len(), 27, "seven others beside one outage");
     (0..30).step_by(2).for_each(|endpoint| node.see(at(30), endpoint, Outcome::Pass));
     assert!(told(&mut node).contains(&"provider p0 false".into()));
+}
+
+/// An outage exempts endpoints that are out as a whole: of one that still works by IPv6, IPv4 counts as any removal.
+#[test]
+fn an_endpoint_of_which_one_family_failed_does_not_leave_with_the_outage() {
+    let half = 38;
+    let both = Addresses::Both([192, 0, 0, 38].into(), "2001:db8::38".parse().unwrap());
+    let mut node = Node::start(
+        quick(40, |parts| parts.endpoints[half].serves = Serves::Addresses(both)),
+        &Memory::default(),
+        at(0),
+    );
+    (0..40).for_each(|endpoint| node.see(at(1), endpoint, Outcome::Pass));
+    let by_ipv6 = |node: &mut Node, second, outcome| {
+        let mut seen = observation(&node.controller.slots.fleet, half, at(second), outcome);
+        (seen.target.family, seen.address) = (Family::V6, "[2001:db8::38]:80".parse().unwrap());
+        node.step(at(second), [Input::Observed(seen)]);
+    };
+    by_ipv6(&mut node, 1, Outcome::Pass);
+    (0..28).step_by(2).for_each(|endpoint| node.see(at(10), endpoint, fail()));
+    (1..15).step_by(2).for_each(|endpoint| node.see(at(11), endpoint, fail()));
+    assert_eq!((down(&node).len(), held(&node, Hold::Budget)), (21, vec![]), "an outage and seven others");
+    node.see(at(12), half, fail());
+    assert_eq!(held(&node, Hold::Budget), [half], "the budget is spent, and it stands by IPv6");
+    by_ipv6(&mut node, 13, fail());
+    assert_eq!(held(&node, Hold::Budget), Vec::<usize>::new(), "out as a whole it belongs to the outage");
 }
 
 #[test]

@@ -59,6 +59,25 @@ fn a_start_with_the_clock_ahead_ends_no_order_for_good() {
 }
 
 #[test]
+fn an_end_that_was_moved_has_both_clocks() {
+    let until = |second| Override { expires: at(second).wall, ..evacuation() };
+    let mut node = evacuated();
+    node.share(at(102), 2, &[until(100)]);
+    assert_eq!((orders(&node), told(&mut node)), (0, vec!["began", "ended"]), "ended early, and heard of late");
+    node.step(Now { mono: at(103).mono, wall: at(40).wall }, []);
+    assert_eq!(orders(&node), 0, "a clock that is set back revives nothing");
+
+    let mut node = evacuated();
+    node.step(ahead(10, 3_600), []);
+    node.share(ahead(11, 3_600), 2, &[until(900)]);
+    assert_eq!(orders(&node), 1, "extended while the clock is ahead");
+    node.wake_until(800);
+    assert_eq!(orders(&node), 1);
+    node.wake_until(901);
+    assert_eq!((orders(&node), told(&mut node)), (0, vec!["began", "ended"]));
+}
+
+#[test]
 fn an_order_that_ran_out_while_the_node_was_away_is_told_once() {
     let memory = evacuated().controller.memory(at(10), LastGood::new());
     let mut again = Node::start(fleet(4), &memory, at(700));

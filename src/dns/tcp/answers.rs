@@ -7,6 +7,7 @@ use crate::{
         handler::General,
         message::STREAM_SIZE_MAX,
         shadow::Shadow,
+        transfer::Outgoing,
     },
     model::Mono,
     telemetry::dns::DropReason,
@@ -27,6 +28,8 @@ pub(super) enum Left {
     Whole,
     /// Nothing that is worth reading: what came was no query.
     Rubbish,
+    /// Whatever it is, it waits until a transfer is through, which [`Answers::take_transfer`] gives.
+    Later,
 }
 
 /// Both ways to an answer, and where the replies of one read are put.
@@ -62,11 +65,28 @@ impl Answers {
                 return (taken, Left::Whole);
             }
             taken += PREFIX + query.len();
-            if self.one(query, client, now) == Handled::Dropped {
-                return (taken, Left::Rubbish);
+            match self.one(query, client, now) {
+                Handled::Replied => {}
+                Handled::Dropped => return (taken, Left::Rubbish),
+                Handled::Transfers => return (taken, Left::Later),
             }
         }
         (taken, Left::Part)
+    }
+
+    /// The transfer that began last.
+    pub(super) fn take_transfer(&mut self) -> Option<Box<Outgoing>> {
+        self.general.desk_mut().take_transfer()
+    }
+
+    /// The next messages of a transfer, as many as are sent at once; whether more follow.
+    pub(super) fn go_on(&self, transfer: &mut Outgoing, out: &mut Vec<u8>) -> bool {
+        while out.len() < REPLIES_MAX {
+            if !self.general.desk().go_on(transfer, out) {
+                return false;
+            }
+        }
+        true
     }
 
     fn one(&mut self, query: &[u8], client: &Client, now: Mono) -> Handled {
@@ -81,8 +101,9 @@ impl Answers {
             Fast::Dropped => return Handled::Dropped,
             Fast::General => {
                 self.reply.clear();
-                if self.general.answer(query, client, &mut self.reply) == Handled::Dropped {
-                    return Handled::Dropped;
+                match self.general.answer(query, client, &mut self.reply) {
+                    Handled::Replied => {}
+                    other @ (Handled::Dropped | Handled::Transfers) => return other,
                 }
                 slot[..self.reply.len()].copy_from_slice(&self.reply);
                 self.reply.len()

@@ -9,7 +9,7 @@ use crate::{
     clock::Clock,
     control::{Identity, Input},
     model::{Company, Duties, Event, Fleet, Memory, Mono, Process, Snapshot, Tempi},
-    steer::{Live, Locator},
+    steer::{Editions, Live, Locator},
     store::{BallotBus, Durable},
     telemetry::control::ControlMetrics,
 };
@@ -40,6 +40,8 @@ pub(in crate::node) struct CoreParts {
     pub(in crate::node) announce: Box<dyn FnMut(Vec<Event>) + Send>,
     /// What clients are located with; the table in force follows it.
     pub(in crate::node) locator: watch::Receiver<Arc<Locator>>,
+    /// What secondaries are given; the table in force follows it.
+    pub(in crate::node) editions: watch::Receiver<Arc<Editions>>,
     /// Counts verdicts and how long failovers take.
     pub(in crate::node) metrics: Arc<ControlMetrics>,
     /// Writes the snapshot file. Called before overrides of a newer store generation are announced, so that "applied"
@@ -68,4 +70,6 @@ pub(in crate::node) struct CoreHandle {
     pub(in crate::node) panics: Arc<AtomicU64>,
     /// Beats with every turn of the loop.
     pub(in crate::node) beat: watch::Receiver<Mono>,
+    /// The editions whose serials are answered.
+    pub(in crate::node) editions: watch::Receiver<Arc<Editions>>,
 }

@@ -348,7 +348,8 @@ async fn rebased(
     }
 }
 
-fn gets(answer: &TxnResponse) -> Vec<GetResponse> {
+/// What the reads of a transaction found.
+pub(super) fn gets(answer: &TxnResponse) -> Vec<GetResponse> {
     let responses = answer.op_responses().into_iter();
     let gets = responses.filter_map(|response| match response {
         TxnOpResponse::Get(get) => Some(get),

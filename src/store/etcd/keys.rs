@@ -6,6 +6,7 @@
 //! | `control/override/<id>` | - | an override |
 //! | `control/slip/<name>` | - | a small text beside them |
 //! | `control/audit/<sequence>` | - | an entry of the audit, 20 digits |
+//! | `claim` | - | who fills an etcd in which there is no state yet |
 //! | `kept/<principal>/<key>` | 24 h | the answer to a request; both hashed |
 //! | `fleet/<node>/presence` | 20 s | what a node says of itself |
 //! | `fleet/<node>/ballot` | 20 s | who votes, and the parts of its ballot |
@@ -69,6 +70,15 @@ impl Keys {
 
     pub(super) fn head(&self) -> String {
         format!("{}control/head", self.root)
+    }
+
+    pub(super) fn claim(&self) -> String {
+        format!("{}claim", self.root)
+    }
+
+    /// All kept answers.
+    pub(super) fn all_kept(&self) -> String {
+        format!("{}kept/", self.root)
     }
 
     pub(super) fn overrides(&self) -> String {

@@ -63,7 +63,7 @@ pub(super) async fn list(core: &Core) -> Result<i64, StoreError> {
 /// What stands there, at one revision.
 pub(super) struct Found {
     floor: i64,
-    header: Option<etcd_client::ResponseHeader>,
+    pub(super) header: Option<etcd_client::ResponseHeader>,
     pub(super) head: Option<KeyValue>,
     pub(super) overrides: Vec<KeyValue>,
     slips: Slips,
@@ -126,12 +126,20 @@ async fn make(core: &Core) -> Result<StoreError, StoreError> {
     let fresh = HeadRecord::fresh(epoch, String::new());
     let digest = Picture::listed(0, 0, fresh.clone(), [], None).digest();
     let text = HeadRecord { digest, ..fresh }.text();
-    let head = core.keys.head();
+    let (head, claim) = (core.keys.head(), core.keys.claim());
     let txn = Txn::new()
-        .when(vec![Compare::create_revision(head.as_str(), CompareOp::Equal, 0)])
+        // Not where another state is on its way to.
+        .when(vec![
+            Compare::create_revision(head.as_str(), CompareOp::Equal, 0),
+            Compare::create_revision(claim.as_str(), CompareOp::Equal, 0),
+        ])
         .and_then(vec![TxnOp::put(head, text, None::<PutOptions>)]);
-    core.line.txn(txn).await.map_err(|trouble| core.away(&trouble))?;
-    Ok(StoreError::Away { why: "a new state was made in etcd".into() })
+    let answer = core.line.txn(txn).await.map_err(|trouble| core.away(&trouble))?;
+    let why = match answer.succeeded() {
+        true => "a new state was made in etcd",
+        false => "a state is being made in etcd",
+    };
+    Ok(StoreError::Away { why: why.into() })
 }
 
 /// The first key after all with a prefix; ours end in a slash.

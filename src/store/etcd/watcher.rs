@@ -47,6 +47,7 @@ impl From<StoreError> for End {
             | StoreError::InUse { .. }
             | StoreError::Away { .. }
             | StoreError::ReadOnly { .. }
+            | StoreError::Sealed { .. }
             | StoreError::Unknown(_) => Self::Cut(error),
         }
     }

@@ -22,7 +22,7 @@ use super::{
         database::{classify, count, integer},
         orders::Orders,
     },
-    apply, chain,
+    apply, chain, seal,
 };
 
 /// How a database stood to the snapshot file.
@@ -67,6 +67,8 @@ pub(super) fn adopt(
     if known.is_some_and(|known| memory.store_generation <= known) {
         return Ok(Adopted::Nothing);
     }
+    // A state that has gone on elsewhere is not brought up to it here: it takes no writes.
+    seal::refuse(db, file)?;
     let from = orders.generation;
     let taken: Vec<Override> = memory
         .shared()

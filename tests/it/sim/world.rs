@@ -139,8 +139,10 @@ impl World {
         let regions: HashSet<_> = self.setup.nodes.iter().map(|node| node.region.clone()).collect();
         let broken = self.rng.usize(0..self.nodes.len());
         let alone = self.setup.nodes.iter().filter(|node| node.region == self.setup.nodes[broken].region).count() == 1;
-        // Others must be the majority in any count.
-        if regions.len() >= 3 && alone && self.setup.policy.quorum == wayshift::model::Quorum::Majority {
+        // Others must be the majority in any count, and of what is probed too.
+        let policy = &self.setup.policy;
+        let many = policy.quorum == wayshift::model::Quorum::Majority && policy.vantages_per_endpoint >= 3;
+        if regions.len() >= 3 && alone && many {
             self.nodes[broken].fault = Fault::Network;
             self.pass(self.setup.detection_ms() + 20_000);
             self.expect("calm: a broken vantage takes nothing out", |_| Some(true));

@@ -1,5 +1,7 @@
 //! A connection over a scripted stream: what it reads and writes, turn by turn.
 
+mod zones;
+
 use std::{collections::VecDeque, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use super::*;
