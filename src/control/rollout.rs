@@ -29,6 +29,8 @@ pub const SETTLES: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_secs(5);
 /// Endpoints that work may not fall below this share of before, in percent.
 const UP_SHARE_MIN: usize = 50;
+/// This share of the endpoints, in percent, may not be seen otherwise than elsewhere from one moment to the other.
+const DISPUTED_MAX: usize = 25;
 
 /// How a node is, as far as a new configuration may have done it harm.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,6 +41,11 @@ pub struct Vitals {
     pub closed: BTreeSet<String>,
     /// Endpoints that work.
     pub up: usize,
+    /// Endpoints that there are.
+    pub endpoints: usize,
+    /// Endpoints that are seen otherwise here than elsewhere: the others still probe by the configuration before, and
+    /// outvote what this one makes of them.
+    pub disputed: BTreeSet<String>,
     /// Brakes that hold verdicts up.
     pub brakes: BTreeSet<&'static str>,
     /// How often deciding or compiling has panicked.
@@ -61,6 +68,10 @@ impl Vitals {
         }
         if now.up * 100 < self.up * UP_SHARE_MIN {
             return Some(format!("{} endpoints work, {} did before", now.up, self.up));
+        }
+        let disputed = now.disputed.difference(&self.disputed).count();
+        if 0 < disputed && now.endpoints * DISPUTED_MAX <= disputed * 100 {
+            return Some(format!("{disputed} of {} endpoints are seen otherwise here than elsewhere", now.endpoints));
         }
         now.brakes.difference(&self.brakes).next().map(|brake| format!("the brake {brake} holds verdicts up"))
     }
