@@ -143,6 +143,8 @@ struct Seen {
     odd: Option<Mono>,
     /// Not tried again before.
     next: Mono,
+    /// It does not try to go back before.
+    back: Mono,
     /// What this node last could not do.
     failed: Option<String>,
 }
@@ -160,23 +162,33 @@ impl Pilot {
                 given_up: None,
                 odd: None,
                 next: now,
+                back: now,
                 failed: None,
             });
         }
         let Some(seen) = &mut self.seen else { return Vec::new() };
         if seen.stage != stage {
             (seen.stage, seen.since, seen.odd, seen.next) = (stage, now, None, now);
+            (seen.failed, seen.back) = (None, now);
         }
         let canary = *around.me == rollout.canary;
-        match stage {
+        let mut acts = match stage {
             Stage::Asked | Stage::Watched if canary => seen.try_it(now, rollout, around),
             Stage::Asked | Stage::Watched => seen.look_on(now, rollout, around),
             Stage::Spreading => seen.spread(now, rollout, around),
             Stage::Done if around.fleet == rollout.fleet && around.joined => vec![Act::Settle],
+            // It could not: what it has in force stays, and its file is its own again.
+            Stage::Done if around.joined && seen.failed.is_some() => vec![Act::Settle],
             Stage::Done if around.joined => seen.apply(now, around),
             Stage::RolledBack if around.fleet == rollout.fleet && around.applied => vec![Act::Return],
             Stage::Done | Stage::RolledBack => Vec::new(),
+        };
+        if acts.contains(&Act::Return) {
+            let due = seen.back <= now;
+            acts.retain(|act| due || *act != Act::Return);
+            seen.back = if due { now.plus(RETRY) } else { seen.back };
         }
+        acts
     }
 
     /// This node could not do what it was to do.
