@@ -50,6 +50,7 @@ etcdctl role grant-permission --prefix=true "$fleet-read" read "$root" >/dev/nul
 role "$fleet-orders"
 etcdctl role grant-permission --prefix=true "$fleet-orders" readwrite "${root}control/" >/dev/null
 etcdctl role grant-permission --prefix=true "$fleet-orders" readwrite "${root}kept/" >/dev/null
+etcdctl role grant-permission "$fleet-orders" readwrite "${root}claim" >/dev/null
 
 for node in "$@"; do
     case $node in

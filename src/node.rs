@@ -229,11 +229,7 @@ impl Node {
             trial: None,
         };
         rollout::run(&mut tasks, &disk, &handle, (&settings.node.name, clock), (&reload_in, &herald), &stop);
-        let until = stop.child_token();
-        tasks.spawn(async move {
-            desk.run(reload_asks, until).await;
-            "reload"
-        });
+        desk.start(&mut tasks, reload_asks, stop.child_token());
         let hangups = service::hangups(reload_in, stop.child_token());
         tasks.spawn(async move {
             hangups.await;

@@ -224,6 +224,12 @@ pub enum StoreError {
         /// In words.
         why: String,
     },
+    /// This node's credentials let it read the shared store only: others take orders.
+    #[error("this node may not write to the shared store: {why}")]
+    ReadOnly {
+        /// In words.
+        why: String,
+    },
     /// The embedded store is being moved to a shared one, or has been: one of the two takes writes, and it is not this
     /// one.
     #[error("the store in {path} is sealed: it {} {destination}", if *.moved { "was moved to" } else { "is being moved to" })]
@@ -234,12 +240,6 @@ pub enum StoreError {
         destination: String,
         /// It is there; else it is on its way, or the way was cut off.
         moved: bool,
-    },
-    /// This node's credentials let it read the shared store only: others take orders.
-    #[error("this node may not write to the shared store: {why}")]
-    ReadOnly {
-        /// In words.
-        why: String,
     },
     /// It may have happened: repeat with the same idempotency key.
     #[error("the outcome is unknown: {0}")]

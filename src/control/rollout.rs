@@ -29,6 +29,8 @@ pub const SETTLES: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_secs(5);
 /// Endpoints that work may not fall below this share of before, in percent.
 const UP_SHARE_MIN: usize = 50;
+/// This share of the endpoints, in percent, may not be seen otherwise than elsewhere from one moment to the other.
+const DISPUTED_MAX: usize = 25;
 
 /// How a node is, as far as a new configuration may have done it harm.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,6 +41,11 @@ pub struct Vitals {
     pub closed: BTreeSet<String>,
     /// Endpoints that work.
     pub up: usize,
+    /// Endpoints that there are.
+    pub endpoints: usize,
+    /// Endpoints that are seen otherwise here than elsewhere: the others still probe by the configuration before, and
+    /// outvote what this one makes of them.
+    pub disputed: BTreeSet<String>,
     /// Brakes that hold verdicts up.
     pub brakes: BTreeSet<&'static str>,
     /// How often deciding or compiling has panicked.
@@ -61,6 +68,10 @@ impl Vitals {
         }
         if now.up * 100 < self.up * UP_SHARE_MIN {
             return Some(format!("{} endpoints work, {} did before", now.up, self.up));
+        }
+        let disputed = now.disputed.difference(&self.disputed).count();
+        if 0 < disputed && now.endpoints * DISPUTED_MAX <= disputed * 100 {
+            return Some(format!("{disputed} of {} endpoints are seen otherwise here than elsewhere", now.endpoints));
         }
         now.brakes.difference(&self.brakes).next().map(|brake| format!("the brake {brake} holds verdicts up"))
     }
@@ -132,6 +143,8 @@ struct Seen {
     odd: Option<Mono>,
     /// Not tried again before.
     next: Mono,
+    /// It does not try to go back before.
+    back: Mono,
     /// What this node last could not do.
     failed: Option<String>,
 }
@@ -149,23 +162,33 @@ impl Pilot {
                 given_up: None,
                 odd: None,
                 next: now,
+                back: now,
                 failed: None,
             });
         }
         let Some(seen) = &mut self.seen else { return Vec::new() };
         if seen.stage != stage {
             (seen.stage, seen.since, seen.odd, seen.next) = (stage, now, None, now);
+            (seen.failed, seen.back) = (None, now);
         }
         let canary = *around.me == rollout.canary;
-        match stage {
+        let mut acts = match stage {
             Stage::Asked | Stage::Watched if canary => seen.try_it(now, rollout, around),
             Stage::Asked | Stage::Watched => seen.look_on(now, rollout, around),
             Stage::Spreading => seen.spread(now, rollout, around),
             Stage::Done if around.fleet == rollout.fleet && around.joined => vec![Act::Settle],
+            // It could not: what it has in force stays, and its file is its own again.
+            Stage::Done if around.joined && seen.failed.is_some() => vec![Act::Settle],
             Stage::Done if around.joined => seen.apply(now, around),
             Stage::RolledBack if around.fleet == rollout.fleet && around.applied => vec![Act::Return],
             Stage::Done | Stage::RolledBack => Vec::new(),
+        };
+        if acts.contains(&Act::Return) {
+            let due = seen.back <= now;
+            acts.retain(|act| due || *act != Act::Return);
+            seen.back = if due { now.plus(RETRY) } else { seen.back };
         }
+        acts
     }
 
     /// This node could not do what it was to do.

@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -133,8 +136,16 @@ pub(super) struct Trial {
 }
 
 impl Desk {
+    /// Serves asks in a task of its own.
+    pub(super) fn start(self, tasks: &mut JoinSet<&'static str>, asks: mpsc::Receiver<Ask>, until: CancellationToken) {
+        tasks.spawn(async move {
+            self.run(asks, until).await;
+            "reload"
+        });
+    }
+
     /// Serves asks until told to stop.
-    pub(super) async fn run(mut self, mut asks: mpsc::Receiver<Ask>, until: CancellationToken) {
+    async fn run(mut self, mut asks: mpsc::Receiver<Ask>, until: CancellationToken) {
         loop {
             let ask = tokio::select! {
                 () = until.cancelled() => return,

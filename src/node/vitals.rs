@@ -3,7 +3,7 @@
 use crate::{
     control::rollout::Vitals,
     judge::Orders,
-    model::Hold,
+    model::{Cause, Hold, SubjectIx},
     steer::{
         AnswerTable,
         decide::{PoolState, decide},
@@ -28,7 +28,13 @@ pub(super) fn of(table: &AnswerTable, panics: u64) -> Vitals {
             vitals.closed.extend(below.map(|pool| fleet.pool(pool.pool).id.to_string()));
         }
     }
-    for verdict in snapshot.verdicts.iter().flatten() {
+    vitals.endpoints = fleet.endpoints.len();
+    for (place, verdict) in snapshot.verdicts.iter().enumerate() {
+        let Some(verdict) = verdict else { continue };
+        if verdict.cause == Cause::Disputed {
+            let endpoint = fleet.subject(SubjectIx::new(place / 2)).endpoint;
+            vitals.disputed.insert(fleet.endpoint(endpoint).id.to_string());
+        }
         vitals.up += usize::from(verdict.measured.works());
         match &verdict.hold {
             Some(hold @ (Hold::Budget | Hold::Freeze | Hold::Alone)) => vitals.brakes.extend([hold.word()]),

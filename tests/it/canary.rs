@@ -90,7 +90,7 @@ fn a_new_configuration_goes_to_one_node_first_and_back_where_it_does_harm() {
     // The file is still the bad one: a restart alone does not put it in force.
     let eu = Node::restart_in(eu.kill());
     assert_eq!(digest(&eu), new);
-    assert!(eu.ok(&["status"]).contains("held back"));
+    eventually("a person is told", || eu.ok(&["status"]).contains("held back").then_some(()));
     mode(&eu, "connected");
 
     // A canary that dies while it is watched: the others never move, and it comes back with what was before.

@@ -94,7 +94,9 @@ fn an_order_of_one_node_alone_holds_there_ends_there_and_is_audited_by_all_once(
         let text = eu.ok(shown);
         assert!(text.contains("local"), "{shown:?}: {text}");
     }
-    assert!(eu.json(&["status"]).to_string().contains("on this node alone"));
+    eventually("a banner says so", || {
+        eu.json(&["status"])["banners"].to_string().contains("on this node alone").then_some(())
+    });
     assert!(
         audit(&eu, "?local=true")
             .iter()

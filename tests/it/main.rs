@@ -43,6 +43,8 @@ mod store_contract;
 mod store_etcd;
 mod store_files;
 mod store_seal;
+#[cfg(feature = "etcd")]
+mod store_slips;
 mod support;
 mod tidy;
 mod transfer;

@@ -117,10 +117,9 @@ pub(super) fn of_store(error: &StoreError) -> Failure {
         StoreError::Sealed { moved: false, .. } => {
             (Exit::Refused, "go on with `wayshift store migrate --to etcd` and that etcd, or end it with --abort")
         }
-        StoreError::ReadOnly { .. } => (
-            Exit::Refused,
-            "nothing was changed; give `[store.etcd]` a user who may write, or run it at a node that has one",
-        ),
+        StoreError::ReadOnly { .. } => {
+            (Exit::NotAllowed, "use the credentials of a node that takes orders: `deploy/etcd-roles.sh` makes them")
+        }
         StoreError::Damaged { .. } => (Exit::Failed, "`wayshift store verify` says what is wrong and what to do"),
         StoreError::Refused { .. }
         | StoreError::Conflict { .. }
