@@ -85,7 +85,8 @@ fn what_is_transferred_is_what_is_answered() {
         let said = node.dig(&["+norecurse", "+noall", "+answer", &name, &kind]);
         let mut asked: Vec<String> =
             records(&said).into_iter().map(|[_, ttl, _, data]| format!("{ttl} {data}")).collect();
-        (set.sort(), asked.sort());
+        set.sort();
+        asked.sort();
         assert_eq!(set, asked, "{owner} {kind}");
     }
     let has = |owner: &str, kind: &str| all.iter().any(|record| record[0] == owner && record[2] == kind);
