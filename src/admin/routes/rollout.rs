@@ -100,11 +100,13 @@ pub(super) async fn begin(
     let mut audit = auditor.draft(who, "config.rollout.asked", format!("config:{fleet}"), None);
     audit.after = serde_json::to_string(&view).ok();
     let text = RolloutRecord::text(&rollout);
-    store.write_slip(ROLLOUT_SLIP.to_owned(), slip.revision, text, audit).await.map_err(|error| match error {
-        StoreError::Conflict { .. } => {
-            Problem::new(StatusCode::CONFLICT, "config.rollout", "somebody else began a staged reload just now")
+    let written = store.write_slip(ROLLOUT_SLIP.to_owned(), slip.revision, text, audit).await;
+    written.map_err(|error| {
+        if matches!(error, StoreError::Conflict { .. }) {
+            let detail = "somebody else began a staged reload just now";
+            return Problem::new(StatusCode::CONFLICT, "config.rollout", detail);
         }
-        error => refused(&error),
+        refused(&error)
     })?;
     tracing::info!(canary = %rollout.canary, node = %own.node, config = %fleet, "a staged reload was begun");
     Ok(Told { view, tag: None, status: StatusCode::ACCEPTED }.into_response())

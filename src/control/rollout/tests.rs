@@ -146,7 +146,8 @@ fn a_good_one_is_tried_watched_and_then_taken_by_all() {
 
 #[test]
 fn what_is_amiss_takes_it_back_and_nobody_else_has_moved() {
-    let bad: [(&str, fn(&mut Node)); 7] = [
+    type Harm = (&'static str, fn(&mut Node));
+    let bad: [Harm; 7] = [
         ("nothing healthy", |node| node.vitals.unhealthy.extend(["www".into()])),
         ("below its floor", |node| node.vitals.closed.extend(["eu".into()])),
         ("endpoints work", |node| node.vitals.up = 4),
