@@ -13,7 +13,7 @@ fn read(path: &str) -> String {
 /// Every document of a YAML file.
 fn documents(path: &str) -> Vec<Value> {
     let text = read(path);
-    let parts = text.split("\n---\n").map(|part| serde_saphyr::from_str(part));
+    let parts = text.split("\n---\n").map(serde_saphyr::from_str);
     parts.map(|part| part.unwrap_or_else(|error| panic!("{path}: {error}"))).collect()
 }
 

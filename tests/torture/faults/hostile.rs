@@ -241,7 +241,9 @@ fn full(world: &mut World, node: usize, store: &Path, small: &SmallDisk) -> Stri
     // Torn at any octet, the file before it serves, with all that it says; etcd is out of reach.
     let members: Vec<u8> = world.members.iter().map(|member| member.site.number).collect();
     let snapshot = store.join("last-good.snapshot");
-    let whole = fs::read(&snapshot).unwrap();
+    // What could not be written while there was no room is written in time.
+    let kept = || fs::read(&snapshot).ok().filter(|text| String::from_utf8_lossy(text).contains(&second.id));
+    let (whole, _) = until("the snapshot has all", PATIENCE, kept);
     let mut torn = 0;
     for at in (0..whole.len()).step_by((whole.len() / if world.long { 6 } else { 2 }).max(1)) {
         world.kill_node(node);
