@@ -207,7 +207,8 @@ impl Signing {
         signed[from..from + 2].copy_from_slice(&record.id);
         signed[from + HEADER - 2..from + HEADER].copy_from_slice(&additionals.to_be_bytes());
         variables(&mut signed, &self.key, record.time, record.fudge, record.error, record.other);
-        record.name == self.key.name && hmac::verify(&self.key.key, &signed, record.mac).is_ok()
+        let is_ours = record.name == self.key.name && record.algorithm == self.key.algorithm;
+        is_ours && hmac::verify(&self.key.key, &signed, record.mac).is_ok()
     }
 }
 

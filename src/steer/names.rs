@@ -300,10 +300,7 @@ impl Names {
 
     #[inline(always)]
     fn served_at<'t>(&'t self, parts: Parts<'t>, node: &Node, sets: Sets<'t>) -> Served<'t> {
-        let steering = match node.service {
-            Some(service) => Some(parts.steerings.of(service)),
-            None => None,
-        };
+        let steering = node.service.map(|service| parts.steerings.of(service));
         Served { zone: &parts.zones[node.zone as usize], sets, steering }
     }
 

@@ -115,7 +115,7 @@ impl Index {
     pub(super) fn place(&self, hash: u64, is_right: impl Fn(Slot) -> bool) -> Option<usize> {
         let (first, is_right) = (self.first(hash), |slot: &Slot| slot.tag == tag(hash) && is_right(*slot));
         let mut walked = self.slots.get(first..)?.iter().take_while(|slot| slot.run != FREE);
-        walked.position(|slot| is_right(slot)).map(|steps| first + steps)
+        walked.position(is_right).map(|steps| first + steps)
     }
 
     /// The upper half of the hash, scaled to the number of homes: any number will do.
