@@ -83,7 +83,7 @@ async fn certificates_users_and_roles_are_what_etcd_lets_us_do() {
     let edge = node(as_user("edge", "s3cret"), None);
     assert_eq!(edge.sees(1).await, control.load().await.unwrap());
     let refused = create(&*edge.store, 2).await;
-    assert!(matches!(&refused, Err(StoreError::Refused { why, .. }) if why.contains("permission")), "{refused:?}");
+    assert!(matches!(&refused, Err(StoreError::ReadOnly { why }) if why.contains("permission")), "{refused:?}");
     let wrong = node(as_user("control", "wrong"), None);
     let refused = create(&*wrong.store, 3).await;
     assert!(matches!(refused, Err(StoreError::Away { .. })), "{refused:?}");
