@@ -235,8 +235,9 @@ fn client_commands_on_the_pages_do_what_they_say() {
             "availability",
             "export",
         ];
-        // What names its own node is the demo's; what takes a fleet is done in `canary` and `glass`.
-        let of_others = ["--socket", "--canary", "--local", "override promote"];
+        // What names its own node is the demo's; what takes a fleet is done in `canary` and `glass`, what takes an
+        // accepted configuration in `guard`.
+        let of_others = ["--socket", "--canary", "--local", "override promote", "--previous"];
         if !client.contains(&verb.as_str()) || of_others.iter().any(|word| command.contains(word)) {
             continue;
         }
