@@ -18,7 +18,7 @@ use super::{
     core::Core,
     line::{ANSWER_MAX, READ_DEADLINE, Trouble},
     list::{list, text},
-    picture::{Gather, Odd, Step, Told},
+    picture::{Gather, Odd, Picture, Step, Told},
 };
 
 /// Everything is listed anew this often, whatever the watch said.
@@ -119,8 +119,11 @@ async fn resumable(core: &Core) -> Result<(), End> {
     let floor = core.seen();
     let answer = core.line.get(&core.keys.head(), GetOptions::new()).await;
     let answer = answer.map_err(|trouble| End::Cut(core.away(&trouble)))?;
-    let head = answer.kvs().first().and_then(|kv| HeadRecord::parse(text(kv).ok()?).ok()).ok_or(End::Relist)?;
-    if core.picture().is_none_or(|picture| picture.head.epoch != head.epoch) {
+    let kv = answer.kvs().first().ok_or(End::Relist)?;
+    let head = text(kv).ok().and_then(|text| HeadRecord::parse(text).ok()).ok_or(End::Relist)?;
+    // A head older than the one that is known: a watch from there on would wait in silence for what is gone.
+    let known = |picture: &Picture| picture.head.epoch == head.epoch && picture.revision <= kv.mod_revision();
+    if !core.picture().is_some_and(|picture| known(&picture)) {
         return Err(End::Relist);
     }
     core.check(answer.header(), floor, &head.epoch).map_err(End::Held)
