@@ -70,7 +70,7 @@ pub enum Handled {
     Replied,
     /// Nothing was appended, and nothing is sent.
     Dropped,
-    /// Nothing was appended: a transfer begins, whose messages [`Desk::take_transfer`] makes. On streams alone.
+    /// Nothing was appended: a transfer begins, whose messages `Desk::take_transfer` makes. On streams alone.
     Transfers,
 }
 

@@ -99,7 +99,7 @@ impl Backup {
     /// The overrides, read.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`]: one is not readable. In what passed [`check`] all are.
+    /// [`StoreError::Damaged`]: one is not readable. In what passed [`check()`] all are.
     pub fn orders(&self) -> Result<Vec<crate::model::Override>, StoreError> {
         let read = |(id, text): (&String, &String)| {
             OverrideRecord::parse(text).map_err(|error| StoreError::Damaged {

@@ -110,7 +110,7 @@ fn put(path: &PathBuf, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Reads a backup, whole or not at all. What it holds is still to be asked: [`super::check`].
+/// Reads a backup, whole or not at all. What it holds is still to be asked: [`super::check()`].
 ///
 /// # Errors
 /// See [`BackupError`].
