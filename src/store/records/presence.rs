@@ -66,6 +66,7 @@ impl PresenceRecord {
         })
     }
 
+    #[cfg_attr(not(any(feature = "etcd", test)), expect(dead_code, reason = "presences are read from etcd alone"))]
     pub(in crate::store) fn parse(text: &str) -> Result<Presence, RecordError> {
         let record: Self = read(text)?;
         let word = |what, word: &str| RecordError::Word { what, word: word.into() };
