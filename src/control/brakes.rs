@@ -148,8 +148,8 @@ impl Controller {
         };
         let tested = std::mem::replace(&mut self.brakes.tested, self.self_test);
         let mut fleet_turned = due;
-        // While alone, each result of ours may be what it waits for.
-        let alone = self.voters.company().is_alone();
+        // While no other region is heard, each result of ours may be what it waits for.
+        let alone = self.judges_for_many();
         let lonely =
             alone != std::mem::replace(&mut self.brakes.alone, alone) || (alone && !self.brakes.waiting.is_empty());
         let mut awaited = due || work.fleet_changed || tested != self.self_test || lonely;

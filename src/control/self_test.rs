@@ -17,9 +17,22 @@ const ANCHORS_ANSWERING: usize = 1;
 #[derive(Debug, Default)]
 pub(super) struct Proof {
     reach: Reach,
-    any_until: Mono,
-    outside_until: Mono,
+    any: Passed,
+    outside: Passed,
     anchors: Vec<(Anchor, Option<Told>)>,
+}
+
+/// The newest pass of a kind: when it was seen, and until when one proves this network.
+#[derive(Debug, Clone, Copy, Default)]
+struct Passed {
+    at: Mono,
+    until: Mono,
+}
+
+impl Passed {
+    fn join(&mut self, other: Self) {
+        *self = Self { at: self.at.max(other.at), until: self.until.max(other.until) };
+    }
 }
 
 /// What a node has to prove itself by.
@@ -38,6 +51,7 @@ enum Reach {
 #[derive(Debug, Clone, Copy)]
 struct Told {
     answered: bool,
+    at: Mono,
     until: Mono,
 }
 
@@ -52,7 +66,7 @@ impl Proof {
             Some(_) => Reach::Inside,
         };
         if (self.reach, reach) == (Reach::Inside, Reach::Outside) {
-            self.outside_until = self.outside_until.max(self.any_until);
+            self.outside.join(self.any);
         }
         self.reach = reach;
     }
@@ -68,17 +82,17 @@ impl Proof {
         if !matches!(seen.outcome, Outcome::Pass | Outcome::Complaint(_)) {
             return;
         }
-        let until = seen.at.mono.plus(check.interval * 2);
-        self.any_until = self.any_until.max(until);
+        let passed = Passed { at: seen.at.mono, until: seen.at.mono.plus(check.interval * 2) };
+        self.any.join(passed);
         if outside(fleet, me, at) {
-            self.outside_until = self.outside_until.max(until);
+            self.outside.join(passed);
         }
     }
 
     /// An anchor answered, or did not. One that is not configured proves nothing.
     pub(super) fn anchor(&mut self, anchor: &Anchor, answered: bool, at: Mono) {
         if let Some((_, told)) = self.anchors.iter_mut().find(|(known, _)| known == anchor) {
-            *told = Some(Told { answered, until: at.plus(ANCHOR_INTERVAL * ANCHOR_COUNTS_FOR) });
+            *told = Some(Told { answered, at, until: at.plus(ANCHOR_INTERVAL * ANCHOR_COUNTS_FOR) });
         }
     }
 
@@ -87,7 +101,7 @@ impl Proof {
         if !self.anchors.is_empty() {
             return self.by_anchors(now);
         }
-        match (single || self.reach == Reach::Nothing, now < self.until()) {
+        match (single || self.reach == Reach::Nothing, now < self.passed().until) {
             (true, _) => SelfTest::Unprovable,
             (false, true) => SelfTest::Passed,
             (false, false) => SelfTest::Failed,
@@ -100,12 +114,25 @@ impl Proof {
             let told = self.anchors.iter().filter_map(|(_, told)| *told);
             told.filter(|told| now < told.until && told.answered == answered).count()
         };
-        let enough = |count: usize| count * ANCHORS_ASKED >= self.anchors.len() * ANCHORS_ANSWERING;
         match () {
-            () if enough(said(true)) => SelfTest::Passed,
-            () if enough(self.anchors.len() - said(false)) => SelfTest::Unprovable,
+            () if self.enough(said(true)) => SelfTest::Passed,
+            () if self.enough(self.anchors.len() - said(false)) => SelfTest::Unprovable,
             () => SelfTest::Failed,
         }
+    }
+
+    fn enough(&self, anchors: usize) -> bool {
+        anchors * ANCHORS_ASKED >= self.anchors.len() * ANCHORS_ANSWERING
+    }
+
+    /// Whether something proved this network after `then`. A proof counts for a while so that the test does not turn to
+    /// and fro, and for so long it says nothing of what has failed since: a node that was just cut off has one, too.
+    pub(super) fn is_newer_than(&self, then: Mono) -> bool {
+        if self.anchors.is_empty() {
+            return then < self.passed().at;
+        }
+        let told = self.anchors.iter().filter_map(|(_, told)| *told);
+        self.enough(told.filter(|told| told.answered && then < told.at).count())
     }
 
     /// When what was proven runs out.
@@ -113,13 +140,13 @@ impl Proof {
         if !self.anchors.is_empty() {
             return self.anchors.iter().filter_map(|(_, told)| Some((*told)?.until)).filter(|at| now < *at).min();
         }
-        Some(self.until()).filter(|until| now < *until && !single)
+        Some(self.passed().until).filter(|until| now < *until && !single)
     }
 
-    fn until(&self) -> Mono {
+    fn passed(&self) -> Passed {
         match self.reach {
-            Reach::Outside => self.outside_until,
-            Reach::Nothing | Reach::Inside => self.any_until,
+            Reach::Outside => self.outside,
+            Reach::Nothing | Reach::Inside => self.any,
         }
     }
 }

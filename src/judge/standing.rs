@@ -254,6 +254,15 @@ impl Standing {
         }
     }
 
+    /// Since when it is down by results of this process, where nothing has passed since.
+    #[must_use]
+    pub fn down_since(&self) -> Option<Mono> {
+        match self.opinion {
+            Opinion::Down { since, passes: 0, .. } => since,
+            Opinion::Unknown { .. } | Opinion::Up { .. } | Opinion::Down { .. } => None,
+        }
+    }
+
     /// Others look after it from now on: there is no vote before the next result, and none of the past counts.
     pub fn rest(&mut self) {
         self.check_changed();

@@ -1,6 +1,7 @@
-//! More care while nobody else is heard (DECIDING section 4): what is measured down leaves only after one failure more than
-//! usual, only while another endpoint of each of its services passes our own probes, and one failure domain a minute.
-//! There is no floor for a pool.
+//! More care while no other region is heard (DECIDING sections 3 and 4): what we measure down leaves only once something
+//! has proven our own network after that. While nobody at all is heard, besides: only after one failure more than usual,
+//! only while another endpoint of each of its services passes our own probes, and one failure domain a minute. There is
+//! no floor for a pool.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,7 @@ use super::is_down;
 use crate::{
     control::{Controller, voters::Right},
     judge::{alone::Domains, budget::Wish},
-    model::{Availability, EndpointIx, Health, Mono, Vote},
+    model::{Alone, Availability, EndpointIx, Health, Mono, Vote},
 };
 
 impl Controller {
@@ -24,14 +25,15 @@ impl Controller {
             wishes.clear();
             return places.keys().copied().collect();
         }
-        if !self.voters.company().is_alone() {
+        if !self.judges_for_many() {
             return BTreeSet::new();
         }
+        let alone = self.voters.company().is_alone();
         let reached = |ix: &EndpointIx| self.brakes.waiting.get(ix).map_or(now, |waiting| waiting.reached);
         let mut waiting: Vec<(Mono, EndpointIx, Vec<usize>)> =
             places.iter().map(|(ix, of)| (reached(ix), *ix, of.iter().map(|(place, _)| *place).collect())).collect();
         waiting.sort_unstable();
-        let leaving = self.leave_alone(&waiting, now);
+        let leaving = if alone { self.leave_alone(&waiting, now) } else { self.leave_proven(&waiting) };
         let fleet = &self.slots.fleet;
         wishes.retain(|wish| fleet.find_endpoint(wish.endpoint.as_str()).is_some_and(|ix| leaving.contains(&ix)));
         places.keys().copied().filter(|ix| !leaving.contains(ix)).collect()
@@ -50,14 +52,36 @@ impl Controller {
         leaving
     }
 
-    /// Our own probes have failed once more than it takes.
+    /// Of what waits: what others of our region see down as well, or what we see down with a network that is proven.
+    fn leave_proven(&self, waiting: &[(Mono, EndpointIx, Vec<usize>)]) -> BTreeSet<EndpointIx> {
+        let proven = |place: &usize| self.own_vote(*place) != Some(Vote::Down) || self.is_proven_since(*place);
+        waiting.iter().filter(|(.., places)| places.iter().all(proven)).map(|(_, endpoint, _)| *endpoint).collect()
+    }
+
+    /// Whether one region's votes decide for all that are known: then being cut off looks like the death of the others.
+    pub(super) fn judges_for_many(&self) -> bool {
+        let policy = self.slots.fleet.verdict.alone;
+        let company = self.voters.company();
+        company.is_alone()
+            || (policy != Alone::Judge && self.voters.voting_regions() < self.voters.known_regions().min(2))
+    }
+
+    /// Our own probes have failed once more than it takes, and since they did something else has passed.
     fn is_sure(&self, place: usize) -> bool {
         let probed = self.slots.list[place].as_ref().and_then(|slot| slot.probed.as_ref());
         let down = self.own_vote(place) == Some(Vote::Down);
-        probed.filter(|_| down).is_some_and(|probed| {
+        let fails = probed.filter(|_| down).is_some_and(|probed| {
             let fall = self.slots.fleet.check(probed.check).thresholds.fall;
             probed.standing.failed_in_a_row().is_some_and(|fails| fall < fails)
-        })
+        });
+        fails && (self.slots.fleet.verdict.alone == Alone::Judge || self.is_proven_since(place))
+    }
+
+    fn is_proven_since(&self, place: usize) -> bool {
+        let probed = self.slots.list[place].as_ref().and_then(|slot| slot.probed.as_ref());
+        // What was down before we began is down since then, for us.
+        let since = probed.and_then(|probed| probed.standing.down_since()).unwrap_or(self.started);
+        self.proof.is_newer_than(since)
     }
 
     /// In each of its services another endpoint serves and passes our own probe, and is not about to leave with it.

@@ -158,6 +158,20 @@ fn alone_the_last_one_that_passes_stays() {
     assert_eq!((node.verdict(5).measured, node.verdict(5).hold), (Health::Down, Some(Hold::Alone)), "the last one");
 }
 
+/// What proved the network before it was cut goes on counting for two intervals, longer than peers do.
+#[test]
+fn cut_off_a_node_takes_nothing_out_by_a_proof_from_before() {
+    let mut node = start(quick(6, |_| ()));
+    node.step(at(2), [ballot(&node, "r1", 1, |_| UP)]);
+    for second in [12, 13, 14, 15, 16] {
+        alive(&mut node, second, &[1, 2, 4, 5]);
+    }
+    assert_eq!((link(&node), node.controller.self_test), (Link::Alone, SelfTest::Passed));
+    assert_eq!((down(&node), node.verdict(1).hold), (vec![], Some(Hold::Alone)), "nothing outside has passed since");
+    alive(&mut node, 17, &[1, 4]);
+    assert_eq!(down(&node), [1, 4], "e5 passes: the network is there, and r1 is not");
+}
+
 #[test]
 fn what_a_node_may_do_alone() {
     let anchor =

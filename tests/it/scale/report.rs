@@ -25,8 +25,8 @@ pub(super) fn machine() -> String {
 pub(super) fn table(size: Size, phases: &[Phase]) -> String {
     let mut text = format!(
         "seed {}, {} nodes x {} endpoints, {} ms a tick, on {}\n\n\
-         | what happens | last node's verdict | transactions/s | KiB/s | busiest second, KiB | wrongly out, most on a node | the same on nodes \
-         cut off | ms of a node's CPU per s | longest step, ms |\n|---|---|---|---|---|---|---|---|---|\n",
+         | what happens | last node's verdict | transactions/s | KiB/s | busiest second, KiB | wrongly out, most on a node | \
+         ms of a node's CPU per s | longest step, ms |\n|---|---|---|---|---|---|---|---|\n",
         size.seed,
         size.nodes,
         size.endpoints,
@@ -40,13 +40,12 @@ pub(super) fn table(size: Size, phases: &[Phase]) -> String {
             phase.converged.map_or_else(|| "-".into(), |after: Duration| format!("{:.1} s", after.as_secs_f64()));
         let _ = writeln!(
             text,
-            "| {} | {after} | {} | {} | {} | {} | {} | {:.1} | {:.1} |",
+            "| {} | {after} | {} | {} | {} | {} | {:.1} | {:.1} |",
             phase.name,
             per_second(transactions),
             per_second(octets) / 1024,
             phase.busiest.octets / 1024,
             phase.wrong,
-            phase.wrong_alone,
             phase.took as f64 / 1_000.0 / phase.seconds as f64 / size.nodes as f64,
             phase.longest as f64 / 1_000.0,
         );

@@ -35,10 +35,8 @@ pub(super) struct Phase {
     pub writes: Writes,
     /// Within any one second.
     pub busiest: Writes,
-    /// Most endpoints that were down on one node though they were alive and not on their way back ...
+    /// Most endpoints that were down on one node though they were alive and not on their way back.
     pub wrong: usize,
-    /// ... and the same of nodes that were cut off.
-    pub wrong_alone: usize,
     /// Microseconds that nodes decided, the longest of one step, and how many steps.
     pub took: u64,
     pub longest: u64,
@@ -58,8 +56,6 @@ pub(super) struct World {
     returning: Vec<bool>,
     /// Nodes of this region reach nothing beyond it, and not the store.
     cut: Option<usize>,
-    /// The last one of which this was so: it decides alone, and what it makes of that is counted apart.
-    lonely: Option<usize>,
     away: bool,
     /// What arrives with the next tick, and with the one after.
     mail: [Vec<Letter>; 2],
@@ -117,7 +113,6 @@ impl World {
             nodes: Vec::with_capacity(size.nodes),
             fleet,
             cut: None,
-            lonely: None,
             away: false,
             mail: Default::default(),
             phase: Phase::default(),
@@ -155,7 +150,6 @@ impl World {
 
         self.returning.fill(false);
         self.cut = Some((region + 1) % REGIONS);
-        self.lonely = self.cut;
         self.pass(Duration::from_secs(40));
         phases.push(self.end("a region is cut off"));
         self.cut = None;
@@ -164,7 +158,6 @@ impl World {
         });
         phases.push(self.end("the region is back"));
 
-        self.lonely = None;
         self.away = true;
         self.pass(Duration::from_secs(30));
         phases.push(self.end("the store is away"));
@@ -302,9 +295,7 @@ impl World {
             }
             let alive = |endpoint: &usize| !self.dead[*endpoint] && !self.returning[*endpoint];
             let wrong = (0..self.dead.len()).filter(alive).filter(|endpoint| self.is_down(node, *endpoint)).count();
-            let alone = self.lonely == Some(region_of_node(node));
-            let most = if alone { &mut self.phase.wrong_alone } else { &mut self.phase.wrong };
-            *most = wrong.max(*most);
+            self.phase.wrong = wrong.max(self.phase.wrong);
         }
     }
 
