@@ -50,6 +50,8 @@ struct Out {
 struct Loopback {
     /// The oldest that has not come back, and since when it is under way.
     under_way: Option<(u64, Instant)>,
+    /// What came back as the newest, and was not whole.
+    torn: Option<u64>,
 }
 
 impl Default for LeasedBus {
@@ -82,6 +84,18 @@ impl LeasedBus {
             loopback.under_way = None;
             self.say(true);
         }
+    }
+
+    /// Our newest came back with parts missing, or with others than we wrote.
+    fn tear(&self, sequence: u64) {
+        self.loopback.lock().unwrap_or_else(PoisonError::into_inner).torn = Some(sequence);
+    }
+
+    /// Whether what stands is torn, if `written` was the last that was written whole. One that is under way, part by
+    /// part, looks torn beside the record before it, and is not.
+    fn is_torn(&self, written: u64) -> bool {
+        let mut loopback = self.loopback.lock().unwrap_or_else(PoisonError::into_inner);
+        loopback.torn.take() == Some(written)
     }
 
     /// Whether too long nothing has come back; it is asked again only after as long.
@@ -118,6 +132,17 @@ impl BallotBus for LeasedBus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_was_written_whole_can_be_torn() {
+        let bus = LeasedBus::default();
+        assert!(!bus.is_torn(7));
+        bus.tear(7);
+        assert!(!bus.is_torn(8), "the next was under way");
+        assert!(!bus.is_torn(7), "it was looked at");
+        bus.tear(8);
+        assert!(bus.is_torn(8));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn what_does_not_come_back_is_noticed_once_each_time() {

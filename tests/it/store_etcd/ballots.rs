@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers are tests")]
 
+use std::time::Duration;
+
 use super::*;
 
 fn ballot(node: &str, sequence: u64, targets: usize) -> Ballot {
@@ -96,6 +98,43 @@ async fn ballots_that_make_no_sense_are_not_handed_over() {
     assert_eq!((us.bus().watch().borrow().ballots.len(), eu.bus().watch().borrow().ballots.len()), (1, 1));
 }
 
+/// Parts are written when they change; what somebody else did to one would stay for as long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ballot_that_somebody_else_changed_is_written_anew() {
+    let server = Server::start();
+    let (eu, us) = (node(settings(&[server.url()]), None), node(settings(&[server.url()]), None));
+    let mut raw = raw(&server).await;
+    let mut sequence = 1;
+    let first = ballot("eu-1", sequence, 1_200);
+    eu.bus().publish(first.clone());
+    hears(&us, &first).await;
+    for broken in [Some("{"), None] {
+        let part = "/wayshift/test/v1/fleet/eu-1/votes/1";
+        match broken {
+            Some(text) => drop(raw.put(part, text, None).await.unwrap()),
+            None => drop(raw.delete(part, None).await.unwrap()),
+        }
+        let written_anew = async {
+            let torn = sequence;
+            loop {
+                sequence += 1;
+                eu.bus().publish(ballot("eu-1", sequence, 1_200));
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let whole = raw.get(part, None).await.unwrap().kvs().iter().any(|kv| kv.value() != b"{");
+                let heard = us.bus().watch().borrow().ballots.values().any(|ballot| torn < ballot.sequence);
+                if whole && heard {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, written_anew).await.expect("it is written anew");
+        let last = ballot("eu-1", sequence + 1, 1_200);
+        sequence += 1;
+        eu.bus().publish(last.clone());
+        hears(&us, &last).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_that_falls_silent_is_left_when_our_own_does_not_come_back() {
     let server = Server::start();
@@ -108,7 +147,7 @@ async fn a_member_that_falls_silent_is_left_when_our_own_does_not_come_back() {
         async move {
             for sequence in 1.. {
                 bus.publish(ballot("eu-1", sequence, 1));
-                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
     });

@@ -80,6 +80,10 @@ pub(super) fn poison(world: &mut World) -> String {
         put(world, key, b"{").unwrap();
         turns += 1;
     }
+    for key in ["/torture/v1/fleet/eu-1/presence", "/torture/v1/fleet/eu-1/ballot", "/torture/v1/fleet/eu-1/votes/0"] {
+        let anew = || (world.etcdctl(&["get", "--print-value-only", key]).ok()?.trim() != "{").then_some(());
+        until("it is written anew", PATIENCE, anew);
+    }
     let calm = world.calm();
     for node in &world.nodes {
         assert!(node.runs() && node.orders().is_some_and(|orders| orders == [order.id.clone()]), "{}", node.name);
@@ -212,6 +216,10 @@ pub(super) fn disk(world: &mut World) -> String {
     let small = SmallDisk::mount(&store);
     let ended = full(world, node, &store, &small);
     world.kill_node(node);
+    // It goes on with what it has, on a disk that is large enough: what it knew before this would be a step back.
+    let _ = fs::remove_dir_all(&aside);
+    let copied = Command::new("cp").arg("-a").args([&store, &aside]).output();
+    assert!(copied.is_ok_and(|output| output.status.success()), "{} is copied", store.display());
     drop(small);
     let _ = fs::remove_dir_all(&store);
     fs::rename(&aside, &store).unwrap();

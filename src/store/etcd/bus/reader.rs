@@ -158,10 +158,14 @@ impl Heard {
         let mut back = None;
         for node in changed {
             let Some(peer) = self.peers.get_mut(&node) else { continue };
+            let ballot = peer.ballot.complete();
             if own.as_ref() == Some(&node) {
                 back = peer.ballot.sequence();
+                if let Some(torn) = back.filter(|_| ballot.is_none()) {
+                    bus.tear(torn);
+                }
             }
-            news.push((node, peer.ballot.complete(), peer.presence.clone()));
+            news.push((node, ballot, peer.presence.clone()));
         }
         // Who went while nothing was heard is in no news.
         let heard = |node: &NodeId| self.peers.contains_key(node);

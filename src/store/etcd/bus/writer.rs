@@ -57,7 +57,7 @@ pub(in super::super) async fn run(core: Arc<Core>, bus: Arc<LeasedBus>) {
         if let Some(ballot) = &out.ballot {
             bus.sent(ballot.sequence, Instant::now());
         }
-        match published.publish(&core, &out).await {
+        match published.publish(&core, &bus, &out).await {
             Ok(()) => {
                 pause.reset();
                 sleep(GAP).await;
@@ -83,7 +83,7 @@ impl Published {
     }
 
     /// Both together, if both are new: a fleet's heartbeats are most of what it writes.
-    async fn publish(&mut self, core: &Core, out: &Out) -> Result<(), Trouble> {
+    async fn publish(&mut self, core: &Core, bus: &LeasedBus, out: &Out) -> Result<(), Trouble> {
         let lease = self.lease(core).await?;
         let said = [out.ballot.as_ref().map(|ballot| ballot.sequence), out.presence.as_ref().map(|p| p.sequence)];
         let mut batch = Batch { lease, ..Batch::default() };
@@ -92,6 +92,11 @@ impl Published {
             batch.put(&key, &introduction(presence));
         }
         if let Some(ballot) = out.ballot.as_deref().filter(|_| said[0] != self.said[0]) {
+            if self.said[0].is_some_and(|written| bus.is_torn(written)) {
+                // Parts that do not change are not written again, so nobody would hear this node until they do.
+                tracing::warn!("somebody else changed this node's ballot in etcd: it is written anew");
+                self.scribe.forget();
+            }
             let draft = self.scribe.draft(ballot, Instant::now() - self.began);
             match write(core, &ballot.node, &draft.writes, batch).await {
                 Ok(()) => self.scribe.written(draft),
