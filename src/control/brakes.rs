@@ -11,6 +11,7 @@
 
 mod alone;
 mod shared;
+mod tell;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,8 +32,8 @@ use crate::{
         outage::Outages,
     },
     model::{
-        BrakeState, Braked, EndpointId, EndpointIx, Happening, Health, Hold, Memory, Mono, Now, RemovalBudget,
-        SelfTest, Verdict, ms,
+        BrakeState, Braked, Cause, EndpointId, EndpointIx, Health, Hold, Memory, Mono, Now, RemovalBudget, SelfTest,
+        Verdict,
     },
 };
 
@@ -55,6 +56,8 @@ pub(super) struct Brakes {
     tested: SelfTest,
     /// Whether nobody else was heard then.
     alone: bool,
+    /// Whether something waited for a proof of our network then.
+    unproven: bool,
     /// The brakes of the others when this process first counted with them; `None` before.
     taken_over: Option<Vec<Arc<BrakeState>>>,
     /// When waiting ends for somebody, as of the last look.
@@ -148,10 +151,10 @@ impl Controller {
         };
         let tested = std::mem::replace(&mut self.brakes.tested, self.self_test);
         let mut fleet_turned = due;
-        // While no other region is heard, each result of ours may be what it waits for.
-        let alone = self.judges_for_many();
-        let lonely =
-            alone != std::mem::replace(&mut self.brakes.alone, alone) || (alone && !self.brakes.waiting.is_empty());
+        // While nobody else decides, each result of ours may be what it waits for.
+        let alone = self.voters.company().is_alone();
+        let lonely = alone != std::mem::replace(&mut self.brakes.alone, alone)
+            || ((alone || self.brakes.unproven) && !self.brakes.waiting.is_empty());
         let mut awaited = due || work.fleet_changed || tested != self.self_test || lonely;
         if touched.is_empty() && !awaited {
             return;
@@ -220,23 +223,6 @@ impl Controller {
         Condition { state, fell: fell.filter(|_| state == State::Down), interval }
     }
 
-    fn tell_outages(&mut self, work: &mut Work) {
-        let fleet = &self.slots.fleet;
-        for turn in self.brakes.outages.look(&self.brakes.conditions) {
-            if !work.first {
-                let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-                let (group, id) = (turn.group.kind().to_owned(), turn.group.id().to_owned());
-                let (down, of) = (count(turn.down), count(turn.of));
-                work.told.push(Happening::Outage { group, id, active: turn.active, down, of });
-            }
-        }
-        let (outages, conditions) = (&self.brakes.outages, &self.brakes.conditions);
-        self.brakes.budget.belong(|id| {
-            let ix = fleet.find_endpoint(id.as_str())?;
-            outages.of(fleet, ix).filter(|_| conditions[ix.index()].state == State::Down)
-        });
-    }
-
     fn auto_freeze(&mut self, now: Now, work: &mut Work) {
         let (fleet, regions) = (&self.slots.fleet, self.voters.voting_regions());
         let turn = self.brakes.freeze.look(fleet, &self.brakes.conditions, regions, now.mono);
@@ -293,7 +279,9 @@ impl Controller {
             waiting.agreed = if agrees { waiting.agreed.or(Some(now.mono)) } else { None };
             let confirmed_at = waiting.agreed.map(|since| since.plus(policy.confirm));
             let reached = waiting.reached;
-            if hold == Hold::Budget && !alone && self.had_left(&would_leave, down) {
+            if !self.is_voted(&would_leave) {
+                // By now it is disputed, or nobody votes: what is in force stays.
+            } else if hold == Hold::Budget && !alone && self.had_left(&would_leave, down) {
                 paid_elsewhere.insert(ix);
             } else {
                 wishes.push(Wish {
@@ -306,6 +294,7 @@ impl Controller {
             places.insert(ix, would_leave);
         }
         let kept = self.keep_alone(&mut wishes, &places, now.mono);
+        self.brakes.unproven = !kept.is_empty();
         let granted = if hold == Hold::Budget && !wishes.is_empty() {
             self.brakes.budget.grant(&policy, self.slots.fleet.endpoints.len(), now.mono, wishes)
         } else {
@@ -337,6 +326,12 @@ impl Controller {
         self.tell_budget(hold, &policy, work);
     }
 
+    /// Whether votes decide for it now; a verdict that only stays because they do not suffice takes nothing out anew.
+    fn is_voted(&self, leaving: &[(usize, Health)]) -> bool {
+        let cause = |place: usize| self.slots.list[place].as_ref().map(|slot| &slot.verdict.cause);
+        !leaving.iter().any(|(place, _)| matches!(cause(*place), Some(Cause::Disputed | Cause::NoVotes)))
+    }
+
     /// The slots of an endpoint that leave unless they are held, with what is in force while they are. Holds of others
     /// of its slots end.
     fn would_leave(&mut self, ix: EndpointIx, now: Now, work: &mut Work) -> Vec<(usize, Health)> {
@@ -355,38 +350,6 @@ impl Controller {
             }
         }
         leaving
-    }
-
-    fn tell_budget(&mut self, hold: Hold, policy: &RemovalBudget, work: &mut Work) {
-        // What waits because nobody else is heard is told endpoint by endpoint, as any hold is.
-        let held = |ix: &&EndpointIx| {
-            let mut holds =
-                self.slots.of_endpoint(**ix).filter_map(|place| self.slots.list[place].as_ref()?.verdict.hold);
-            holds.any(|hold| hold == Hold::Budget)
-        };
-        let waiting = self.brakes.waiting.keys().filter(held).count();
-        let slowed = hold == Hold::Budget && waiting > 0;
-        if self.brakes.slowed == slowed {
-            return;
-        }
-        self.brakes.slowed = slowed;
-        let detail = if slowed {
-            let (left, of) = (self.brakes.budget.spent(), self.slots.fleet.endpoints.len());
-            let (allowed, per) = (budget::allowed(policy, of), ms(policy.per) / 1000);
-            format!(
-                "{left} removals of {of} endpoints within {per} s, of {allowed} allowed: {waiting} more wait for \
-                 confirmation"
-            )
-        } else {
-            "nothing waits any more".into()
-        };
-        self.tell_held(Hold::Budget, slowed, detail, work);
-    }
-
-    fn tell_held(&self, hold: Hold, active: bool, detail: String, work: &mut Work) {
-        if !work.first {
-            work.told.push(Happening::Held { brake: hold.word().into(), endpoint: None, active, detail });
-        }
     }
 }
 

@@ -25,15 +25,15 @@ impl Controller {
             wishes.clear();
             return places.keys().copied().collect();
         }
-        if !self.judges_for_many() {
-            return BTreeSet::new();
-        }
-        let alone = self.voters.company().is_alone();
         let reached = |ix: &EndpointIx| self.brakes.waiting.get(ix).map_or(now, |waiting| waiting.reached);
         let mut waiting: Vec<(Mono, EndpointIx, Vec<usize>)> =
             places.iter().map(|(ix, of)| (reached(ix), *ix, of.iter().map(|(place, _)| *place).collect())).collect();
         waiting.sort_unstable();
-        let leaving = if alone { self.leave_alone(&waiting, now) } else { self.leave_proven(&waiting) };
+        let leaving = if self.voters.company().is_alone() {
+            self.leave_alone(&waiting, now)
+        } else {
+            self.leave_proven(&waiting)
+        };
         let fleet = &self.slots.fleet;
         wishes.retain(|wish| fleet.find_endpoint(wish.endpoint.as_str()).is_some_and(|ix| leaving.contains(&ix)));
         places.keys().copied().filter(|ix| !leaving.contains(ix)).collect()
@@ -52,18 +52,17 @@ impl Controller {
         leaving
     }
 
-    /// Of what waits: what others of our region see down as well, or what we see down with a network that is proven.
+    /// Of what waits: what more than one region decided, or what we see down with a network that is proven. Where the
+    /// others fall silent one by one, the last that votes on an endpoint may be the one that is cut off.
     fn leave_proven(&self, waiting: &[(Mono, EndpointIx, Vec<usize>)]) -> BTreeSet<EndpointIx> {
-        let proven = |place: &usize| self.own_vote(*place) != Some(Vote::Down) || self.is_proven_since(*place);
-        waiting.iter().filter(|(.., places)| places.iter().all(proven)).map(|(_, endpoint, _)| *endpoint).collect()
-    }
-
-    /// Whether one region's votes decide for all that are known: then being cut off looks like the death of the others.
-    pub(super) fn judges_for_many(&self) -> bool {
-        let policy = self.slots.fleet.verdict.alone;
-        let company = self.voters.company();
-        company.is_alone()
-            || (policy != Alone::Judge && self.voters.voting_regions() < self.voters.known_regions().min(2))
+        let of_many = |place: usize| {
+            let tally = self.slots.list[place].as_ref().map_or(0, |slot| slot.verdict.tally.cast());
+            self.voters.known_regions() < 2 || 1 < tally
+        };
+        let votes = self.voters.right(self.slots.fleet.verdict.alone, self.self_test) == Right::Votes;
+        let ours = |place: usize| votes && self.own_vote(place) == Some(Vote::Down);
+        let may = |place: &usize| of_many(*place) || !ours(*place) || self.is_proven_since(*place);
+        waiting.iter().filter(|(.., places)| places.iter().all(may)).map(|(_, endpoint, _)| *endpoint).collect()
     }
 
     /// Our own probes have failed once more than it takes, and since they did something else has passed.

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Action, Agreement, Alone, Anchor, AnchorAsk, Applied, Ballot, Digest, Duty, Hold, Link, Mode, OwnView, Presence,
-    Process, SelfTest, Vote,
+    Action, Agreement, Alone, Anchor, AnchorAsk, Applied, Ballot, Cause, Digest, Duty, Hold, Link, Mode, OwnFault,
+    OwnView, Presence, Process, SelfTest, Vote,
 };
 
 pub(super) const UP: Vote = Vote::Up { degraded: false, wavers: false };
@@ -170,6 +170,39 @@ fn cut_off_a_node_takes_nothing_out_by_a_proof_from_before() {
     assert_eq!((down(&node), node.verdict(1).hold), (vec![], Some(Hold::Alone)), "nothing outside has passed since");
     alive(&mut node, 17, &[1, 4]);
     assert_eq!(down(&node), [1, 4], "e5 passes: the network is there, and r1 is not");
+}
+
+/// A verdict stays while votes do not suffice; what was kept in force is not let go for that.
+#[test]
+fn back_from_alone_only_votes_let_go() {
+    let mut node = start(quick(6, |_| ()));
+    node.step(at(2), [ballot(&node, "r1", 1, |_| UP)]);
+    (12..=16).for_each(|second| alive(&mut node, second, &[1, 2, 4, 5]));
+    node.wake_until(40);
+    assert_eq!((link(&node), node.controller.self_test), (Link::Alone, SelfTest::Failed));
+    let says = |vote: Vote| move |endpoint| if endpoint == 1 { vote } else { UP };
+    for (second, sequence) in (41..=60).zip(2..) {
+        alive(&mut node, second, &[1, 2, 4, 5]);
+        node.step(at(second), [ballot(&node, "r1", sequence, says(Vote::Abstain(OwnFault::Lag)))]);
+    }
+    assert_eq!((link(&node), down(&node), node.verdict(1).cause.clone()), (Link::Connected, vec![], Cause::NoVotes));
+    node.step(at(61), [ballot(&node, "r1", 99, says(Vote::Down))]);
+    assert_eq!(down(&node), [1], "the other's network is proven");
+}
+
+/// The others fall silent one by one, and what is left of the votes is ours.
+#[test]
+fn the_last_to_vote_on_an_endpoint_proves_its_network() {
+    let mut node = start(quick(6, |_| ()));
+    let abstains = |endpoint| if endpoint == 1 { Vote::Abstain(OwnFault::Lag) } else { UP };
+    for name in ["r1", "r2"] {
+        node.step(at(2), [ballot(&node, name, 1, abstains)]);
+    }
+    alive(&mut node, 3, &[1, 5]);
+    alive(&mut node, 4, &[1, 5]);
+    assert_eq!((down(&node), node.verdict(1).hold), (vec![], Some(Hold::Alone)), "nothing outside has passed since");
+    alive(&mut node, 5, &[1]);
+    assert_eq!((down(&node), node.verdict(1).hold), (vec![1], None));
 }
 
 #[test]

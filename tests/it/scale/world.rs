@@ -148,7 +148,10 @@ impl World {
         self.until(|world| world.agrees());
         phases.push(self.end("all of them return"));
 
+        // Until the last vantage has seen it: who falls silent before would leave the vote to those that still say down.
+        self.pass(Duration::from_secs(60));
         self.returning.fill(false);
+        phases.push(self.end("all have seen it"));
         self.cut = Some((region + 1) % REGIONS);
         self.pass(Duration::from_secs(40));
         phases.push(self.end("a region is cut off"));
