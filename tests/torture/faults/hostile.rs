@@ -51,15 +51,16 @@ fn put(world: &World, key: &str, value: &[u8]) -> Result<String, String> {
 pub(super) fn poison(world: &mut World) -> String {
     // A node whose first ballot in etcd has votes keeps them in a part of their own.
     let members: Vec<u8> = world.members.iter().map(|member| member.site.number).collect();
-    world.kill_node(0);
-    world.part(0, &members);
-    world.start_node(0);
+    let node = 3;
+    world.kill_node(node);
+    world.part(node, &members);
+    world.start_node(node);
     until("it has probed", PATIENCE, || {
-        world.nodes[0].list("/v1/endpoints?limit=1000")?.iter().all(|one| one["measured"] == "up").then_some(())
+        world.nodes[node].list("/v1/endpoints?limit=1000")?.iter().all(|one| one["measured"] == "up").then_some(())
     });
     world.wan.heal();
     world.calm();
-    world.expect(0);
+    world.expect(node);
     let order = world.order(0, "down", "d1", "1h");
     let big = vec![b'x'; 1_400_000];
     let poisons: [&[u8]; 4] = [b"{", br#"{"s":99,"schema":99,"id":1}"#, br#"{"unknown":{"field":[1,2]},"s":1}"#, &big];
@@ -87,7 +88,7 @@ pub(super) fn poison(world: &mut World) -> String {
         world.etcdctl(&["del", key]).unwrap();
     }
     // What a node says of itself is written anew by it; until then it is nonsense.
-    let own = ["presence", "ballot", "votes/0"].map(|piece| format!("/torture/v1/fleet/eu-1/{piece}"));
+    let own = ["presence", "ballot", "votes/0"].map(|piece| format!("/torture/v1/fleet/{}/{piece}", NODES[node].0));
     let stands = |key: &str| Some(world.etcdctl(&["get", "--print-value-only", key]).ok()?.trim().to_owned());
     for key in &own {
         assert_ne!(stands(key).unwrap(), "", "{key} is there");
