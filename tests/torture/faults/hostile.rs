@@ -55,9 +55,8 @@ pub(super) fn poison(world: &mut World) -> String {
     world.kill_node(node);
     world.part(node, &members);
     world.start_node(node);
-    until("it has probed", PATIENCE, || {
-        world.nodes[node].list("/v1/endpoints?limit=1000")?.iter().all(|one| one["measured"] == "up").then_some(())
-    });
+    // By then each endpoint was probed.
+    until("it is alone", PATIENCE, || (world.nodes[node].mode()? == "alone").then_some(()));
     world.wan.heal();
     world.calm();
     world.expect(node);
