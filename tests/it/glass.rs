@@ -64,6 +64,13 @@ fn refused(output: &Output, why: &str) {
     assert!(!output.status.success() && text.contains(why), "{text}");
 }
 
+/// How a refusal of a safety rule reads.
+fn told(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(6), "{text}");
+    text
+}
+
 #[test]
 fn an_order_of_one_node_alone_holds_there_ends_there_and_is_audited_by_all_once() {
     let mut server = Server::start();
@@ -78,6 +85,9 @@ fn an_order_of_one_node_alone_holds_there_ends_there_and_is_audited_by_all_once(
 
     // A shared order that the local one goes against: the local one counts, though it is wider.
     eu.ok(&[&["override", "set", "up", "endpoint:e0", "--for", "1h"][..], &REASON[..]].concat());
+    let unsafe_order = [&["override", "set", "down", "all", "--for", "30m"][..], &REASON[..]].concat();
+    let safety = told(&eu.run(&unsafe_order));
+    assert!(safety.contains("keeps"), "{safety}");
     server.kill();
     mode(&eu, "alone");
     refused(&eu.run(&[&drain[..], &REASON[..]].concat()), "--local");
@@ -88,7 +98,7 @@ fn an_order_of_one_node_alone_holds_there_ends_there_and_is_audited_by_all_once(
     answers(&us, &first);
     let id = made["id"].as_str().unwrap().to_owned();
     // Safety rules hold as ever: the last endpoint of a service is not taken away.
-    refused(&eu.run(&[&["override", "set", "down", "all", "--local"][..], &REASON[..]].concat()), "");
+    assert_eq!(told(&eu.run(&[&unsafe_order[..], &["--local"]].concat())), safety, "the same rules, and the same words");
     // It is marked wherever it is shown.
     for shown in [&["override", "list"][..], &["status"], &["explain", NAME]] {
         let text = eu.ok(shown);
@@ -149,6 +159,55 @@ fn an_order_of_one_node_alone_holds_there_ends_there_and_is_audited_by_all_once(
     eventually("the last entry is carried", || (carried(&us) == told).then_some(()));
     eu.ok(&["restore", "provider:aws", "--yes"]);
     assert!(orders(&us).iter().all(|order| order["id"] != *id));
+}
+
+#[test]
+fn a_node_whose_own_database_is_damaged_says_so_and_answers_as_before() {
+    let mut server = Server::start();
+    let (first, second) = (Endpoint::start("127.0.2.5"), Endpoint::start("127.0.2.6"));
+    let eu = Node::start(&config(&server, "eu-1", [&first, &second], ""));
+    mode(&eu, "connected");
+    answers(&eu, &first);
+    server.kill();
+    mode(&eu, "alone");
+    let local = |target: &'static str| [&["drain", target, "--local", "--for", "30m"][..], &REASON[..]].concat();
+    let made = eu.json(&local("endpoint:e0"));
+    answers(&eu, &second);
+
+    let folder = eu.kill();
+    let database = folder.path().join("store/local/wayshift.db");
+    for ending in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(folder.path().join(format!("store/local/wayshift.db{ending}")));
+    }
+    std::fs::write(&database, "this is no database, whatever its name says\n".repeat(200)).unwrap();
+    let eu = Node::restart_in(folder);
+    // What was ordered holds on: the snapshot file has it as well.
+    answers(&eu, &second);
+    eventually("a banner says so", || {
+        eu.json(&["status"])["banners"].to_string().contains("no order can be made on this node alone").then_some(())
+    });
+    mode(&eu, "alone");
+    let clear = ["override", "clear", made["id"].as_str().unwrap()];
+    for verb in [&local("endpoint:e1")[..], &clear] {
+        let output = eu.run(verb);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let says = text.contains("store/local") && text.contains("is damaged") && text.contains("aside");
+        assert!(!output.status.success() && says, "{verb:?}: {text}");
+    }
+    answers(&eu, &second);
+    // With etcd back orders are the fleet's as ever; the damage is still told.
+    server.start_again();
+    mode(&eu, "connected");
+    eu.ok(&[&["override", "set", "weight", "endpoint:e1", "--weight", "3", "--for", "1h"][..], &REASON[..]].concat());
+    answers(&eu, &second);
+
+    // Moved aside, as the refusal says: a new one is made, and nothing holds that nobody ordered.
+    let folder = eu.kill();
+    std::fs::remove_file(&database).unwrap();
+    let eu = Node::restart_in(folder);
+    mode(&eu, "connected");
+    answers(&eu, &first);
+    assert!(!eu.json(&["status"])["banners"].to_string().contains("this node alone"));
 }
 
 /// The script that sets etcd up, run as the pages say.
