@@ -131,7 +131,8 @@ mod tests {
         assert_eq!(notes(&peer, None), ["what it sees is contradicted", "3 behind", "clock -7000 ms"]);
         let peer = Peer { behind: Some(0), clock_offset_ms: Some(900), ..Peer::default() };
         assert!(notes(&peer, None).is_empty());
-        let staged = Rollout { canary: "eu-1".into(), stage: "watched".into(), config: "c2".into(), ..Rollout::default() };
+        let staged =
+            Rollout { canary: "eu-1".into(), stage: "watched".into(), config: "c2".into(), ..Rollout::default() };
         let told = |id: &str, config: &str| {
             notes(&Peer { id: id.into(), config: Some(config.into()), ..Peer::default() }, Some(&staged)).join("; ")
         };

@@ -150,7 +150,8 @@ async fn slips_come_back_with_a_backup_into_either_store_and_move_on() {
     let copied = copy::copy(&embedded, AT).unwrap();
     assert_eq!(wrong(&copied), None);
     settled(copied.slips.clone().into_iter().collect());
-    let order = Move { folder: &embedded, settings: settings(server.url(), "/third/"), actor: "uid:0", reason: None, now };
+    let order =
+        Move { folder: &embedded, settings: settings(server.url(), "/third/"), actor: "uid:0", reason: None, now };
     order.run(&mut |_, _| {}).await.unwrap();
     let moved = visit("/third/").copy(AT).await.unwrap().unwrap();
     assert_eq!((wrong(&moved), &moved.slips), (None, &copied.slips));

@@ -44,8 +44,9 @@ pub(super) async fn run(args: &ReloadArgs, client: &Client, screen: &mut Screen)
             Ok(_) | Err(_) if Instant::now() < deadline => sleep(ASK_EVERY).await,
             Ok(left) => {
                 let text = format!("it is ended, and still in force on {}", safe::line(&left.join(", ")));
-                return Err(Failure::new(Exit::TimedOut, text)
-                    .hint("had they taken it before it was staged, it is theirs; `wayshift node list` shows who differs"));
+                return Err(Failure::new(Exit::TimedOut, text).hint(
+                    "had they taken it before it was staged, it is theirs; `wayshift node list` shows who differs",
+                ));
             }
             Err(_) => {
                 return Err(Failure::new(Exit::TimedOut, "it is ended; whether all went back this node does not say")

@@ -52,7 +52,14 @@ impl Finding {
 #[must_use]
 pub fn check(backup: &Backup) -> Vec<Finding> {
     let facts = Facts::of(&backup.audit);
-    vec![identity(backup), chain(backup), generations(backup), overrides(backup, &facts), answers(backup), slips(backup)]
+    vec![
+        identity(backup),
+        chain(backup),
+        generations(backup),
+        overrides(backup, &facts),
+        answers(backup),
+        slips(backup),
+    ]
 }
 
 const RESTORE: &str = "restore the newest backup that `wayshift store verify` finds whole; answers go on meanwhile";

@@ -26,11 +26,7 @@ pub(in crate::store) fn slips(stage: Stage) -> BTreeMap<String, String> {
     let carried = |node: &str, sequence| {
         (Carried::slip(&node.parse().unwrap()), Carried::new("01JD8ZK3T0B6W9E1Q2R3S4T5V7".into(), sequence).text())
     };
-    BTreeMap::from([
-        (ROLLOUT_SLIP.to_owned(), RolloutRecord::text(&rollout)),
-        carried("eu-1", 2),
-        carried("us-1", 1),
-    ])
+    BTreeMap::from([(ROLLOUT_SLIP.to_owned(), RolloutRecord::text(&rollout)), carried("eu-1", 2), carried("us-1", 1)])
 }
 
 /// The same as [`backup`], of a fleet with [`slips`].
@@ -63,7 +59,13 @@ pub(in crate::store) fn backup(overrides: u64) -> Backup {
     for number in 1..=overrides {
         let order = Override { generation: number, ..plain_override(number) };
         let after = serde_json::json!({ "expires": order.expires.to_string(), "target": order.target.to_string() });
-        add(&mut backup, ("override.create", "unix"), &format!("override:{}", order.id), Some(after.to_string()), number);
+        add(
+            &mut backup,
+            ("override.create", "unix"),
+            &format!("override:{}", order.id),
+            Some(after.to_string()),
+            number,
+        );
         backup.overrides.insert(order.id.to_string(), OverrideRecord::text(&order));
         backup.answers.push(Idempotency {
             principal: "token:a".into(),

@@ -76,15 +76,9 @@ fn opened(file: &Path) -> Result<(Connection, u64), StoreError> {
 }
 
 /// Texts by name, as their sums say they were written.
-fn summed(
-    db: &Connection,
-    file: &Path,
-    (kind, query): (&str, &str),
-) -> Result<BTreeMap<String, String>, StoreError> {
+fn summed(db: &Connection, file: &Path, (kind, query): (&str, &str)) -> Result<BTreeMap<String, String>, StoreError> {
     let rows = || -> rusqlite::Result<Vec<(String, String, String)>> {
-        db.prepare(query)?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-            .collect()
+        db.prepare(query)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
     };
     let mut all = BTreeMap::new();
     for (id, record, kept) in rows().map_err(|error| classify(file, &error))? {
