@@ -60,7 +60,7 @@ use crate::{
     dns::{self, Doors},
     model::Snapshot,
     steer::Live,
-    store::{BallotBus, ControlStore, StoreError, journal::Journal},
+    store::{BallotBus, StoreError, journal::Journal},
     telemetry::Metrics,
 };
 
@@ -170,7 +170,7 @@ impl Node {
             company: handle.company.clone(),
             live: handle.live.clone(),
             store: Arc::clone(&disk.store),
-            local: disk.local.clone().map(|local| local as Arc<dyn ControlStore>),
+            local: disk.local.clone(),
             turn: admin::Turn::default(),
             recent: Arc::clone(&recent),
             journal: Arc::clone(&disk.journal),

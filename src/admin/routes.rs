@@ -81,7 +81,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/config/plan", post(config::plan))
         .route("/v1/config/test", post(config::test))
         .route("/v1/config/reload", post(config::reload))
-        .route("/v1/config/rollout", get(rollout::rollout))
+        .route("/v1/config/rollout", get(rollout::rollout).delete(rollout::end))
         .route("/v1/simulations", post(simulations::simulate))
         .route("/v1/store/adopt", post(store::adopt))
         .route_layer(middleware::from_fn(edge::note_route))

@@ -4,6 +4,7 @@ use super::{
     args::operate::{NodeForgetArgs, NodeVerb},
     client::{Ask, Client},
     ending::{Exit, Failure},
+    reload::wire::Rollout,
     screen::{Screen, table::Table},
     times,
     wire::{Page, Peer},
@@ -23,8 +24,16 @@ pub(super) async fn run(verb: &NodeVerb, client: &Client, screen: &mut Screen) -
 async fn list(client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {
     let reply = client.send(Ask::get(&["v1", "nodes"])).await?;
     let peers: Page<Peer> = reply.parsed()?;
-    screen.show(&reply.body, |paint| Ok(table(&peers.items).aligned(paint)), || Ok(fields(&peers.items)))?;
+    let staged = staged(client).await;
+    let page = table(&peers.items, staged.as_ref());
+    screen.show(&reply.body, |paint| Ok(page.aligned(paint)), || Ok(fields(&peers.items)))?;
     Ok(Exit::Done)
+}
+
+/// The staged reload that is under way. Without it the list is as good: what goes wrong here is not told.
+async fn staged(client: &Client) -> Option<Rollout> {
+    let reply = client.send(Ask::get(&["v1", "config", "rollout"])).await.ok()?;
+    reply.parsed().ok().filter(|rollout: &Rollout| !rollout.over)
 }
 
 async fn forget(args: &NodeForgetArgs, client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {
@@ -34,7 +43,7 @@ async fn forget(args: &NodeForgetArgs, client: &Client, screen: &mut Screen) -> 
     Ok(Exit::Done)
 }
 
-fn table(peers: &[Peer]) -> Table {
+fn table(peers: &[Peer], staged: Option<&Rollout>) -> Table {
     let mut table = Table::new(&["NODE", "REGION", "PROVIDER", "MODE", "HEARD", "VOTES", "STORE", "ANSWERS", "NOTE"]);
     for peer in peers {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -52,7 +61,7 @@ fn table(peers: &[Peer]) -> Table {
             if peer.votes { "yes" } else { "no" }.into(),
             store.into(),
             answers(&peer.agreement).into(),
-            notes(peer).join("; ").into(),
+            notes(peer, staged).join("; ").into(),
         ]);
     }
     table
@@ -69,8 +78,15 @@ fn answers(agreement: &str) -> &str {
     }
 }
 
-fn notes(peer: &Peer) -> Vec<String> {
+fn notes(peer: &Peer, staged: Option<&Rollout>) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(staged) = staged {
+        if staged.canary == peer.id {
+            notes.push(format!("staged reload, this one first: {}", staged.stage));
+        } else if peer.config.as_deref() == Some(staged.config.as_str()) {
+            notes.push("has the new configuration".to_owned());
+        }
+    }
     if peer.suspect {
         notes.push("what it sees is contradicted".to_owned());
     }
@@ -112,8 +128,15 @@ mod tests {
     #[test]
     fn what_a_person_should_know_of_a_node_is_noted() {
         let peer = Peer { suspect: true, behind: Some(3), clock_offset_ms: Some(-7_000), ..Peer::default() };
-        assert_eq!(notes(&peer), ["what it sees is contradicted", "3 behind", "clock -7000 ms"]);
+        assert_eq!(notes(&peer, None), ["what it sees is contradicted", "3 behind", "clock -7000 ms"]);
         let peer = Peer { behind: Some(0), clock_offset_ms: Some(900), ..Peer::default() };
-        assert!(notes(&peer).is_empty());
+        assert!(notes(&peer, None).is_empty());
+        let staged =
+            Rollout { canary: "eu-1".into(), stage: "watched".into(), config: "c2".into(), ..Rollout::default() };
+        let told = |id: &str, config: &str| {
+            notes(&Peer { id: id.into(), config: Some(config.into()), ..Peer::default() }, Some(&staged)).join("; ")
+        };
+        assert_eq!(told("eu-1", "c1"), "staged reload, this one first: watched");
+        assert_eq!((told("us-1", "c1").as_str(), told("us-1", "c2").as_str()), ("", "has the new configuration"));
     }
 }

@@ -1,6 +1,7 @@
 //! `reload`: lets the node read its configuration again.
 
-mod wire;
+mod abort;
+pub(super) mod wire;
 
 use tokio::time::{Duration, Instant, sleep};
 
@@ -16,6 +17,9 @@ use super::{
 
 /// Reloads and shows what changed. A file with errors changes nothing; its problems come with the refusal.
 pub(super) async fn run(args: &ReloadArgs, client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {
+    if args.abort {
+        return abort::run(args, client, screen).await;
+    }
     let mut ask = Ask::post(&["v1", "config", "reload"], None);
     if let Some(canary) = &args.canary {
         ask = ask.with("canary", canary.to_string());

@@ -386,6 +386,7 @@ pub(super) struct Peer {
     pub(super) orders: Option<bool>,
     pub(super) store_generation: Option<u64>,
     pub(super) behind: Option<u64>,
+    pub(super) config: Option<String>,
     pub(super) agreement: String,
     pub(super) clock_offset_ms: Option<i64>,
 }

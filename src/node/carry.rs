@@ -26,7 +26,7 @@ const PAGE: usize = 500;
 /// Starts it, where this node has a store of its own beside one that is shared.
 pub(super) fn run(tasks: &mut JoinSet<&'static str>, disk: &Disk, node: NodeId, until: CancellationToken) {
     let Some(own) = disk.local.clone() else { return };
-    let carrier = Carrier { own, shared: Arc::clone(&disk.store), node, carried: None };
+    let carrier = Carrier { own, shared: Arc::clone(&disk.store), node };
     tasks.spawn(async move {
         until.run_until_cancelled(carrier.run()).await;
         "carrying"
@@ -37,12 +37,10 @@ struct Carrier {
     own: Arc<dyn ControlStore>,
     shared: Arc<dyn ControlStore>,
     node: NodeId,
-    /// The last entry that is known to stand in the cluster's audit.
-    carried: Option<u64>,
 }
 
 impl Carrier {
-    async fn run(mut self) {
+    async fn run(self) {
         loop {
             let pause = match self.carry().await {
                 Ok(()) => LOOK_EVERY,
@@ -56,18 +54,20 @@ impl Carrier {
         }
     }
 
-    async fn carry(&mut self) -> Result<(), StoreError> {
+    async fn carry(&self) -> Result<(), StoreError> {
         let newest = self.own.audit(u64::MAX, 1).await?.first().map_or(0, |entry| entry.sequence);
-        if newest == 0 || self.carried == Some(newest) {
-            return self.let_go().await;
-        }
         let epoch = self.own.load().await?.epoch.clone();
         let name = Carried::slip(&self.node);
+        // As the store has it now: what was carried may be gone, where a backup was put back or etcd's data were lost.
+        let stands = self.shared.slips().borrow().get(&name).and_then(|slip| Carried::parse(&slip.text).ok());
+        let stands = stands.is_some_and(|stands| stands == Carried::new(epoch.clone(), newest));
+        if newest == 0 || stands {
+            return self.let_go().await;
+        }
         loop {
             let slip = self.shared.slip(name.clone()).await?;
             let known = Carried::parse(&slip.text).ok().filter(|known| known.epoch == epoch);
             let done = known.map_or(0, |known| known.sequence);
-            self.carried = Some(done);
             let Some(entry) = self.after(done).await? else { return self.let_go().await };
             let next = Carried::new(epoch.clone(), entry.sequence).text();
             self.shared.write_slip(name.clone(), slip.revision, next, self.told(entry.draft)).await?;

@@ -12,7 +12,7 @@ use crate::{
     config::Problems,
     dns::Doors,
     model::{Event, Happening, Snapshot, Wall},
-    store::{ControlStore as _, Durable, Slips, held_back::HeldBack, journal::Journal},
+    store::{Durable, Slips, held_back::HeldBack, journal::Journal},
 };
 
 /// Conditions without a channel of their own are looked at this often.

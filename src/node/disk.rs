@@ -32,8 +32,9 @@ pub(super) struct Disk {
     pub(super) store: Arc<dyn ControlStore>,
     /// Other nodes have it as well.
     pub(super) shared: bool,
-    /// Orders of this node alone, for when the shared store is out of reach; none where nobody shares it.
-    pub(super) local: Option<Arc<Embedded>>,
+    /// Orders of this node alone, for when the shared store is out of reach; none where nobody shares it, and detached
+    /// when its database is not to be had.
+    pub(super) local: Option<Arc<dyn ControlStore>>,
     /// The way of ballots that comes with a shared store.
     pub(super) bus: Option<Arc<dyn BallotBus>>,
     /// What is wrong with the store right now.
@@ -76,14 +77,9 @@ impl Disk {
             }
             None => embedded(folder, now, &mut notes).await?,
         };
-        let local = opened.bus.is_some().then(|| Embedded::open(&folder.join(LOCAL_FOLDER), now)).transpose();
-        let local = local.unwrap_or_else(|error| {
-            let why = super::with_source(&error);
-            notes.push(("local-store", format!("no order can be made on this node alone: {why}")));
-            None
-        });
+        let local = opened.bus.is_some().then(|| own(folder, opened.found.as_ref(), now, &mut notes));
         Ok(Self {
-            local: local.map(Arc::new),
+            local,
             store: opened.store,
             shared: opened.bus.is_some(),
             bus: opened.bus,
@@ -98,6 +94,23 @@ impl Disk {
             broken: opened.broken,
             notes,
         })
+    }
+}
+
+/// The store of this node's own orders. Without its database what was ordered holds on, and nothing more is taken.
+fn own(
+    folder: &Path,
+    memory: Option<&Memory>,
+    now: Wall,
+    notes: &mut Vec<(&'static str, String)>,
+) -> Arc<dyn ControlStore> {
+    match Embedded::open(&folder.join(LOCAL_FOLDER), now) {
+        Ok(own) => Arc::new(own),
+        Err(error) => {
+            let why = super::with_source(&error);
+            notes.push(("local-store", format!("no order can be made on this node alone: {why}")));
+            Arc::new(Detached::of_this_node(memory, &error))
+        }
     }
 }
 

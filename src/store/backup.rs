@@ -1,4 +1,4 @@
-//! A backup: overrides, audit and kept answers of one moment, out of either store, in one file.
+//! A backup: overrides, audit, kept answers and slips of one moment, out of either store, in one file.
 //!
 //! ```text
 //! wayshift-backup 1
@@ -8,6 +8,7 @@
 //! {"override":{"id":"ov_01JD...","record":"{...}"}}
 //! {"entry":{"sequence":1, ... }}
 //! {"answer":{ ... }}
+//! {"slip":{"name":"carried.eu-1","text":"{...}"}}
 //! ```
 //!
 //! | file | does |
@@ -76,6 +77,8 @@ pub struct Backup {
     pub head: (u64, String),
     /// Answers kept under idempotency keys.
     pub answers: Vec<Idempotency>,
+    /// By name: each slip's text, as it was. What becomes of it in another store: [`super::slips`].
+    pub slips: BTreeMap<String, String>,
 }
 
 /// An entry of the audit, as it is kept.
@@ -96,6 +99,13 @@ pub struct Entry {
 }
 
 impl Backup {
+    /// The slips as a store that is filled from this gets them.
+    #[must_use]
+    pub fn settled(&self) -> BTreeMap<String, String> {
+        let why = format!("the store was filled from a copy of {}, when this was under way", self.made);
+        super::slips::settled(&self.slips, &why)
+    }
+
     /// The overrides, read.
     ///
     /// # Errors

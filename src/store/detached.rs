@@ -63,6 +63,16 @@ impl Detached {
         Self { durable: watch::Sender::new(Arc::new(durable)), path, why, damaged, sealed, lock: None }
     }
 
+    /// The same for what a node orders alone beside a shared store: what it had ordered holds on to its end.
+    #[must_use]
+    pub fn of_this_node(memory: Option<&Memory>, error: &StoreError) -> Self {
+        let own = Self::new(None, error);
+        let orders = memory.into_iter().flat_map(|memory| memory.overrides.iter());
+        let overrides = orders.filter(|order| order.local).cloned().collect();
+        own.durable.send_replace(Arc::new(Durable { overrides, ..Durable::default() }));
+        own
+    }
+
     /// Takes the folder like a store that opened: the snapshot file and the journal in it have one writer too. A disk
     /// that does not even let the lock file be opened is no reason to end.
     ///

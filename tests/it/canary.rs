@@ -76,11 +76,7 @@ fn a_new_configuration_goes_to_one_node_first_and_back_where_it_does_harm() {
     for node in [&eu, &us] {
         answers(node, &first);
     }
-    let audit = std::process::Command::new("curl")
-        .args(["-sS", "--unix-socket", eu.socket().to_str().unwrap(), "http://localhost/v1/audit?limit=100"])
-        .output()
-        .unwrap();
-    let audit = String::from_utf8_lossy(&audit.stdout).into_owned();
+    let audit = serde_json::Value::from(audit(&eu)).to_string();
     for action in
         ["config.rollout.asked", "config.rollout.watched", "config.rollout.done", "config.rollout.rolled-back"]
     {
@@ -107,4 +103,64 @@ fn a_new_configuration_goes_to_one_node_first_and_back_where_it_does_harm() {
     // A person may take it all the same.
     us.ok(&["reload"]);
     assert_ne!(digest(&us), new);
+}
+
+#[test]
+fn a_person_ends_a_staged_reload_before_its_watch_is_over() {
+    let server = Server::start();
+    let (first, second) = (Endpoint::start("127.0.3.3"), Endpoint::start("127.0.3.4"));
+    let text = |name: &str| config(&server, name, [&first, &second], "");
+    let (eu, us) = (Node::start(&text("eu-1")), Node::start(&text("us-1")));
+    for node in [&eu, &us] {
+        mode(node, "connected");
+        answers(node, &first);
+    }
+    let old = digest(&eu);
+    let refused = |node: &Node, arguments: &[&str], why: &str| {
+        let output = node.run(arguments);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains(why), "{told}");
+    };
+    refused(&us, &["reload", "--abort"], "no staged reload is under way, and none ever was");
+    for (node, name) in [(&eu, "eu-1"), (&us, "us-1")] {
+        node.write(&text(name).replace("ttl = \"1s\"", "ttl = \"2s\""));
+    }
+    let staged = ["reload", "--canary", "eu-1", "--watch", "10m", "--no-wait"];
+    us.ok(&staged);
+    eventually("it is watched", || (stage(&us).0 == "watched").then_some(()));
+    assert!(digest(&eu) != old && digest(&us) == old);
+    eventually("the list of nodes says who is first", || {
+        us.ok(&["node", "list"]).contains("staged reload, this one first: watched").then_some(())
+    });
+    refused(&us, &staged, "`wayshift reload --abort`");
+
+    // At another node than where it was asked for: when the verb is done, the canary has what it had.
+    let told = us.ok(&["reload", "--abort", "--reason", "INC-7 not now"]);
+    assert!(told.contains("rolled-back: ended by") && told.contains("INC-7 not now"), "{told}");
+    assert_eq!((digest(&eu), digest(&us)), (old.clone(), old.clone()));
+    for node in [&eu, &us] {
+        answers(node, &first);
+        eventually("an event says so", || node.ok(&["events"]).contains("INC-7 not now").then_some(()));
+    }
+    let audit = audit(&us);
+    let entry = audit.iter().find(|entry| entry["action"] == "config.rollout.aborted").expect("an entry");
+    assert_eq!((&entry["reason"], &entry["before"]["stage"]), (&"INC-7 not now".into(), &"watched".into()));
+    refused(&eu, &["reload", "--abort"], "the last one, eu-1 first, is rolled-back: ended by");
+    assert!(!us.ok(&["node", "list"]).contains("staged reload"));
+    // The canary's file is held back until a person says otherwise; nobody stands in the way of that.
+    eventually("a person is told", || eu.ok(&["status"]).contains("held back").then_some(()));
+    us.ok(&["reload"]);
+    eu.ok(&["reload"]);
+    assert_eq!(digest(&eu), digest(&us));
+    assert_ne!(digest(&eu), old);
+}
+
+/// The cluster's audit, newest first.
+fn audit(node: &Node) -> Vec<serde_json::Value> {
+    let output = std::process::Command::new("curl")
+        .args(["-sS", "--unix-socket", node.socket().to_str().unwrap(), "http://localhost/v1/audit?limit=100"])
+        .output()
+        .unwrap();
+    let page: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    page["items"].as_array().unwrap().clone()
 }

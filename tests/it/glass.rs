@@ -64,6 +64,20 @@ fn refused(output: &Output, why: &str) {
     assert!(!output.status.success() && text.contains(why), "{text}");
 }
 
+/// How a refusal of a safety rule reads.
+fn told(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(6), "{text}");
+    text.lines().filter(|line| !line.trim_start().starts_with("request ")).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether this node reaches the store, by what it tells people.
+pub(crate) fn away(node: &Node, is: bool) {
+    eventually(if is { "the store is away" } else { "the store is followed" }, || {
+        (node.json(&["status"])["banners"].to_string().contains("none can be made") == is).then_some(())
+    });
+}
+
 #[test]
 fn an_order_of_one_node_alone_holds_there_ends_there_and_is_audited_by_all_once() {
     let mut server = Server::start();
@@ -78,6 +92,9 @@ fn an_order_of_one_node_alone_holds_there_ends_there_and_is_audited_by_all_once(
 
     // A shared order that the local one goes against: the local one counts, though it is wider.
     eu.ok(&[&["override", "set", "up", "endpoint:e0", "--for", "1h"][..], &REASON[..]].concat());
+    let unsafe_order = [&["override", "set", "down", "all", "--for", "30m"][..], &REASON[..]].concat();
+    let safety = told(&eu.run(&unsafe_order));
+    assert!(safety.contains("would have no endpoint left"), "{safety}");
     server.kill();
     mode(&eu, "alone");
     refused(&eu.run(&[&drain[..], &REASON[..]].concat()), "--local");
@@ -88,7 +105,11 @@ fn an_order_of_one_node_alone_holds_there_ends_there_and_is_audited_by_all_once(
     answers(&us, &first);
     let id = made["id"].as_str().unwrap().to_owned();
     // Safety rules hold as ever: the last endpoint of a service is not taken away.
-    refused(&eu.run(&[&["override", "set", "down", "all", "--local"][..], &REASON[..]].concat()), "");
+    assert_eq!(
+        told(&eu.run(&[&unsafe_order[..], &["--local"]].concat())),
+        safety,
+        "the same rules, and the same words"
+    );
     // It is marked wherever it is shown.
     for shown in [&["override", "list"][..], &["status"], &["explain", NAME]] {
         let text = eu.ok(shown);
@@ -151,6 +172,55 @@ fn an_order_of_one_node_alone_holds_there_ends_there_and_is_audited_by_all_once(
     assert!(orders(&us).iter().all(|order| order["id"] != *id));
 }
 
+#[test]
+fn a_node_whose_own_database_is_damaged_says_so_and_answers_as_before() {
+    let mut server = Server::start();
+    let (first, second) = (Endpoint::start("127.0.2.5"), Endpoint::start("127.0.2.6"));
+    let eu = Node::start(&config(&server, "eu-1", [&first, &second], ""));
+    away(&eu, false);
+    answers(&eu, &first);
+    server.kill();
+    away(&eu, true);
+    let local = |target: &'static str| [&["drain", target, "--local", "--for", "30m"][..], &REASON[..]].concat();
+    let made = eu.json(&local("endpoint:e0"));
+    answers(&eu, &second);
+
+    let folder = eu.kill();
+    let database = folder.path().join("store/local/wayshift.db");
+    for ending in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(folder.path().join(format!("store/local/wayshift.db{ending}")));
+    }
+    std::fs::write(&database, "this is no database, whatever its name says\n".repeat(200)).unwrap();
+    let eu = Node::restart_in(folder);
+    // What was ordered holds on: the snapshot file has it as well.
+    answers(&eu, &second);
+    eventually("a banner says so", || {
+        eu.json(&["status"])["banners"].to_string().contains("no order can be made on this node alone").then_some(())
+    });
+    away(&eu, true);
+    let clear = ["override", "clear", made["id"].as_str().unwrap()];
+    for verb in [&local("endpoint:e1")[..], &clear] {
+        let output = eu.run(verb);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let says = text.contains("store/local") && text.contains("is damaged") && text.contains("aside");
+        assert!(!output.status.success() && says, "{verb:?}: {text}");
+    }
+    answers(&eu, &second);
+    // With etcd back orders are the fleet's as ever; the damage is still told.
+    server.start_again();
+    away(&eu, false);
+    eu.ok(&[&["override", "set", "weight", "endpoint:e1", "--weight", "3", "--for", "1h"][..], &REASON[..]].concat());
+    answers(&eu, &second);
+
+    // Moved aside, as the refusal says: a new one is made, and nothing holds that nobody ordered.
+    let folder = eu.kill();
+    std::fs::remove_file(&database).unwrap();
+    let eu = Node::restart_in(folder);
+    away(&eu, false);
+    answers(&eu, &first);
+    assert!(!eu.json(&["status"])["banners"].to_string().contains("this node alone"));
+}
+
 /// The script that sets etcd up, run as the pages say.
 fn roles(server: &Server, kind: &str, nodes: &[&str], passwords: &str) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/etcd-roles.sh");
@@ -170,7 +240,9 @@ fn roles(server: &Server, kind: &str, nodes: &[&str], passwords: &str) {
 
 fn etcdctl(server: &Server, user: Option<&str>, arguments: &[&str]) -> Output {
     let mut command = Command::new("etcdctl");
-    command.env("ETCDCTL_API", "3").env("ETCDCTL_ENDPOINTS", server.url()).args(arguments).stdin(Stdio::null());
+    command.env("ETCDCTL_API", "3").env("ETCDCTL_ENDPOINTS", server.url());
+    // Passwords are slow to prove on purpose, and on a busy machine slower than the 5 s that it would wait.
+    command.args(["--command-timeout=60s", "--dial-timeout=60s"]).args(arguments).stdin(Stdio::null());
     if let Some(user) = user {
         command.env("ETCDCTL_USER", user);
     }

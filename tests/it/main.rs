@@ -4,6 +4,8 @@
 
 #[cfg(feature = "etcd")]
 mod canary;
+#[cfg(feature = "etcd")]
+mod carried;
 mod deploy;
 mod dns_answers;
 mod dns_doors;

@@ -237,7 +237,7 @@ fn client_commands_on_the_pages_do_what_they_say() {
         ];
         // What names its own node is the demo's; what takes a fleet is done in `canary` and `glass`, what takes an
         // accepted configuration in `guard`.
-        let of_others = ["--socket", "--canary", "--local", "override promote", "--previous"];
+        let of_others = ["--socket", "--canary", "--abort", "--local", "override promote", "--previous"];
         if !client.contains(&verb.as_str()) || of_others.iter().any(|word| command.contains(word)) {
             continue;
         }

@@ -2,9 +2,16 @@
 
 use std::sync::Arc;
 
-use wayshift::store::{
-    ControlStore, StoreError,
-    etcd::{Contact, Etcd, Settings},
+use wayshift::{
+    model::{Digest, Rollout, Stage, Wall},
+    store::{
+        AuditDraft, ControlStore, StoreError, backup,
+        etcd::{Contact, Etcd, Settings, Visit},
+        migrate::Move,
+        records::rollout::RolloutRecord,
+        slips::{Carried, ROLLOUT_SLIP},
+        sqlite::{self, copy},
+    },
 };
 
 use super::{
@@ -15,9 +22,17 @@ use super::{
     },
 };
 
+fn settings(url: String, prefix: &str) -> Settings {
+    Settings { endpoints: vec![url], prefix: prefix.into(), tls: None, user: None }
+}
+
 async fn store(url: String) -> (Arc<Etcd>, tempfile::TempDir) {
+    store_at(url, "/slips/").await
+}
+
+async fn store_at(url: String, prefix: &str) -> (Arc<Etcd>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let settings = Settings { endpoints: vec![url], prefix: "/slips/".into(), tls: None, user: None };
+    let settings = settings(url, prefix);
     let store = Arc::new(Etcd::open(settings, folder.path(), None, AT).unwrap());
     let mut contact = store.contact();
     let made = contact.wait_for(|contact| *contact == Contact::Made);
@@ -72,4 +87,72 @@ async fn a_slip_whose_answer_was_lost_is_written_once() {
     // It was sent again, and found that it had been done.
     written.await.unwrap().unwrap();
     assert_eq!((entries(&us).await, us.verify_audit().await.unwrap()), (1, None));
+}
+
+fn now() -> Wall {
+    AT
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slips_come_back_with_a_backup_into_either_store_and_move_on() {
+    let server = Server::start();
+    let (eu, _one) = store(server.url()).await;
+    let rollout = Rollout {
+        id: "01JD8ZK3T0B6W9E1Q2R3S4T5V6".into(),
+        canary: "eu-1".parse().unwrap(),
+        fleet: Digest([2; 32]),
+        before: Digest([1; 32]),
+        watch: std::time::Duration::from_secs(60),
+        boot: Some(1),
+        began: AT,
+        author: "uid:0".into(),
+        stage: Stage::Watched,
+        why: None,
+    };
+    let (mark, carried) = (Carried::slip(&"us-1".parse().unwrap()), Carried::new("01K".into(), 1).text());
+    let text = RolloutRecord::text(&rollout);
+    eu.write_slip(ROLLOUT_SLIP.into(), 0, text.clone(), draft("config.rollout.watched")).await.unwrap();
+    let alone = AuditDraft { from: "unix on us-1 alone".into(), ..draft("local.override.create") };
+    eu.write_slip(mark.clone(), 0, carried.clone(), alone).await.unwrap();
+
+    // The backup has them as they were, and is whole on another disk.
+    let visit = |prefix: &str| Visit::new(settings(server.url(), prefix), AT);
+    let copied = visit("/slips/").copy(AT).await.unwrap().unwrap();
+    let wrong = |backup: &backup::Backup| backup::check(backup).into_iter().find(|finding| !finding.good);
+    assert_eq!(wrong(&copied), None);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("night.backup");
+    backup::save(&copied, &file, false).unwrap();
+    let loaded = backup::load(&file).unwrap();
+    assert_eq!((loaded.slips.len(), &loaded.slips[ROLLOUT_SLIP], &loaded.slips[&mark]), (2, &text, &carried));
+
+    // What was counted is counted; what was under way is over.
+    let settled = |slips: Vec<(String, String)>| {
+        assert_eq!(slips.len(), 2, "{slips:?}");
+        for (name, text) in slips {
+            if name == mark {
+                assert_eq!(text, carried);
+                continue;
+            }
+            let over = RolloutRecord::parse(&text).unwrap();
+            assert_eq!((over.stage, &over.id), (Stage::RolledBack, &rollout.id));
+            assert!(over.why.as_ref().is_some_and(|why| why.contains("when this was under way")), "{over:?}");
+        }
+    };
+    assert!(visit("/other/").restore(&loaded, draft("store.restore")).await.unwrap());
+    let (other, _two) = store_at(server.url(), "/other/").await;
+    let listed = other.slips().borrow().iter().map(|(name, slip)| (name.clone(), slip.text.clone())).collect();
+    settled(listed);
+
+    // Back to one node, and to a fleet again.
+    let embedded = folder.path().join("store");
+    sqlite::restore(&embedded, &loaded, draft("store.restore")).unwrap();
+    let copied = copy::copy(&embedded, AT).unwrap();
+    assert_eq!(wrong(&copied), None);
+    settled(copied.slips.clone().into_iter().collect());
+    let order =
+        Move { folder: &embedded, settings: settings(server.url(), "/third/"), actor: "uid:0", reason: None, now };
+    order.run(&mut |_, _| {}).await.unwrap();
+    let moved = visit("/third/").copy(AT).await.unwrap().unwrap();
+    assert_eq!((wrong(&moved), &moved.slips), (None, &copied.slips));
 }

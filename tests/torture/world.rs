@@ -1,4 +1,14 @@
 //! Three regions with a member of etcd and a node each, two nodes at the edge, endpoints at three sites, and one who asks.
+//!
+//! | file | does |
+//! |---|---|
+//! | `answers` | what clients are answered |
+//! | `hands` | what a person or an accident does to it |
+//! | `orders` | orders, receipts, the audit |
+
+mod answers;
+mod hands;
+mod orders;
 
 use std::{
     fs,
@@ -11,10 +21,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
-
+pub(crate) use self::orders::{Order, body};
 use crate::{
-    api::{self, Reply},
+    api,
     endpoints::Endpoints,
     hammer::Hammer,
     ledger::Ledger,
@@ -22,8 +31,8 @@ use crate::{
     node::{Node, until},
     place::Place,
     seal::Seal,
-    setup::{CLIENT, Flavour, NAMES, NODES, SITES, address, config},
-    wan::{End, Wan},
+    setup::{CLIENT, Flavour, NAMES, NODES, SITES, config},
+    wan::Wan,
 };
 
 /// Nothing that is waited for takes longer, however busy the machine.
@@ -51,13 +60,6 @@ pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
     /// All scenarios run, also those that `make test` leaves out: what takes long may.
     pub(crate) long: bool,
-}
-
-/// An override that was acknowledged.
-#[derive(Debug, Clone)]
-pub(crate) struct Order {
-    pub(crate) id: String,
-    pub(crate) view: Value,
 }
 
 impl World {
@@ -213,157 +215,6 @@ impl World {
         }
     }
 
-    /// The whole audit, newest first.
-    pub(crate) fn audit(&self, node: usize) -> Vec<Value> {
-        let (mut all, mut path) = (Vec::new(), "/v1/audit?limit=1000".to_owned());
-        loop {
-            let (page, _) = until("the audit", PATIENCE, || self.nodes[node].look(&path));
-            all.extend(page["items"].as_array().unwrap().iter().cloned());
-            let Some(next) = page["next"].as_str() else { return all };
-            path = format!("/v1/audit?limit=1000&cursor={next}");
-        }
-    }
-
-    /// An order of a node, by whatever comes back.
-    pub(crate) fn post(
-        &self,
-        node: usize,
-        wait: &str,
-        headers: &[(&str, &str)],
-        body: &Value,
-    ) -> std::io::Result<Reply> {
-        let path = if wait.is_empty() { "/v1/overrides".into() } else { format!("/v1/overrides?wait={wait}") };
-        api::ask(&self.nodes[node].socket(), "POST", &path, headers, Some(body))
-    }
-
-    /// An order that is acknowledged; waits until every node that is heard has applied it.
-    pub(crate) fn order(&self, node: usize, action: &str, endpoint: &str, lasts: &str) -> Order {
-        let body = body(action, endpoint, lasts);
-        let (order, _) = until(&format!("{action} of {endpoint} is acknowledged"), PATIENCE, || {
-            let reply = self.post(node, "20s", &[], &body).ok()?;
-            // Others may have been faster.
-            (reply.status == 201).then(|| self.keep(reply.body))
-        });
-        order
-    }
-
-    /// Writes down what was acknowledged, and who has applied it.
-    pub(crate) fn keep(&self, view: Value) -> Order {
-        let id = view["id"].as_str().expect("an override has an id").to_owned();
-        self.ledger().acknowledge(&id);
-        self.applied(&id, &view);
-        Order { id, view }
-    }
-
-    /// The newest receipt of an override; how many nodes have applied it.
-    pub(crate) fn applied(&self, id: &str, view: &Value) -> usize {
-        let nodes: Vec<&str> = view["applied_on"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-        if view["action"] == "down" {
-            let endpoints = view["matches"].as_array().unwrap().iter().filter_map(Value::as_str);
-            let down: Vec<Ipv4Addr> = endpoints.filter_map(|one| one.strip_prefix("endpoint:")).map(address).collect();
-            for name in &nodes {
-                let at = NODES.iter().position(|node| node.0 == *name).unwrap();
-                self.ledger().applied(id, &down, at);
-            }
-        }
-        nodes.len()
-    }
-
-    /// Ends an override, with patience.
-    pub(crate) fn end(&self, node: usize, id: &str) {
-        self.ledger().end(id);
-        until(&format!("{id} is ended"), PATIENCE, || {
-            let reply = self.nodes[node].ask("DELETE", &format!("/v1/overrides/{id}"), None).ok()?;
-            matches!(reply.status, 204 | 404).then_some(())
-        });
-    }
-
-    pub(crate) fn start_node(&mut self, at: usize) {
-        self.nodes[at].start(&self.places[at]);
-    }
-
-    /// kill -9; nobody expects an answer of it.
-    pub(crate) fn kill_node(&mut self, at: usize) {
-        self.ledger().excuse(at);
-        self.nodes[at].kill();
-    }
-
-    /// The member that leads now.
-    pub(crate) fn leader(&self) -> usize {
-        let (at, _) = until("etcd to have a leader", PATIENCE, || {
-            let urls: Vec<String> = self.members.iter().filter(|member| member.runs()).map(Member::url).collect();
-            let told = self.etcdctl(&["--endpoints", &urls.join(","), "endpoint", "status", "-w", "json"]).ok()?;
-            let all: Value = serde_json::from_str(&told).ok()?;
-            let leads = |one: &&Value| one["Status"]["leader"] == one["Status"]["header"]["member_id"];
-            let url = all.as_array()?.iter().find(leads)?["Endpoint"].as_str()?.to_owned();
-            self.members.iter().position(|member| member.url() == url)
-        });
-        at
-    }
-
-    /// From the client's place, to the first member unless told otherwise.
-    pub(crate) fn etcdctl(&self, arguments: &[&str]) -> Result<String, String> {
-        let url = self.members[0].url();
-        let first: &[&str] = if arguments.contains(&"--endpoints") { &[] } else { &["--endpoints", &url] };
-        self.client.command("etcdctl", &[first, &["--command-timeout=20s"], arguments].concat())
-    }
-
-    pub(crate) fn kill_endpoint(&self, endpoint: &str) {
-        let address = address(endpoint);
-        self.endpoints[usize::from(address.octets()[2]) - 11].kill(address);
-    }
-
-    pub(crate) fn revive_endpoints(&self) {
-        self.endpoints.iter().for_each(Endpoints::revive_all);
-    }
-
-    /// Cuts a node off from some sites, both ways.
-    pub(crate) fn part(&self, node: usize, others: &[u8]) {
-        let own = End::Site(NODES[node].3.number);
-        others.iter().for_each(|other| self.wan.part(own, End::Site(*other)));
-    }
-
-    /// Waits until the newest answers of these nodes are as wanted, from now on; how long it took.
-    pub(crate) fn answered(
-        &self,
-        what: &str,
-        nodes: &[usize],
-        name: &str,
-        within: Duration,
-        wanted: impl Fn(&[Ipv4Addr]) -> bool,
-    ) -> Duration {
-        let begun = Instant::now();
-        let answers = || nodes.iter().map(|node| self.hammer.newest(*node, name, begun)).collect::<Vec<_>>();
-        loop {
-            let now = answers();
-            if now.iter().all(|answer| answer.as_ref().is_some_and(|answer| wanted(&answer.addresses))) {
-                return begun.elapsed();
-            }
-            assert!(begun.elapsed() < within, "{what}: after {within:?} {name} is {now:?} on {nodes:?}");
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Looks on for a while: every answer of these nodes is as wanted.
-    pub(crate) fn stays(
-        &self,
-        what: &str,
-        nodes: &[usize],
-        name: &str,
-        lasts: Duration,
-        wanted: impl Fn(&[Ipv4Addr]) -> bool,
-    ) {
-        let begun = Instant::now();
-        until("the time is over", lasts + PATIENCE, || (lasts <= begun.elapsed()).then_some(()));
-        let wrong = self.hammer.look(begun, |asked| {
-            let mut fits = asked.iter().filter(|one| one.name == name && nodes.contains(&one.node));
-            fits.find(|one| one.answer.as_ref().is_some_and(|answer| !wanted(&answer.addresses))).cloned()
-        });
-        if let Some(wrong) = wrong {
-            panic!("{what}: {wrong:?} after {:?}", wrong.at.duration_since(begun));
-        }
-    }
-
     /// What a person reads of a world in which something failed.
     pub(crate) fn logs(&self) -> String {
         let nodes = self.nodes.iter().map(|node| format!("--- {}\n{}", node.name, node.log()));
@@ -386,11 +237,6 @@ impl Drop for World {
         }
         let _ = fs::metadata(self.folder.path());
     }
-}
-
-/// The body of an order.
-pub(crate) fn body(action: &str, endpoint: &str, lasts: &str) -> Value {
-    json!({ "action": action, "target": format!("endpoint:{endpoint}"), "for": lasts, "reason": "torture" })
 }
 
 /// Looks at each node's generation all the time.

@@ -248,7 +248,7 @@ pub(super) fn kept_as(kept: &NotReloaded) -> Problem {
         }
         NotReloaded::Staged => {
             conflict("config.rollout", "this node tries a configuration of a staged reload".to_owned())
-                .hint("wait for its end: `wayshift status` shows it")
+                .hint("wait for its end (`wayshift status` shows it), or end it: `wayshift reload --abort`")
         }
         NotReloaded::NoPrevious => {
             conflict("config.no_previous", "no other configuration was accepted before this one".to_owned())

@@ -1,4 +1,4 @@
-//! Staged reloads: begun here, gone along with by every node, seen by all.
+//! Staged reloads: begun here, gone along with by every node, seen by all, and ended by a person before their time.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,6 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse as _, Response},
 };
+use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
 
 use super::{
@@ -16,7 +17,8 @@ use super::{
 use crate::{
     admin::{
         ask::{Asked, Nothing},
-        auth::{Principal, Viewer},
+        auth::{Administrator, Principal, Viewer},
+        draft,
         handles::ReloadRequest,
         problem::Problem,
         refusal,
@@ -53,7 +55,7 @@ pub(super) fn undisturbed(store: &Arc<dyn ControlStore>) -> Result<(), Problem> 
         Some(rollout) => {
             let detail = format!("a staged reload is under way: {} first, {}", rollout.canary, rollout.stage);
             Err(Problem::new(StatusCode::CONFLICT, "config.rollout", detail)
-                .hint("wait for its end: `wayshift status` shows it"))
+                .hint("wait for its end (`wayshift status` shows it), or end it: `wayshift reload --abort`"))
         }
     }
 }
@@ -139,6 +141,84 @@ fn span(text: Option<&str>) -> Result<Duration, Problem> {
     match (least..=most).contains(&span.0) {
         true => Ok(span.0),
         false => Err(Problem::bad("watch", format!("`watch` is from {} to {}", Span(least), Span(most)))),
+    }
+}
+
+/// Others write the slip in between so often: each stage is one writing, and there are five.
+const TURNS_MAX: usize = 8;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ending {
+    /// Why, for the audit and for whoever looks.
+    reason: Option<String>,
+}
+
+/// Ends the one that is under way: whoever tries the new configuration goes back, and nobody else takes it.
+///
+/// What it reads and compares is the store's own and not what this node follows: a stage that is written meanwhile is
+/// no reason to refuse, one that is over by then is.
+pub(super) async fn end(
+    Administrator(who): Administrator,
+    Asked(Ending { reason }): Asked<Ending>,
+    State(store): State<Arc<dyn ControlStore>>,
+    State(seen): State<Seen>,
+    auditor: Auditor,
+) -> Result<Told<RolloutView>, Problem> {
+    let reason = draft::given_reason(reason.as_deref())?;
+    if seen.company.own.is_none() {
+        let detail = "this node shares its store with nobody: no staged reload is begun here";
+        return Err(Problem::new(StatusCode::CONFLICT, "config.rollout", detail));
+    }
+    let refused = |error: &StoreError| refusal::of_store_among(error, &seen.company, false);
+    let why = match &reason {
+        Some(reason) => format!("ended by {}: {reason}", who.name),
+        None => format!("ended by {}", who.name),
+    };
+    for _ in 0..TURNS_MAX {
+        let slip = store.slip(ROLLOUT_SLIP.to_owned()).await.map_err(|error| refused(&error))?;
+        let rollout = match RolloutRecord::parse(&slip.text).ok().filter(|_| 0 < slip.revision) {
+            // The answer to an earlier sending was lost.
+            Some(over) if over.stage == Stage::RolledBack && over.why.as_ref() == Some(&why) => {
+                return Ok(Told::of(RolloutView::from(&over)));
+            }
+            Some(rollout) if !rollout.stage.is_over() => rollout,
+            last => return Err(nothing_to_end(last.as_ref())),
+        };
+        let next = Rollout { stage: Stage::RolledBack, why: Some(why.clone()), ..rollout.clone() };
+        let (before, view) = (RolloutView::from(&rollout), RolloutView::from(&next));
+        let target = format!("config:{}", rollout.fleet);
+        let mut audit = auditor.draft(&who, "config.rollout.aborted", target, reason.clone());
+        audit.before = serde_json::to_string(&before).ok();
+        audit.after = serde_json::to_string(&view).ok();
+        match store.write_slip(ROLLOUT_SLIP.to_owned(), slip.revision, RolloutRecord::text(&next), audit).await {
+            Ok(()) => {
+                tracing::warn!(canary = %rollout.canary, config = %rollout.fleet, by = %who.name, "a staged reload was ended");
+                return Ok(Told::of(view));
+            }
+            Err(StoreError::Conflict { .. }) => {}
+            Err(error) => return Err(refused(&error)),
+        }
+    }
+    let detail = "others keep writing to the staged reload";
+    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "config.busy", detail).retry_after(Duration::from_secs(1)))
+}
+
+/// Says what has become of the last one.
+fn nothing_to_end(last: Option<&Rollout>) -> Problem {
+    let detail = match last {
+        None => "no staged reload is under way, and none ever was".to_owned(),
+        Some(over) => {
+            let why = over.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            format!("no staged reload is under way: the last one, {} first, is {}{why}", over.canary, over.stage)
+        }
+    };
+    let problem = Problem::new(StatusCode::CONFLICT, "config.rollout", detail);
+    match last {
+        Some(over) if over.stage == Stage::Done => {
+            problem.hint("it is in force everywhere; `wayshift reload --previous` goes back, on each node")
+        }
+        Some(_) | None => problem.hint("nothing was changed"),
     }
 }
 

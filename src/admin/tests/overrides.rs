@@ -32,6 +32,9 @@ async fn an_order_of_one_node_alone_needs_an_admin_and_a_store_that_others_share
     assert_eq!(refused["code"], "config.rollout");
     house.ask(As::Admin, "POST /v1/config/reload?watch=9s", &[], "").await.expect(400);
     house.get("/v1/config/rollout").await.expect(404);
+    let nothing = house.ask(As::Admin, "DELETE /v1/config/rollout", &[], "").await.expect(409).json();
+    assert!(nothing["detail"].as_str().unwrap().contains("shares its store with nobody"), "{nothing}");
+    house.ask(As::Operator, "DELETE /v1/config/rollout", &[], "").await.expect(403);
     assert_eq!(house.generation().await, 0, "nothing of it was done");
 }
 

@@ -53,6 +53,7 @@ async fn an_unknown_parameter_is_refused_on_every_path() {
         "POST /v1/config/test?bogus=1",
         "POST /v1/config/reload?bogus=1",
         "POST /v1/config/reload?accept=x&previous=true",
+        "DELETE /v1/config/rollout?bogus=1",
         "POST /v1/simulations?bogus=1",
         "PUT /v1/endpoints/aws-use/load?bogus=1",
         "GET /v1/audit?bogus=1",

@@ -31,7 +31,8 @@ pub(in crate::cli) const RELOAD_EXAMPLES: &str = "Examples:
   wayshift check && wayshift reload
   wayshift reload --accept 5f0e8a11c2d34b67     # a plan beyond the reload guard that you have looked at
   wayshift reload --previous                    # back to the configuration before
-  wayshift reload --canary eu-1 --watch 60s     # a fleet: one node first, and back if anything is amiss";
+  wayshift reload --canary eu-1 --watch 60s     # a fleet: one node first, and back if anything is amiss
+  wayshift reload --abort --reason \"INC-7\"     # it goes back, and the others never take it";
 
 /// Flags of `reload`.
 #[derive(Debug, Args)]
@@ -43,13 +44,19 @@ pub struct ReloadArgs {
     #[arg(long)]
     pub(in crate::cli) previous: bool,
     /// Let this node try it first; the others take it when nothing was amiss, else it goes back
-    #[arg(long, value_name = "NODE", conflicts_with = "previous")]
+    #[arg(long, value_name = "NODE", conflicts_with = "previous", group = "staged")]
     pub(in crate::cli) canary: Option<NodeId>,
     /// For how long the first one is watched; 60s without this
     #[arg(long, value_name = "DURATION", requires = "canary")]
     pub(in crate::cli) watch: Option<Span>,
+    /// End the staged reload that is under way: who has taken the new configuration goes back
+    #[arg(long, conflicts_with_all = ["accept", "previous"], group = "staged")]
+    pub(in crate::cli) abort: bool,
+    /// Why it is ended, for the audit and for whoever looks
+    #[arg(long, short, value_name = "TEXT", requires = "abort")]
+    pub(in crate::cli) reason: Option<String>,
     /// Do not wait for the end of a staged reload
-    #[arg(long, requires = "canary")]
+    #[arg(long, requires = "staged")]
     pub(in crate::cli) no_wait: bool,
     #[command(flatten)]
     pub(in crate::cli) at: At,

@@ -37,14 +37,18 @@ pub(super) fn summary(backup: &Backup) -> Value {
     json!({
         "from": backup.from.word(), "made": backup.made.to_string(), "epoch": backup.epoch,
         "generation": backup.generation, "overrides": backup.overrides.len(), "audit": backup.audit.len(),
-        "head": backup.head.1, "answers": backup.answers.len(),
+        "head": backup.head.1, "answers": backup.answers.len(), "slips": backup.slips.len(),
     })
 }
 
 /// The same for people.
 pub(super) fn page(backup: &Backup) -> String {
+    let slips = match backup.slips.len() {
+        0 => String::new(),
+        count => format!(", {}", counted(count, "slip")),
+    };
     format!(
-        "{} of {}, epoch {}, generation {}: {} and {} audit entries\n",
+        "{} of {}, epoch {}, generation {}: {} and {} audit entries{slips}\n",
         backup.from.word(),
         backup.made,
         safe::line(&backup.epoch),

@@ -1,4 +1,4 @@
-//! `store dump`: overrides and audit as a person reads them, without what could be used elsewhere.
+//! `store dump`: overrides, audit and slips as a person reads them, without what could be used elsewhere.
 //!
 //! Why there is anything to leave out: a reason is free text, and people paste what they have at hand.
 
@@ -49,6 +49,7 @@ fn value(backup: &Backup) -> Result<Value, Failure> {
         .collect();
     value["overrides"] = backup.overrides.values().map(order).collect();
     value["audit"] = Value::Array(entries);
+    value["slips"] = backup.slips.iter().map(|(name, text)| (name.clone(), order(text))).collect();
     Ok(cleaned(value, ""))
 }
 
@@ -121,6 +122,11 @@ fn fields(value: &Value) -> Table {
         let cells = ["at", "action", "target", "actor", "reason"].map(|name| text(entry, name).into());
         let [at, action, target, who, reason] = cells;
         table.row(["audit".into(), entry["sequence"].to_string().into(), at, action, target, who, reason]);
+    }
+    for (name, slip) in value["slips"].as_object().into_iter().flatten() {
+        let cells = ["began", "stage", "fleet", "author", "why"].map(|name| text(slip, name).into());
+        let [at, stage, target, who, why] = cells;
+        table.row(["slip".into(), name.as_str().into(), at, stage, target, who, why]);
     }
     table
 }

@@ -31,9 +31,13 @@ pub(super) async fn run(args: &RestoreArgs, screen: &mut Screen) -> Result<Exit,
     }
     let mut audit = draft("store.restore", args.reason.as_deref());
     audit.after = Some(raw.to_string());
+    let ends = backup.settled() != backup.slips;
     let made = source.restore(&backup, audit).await;
     let made = made.map_err(|error| of_store(&error))?;
     screen.show(&raw.to_string(), |_| Ok(page(&backup)), || Ok(fields(&raw)))?;
+    if ends {
+        screen.note("a staged reload that was under way in it is over, as rolled back: no node moves by it");
+    }
     screen.note(match (made, &source) {
         (false, _) => "it was there already",
         (true, Source::Embedded(_)) => "start the node: what it remembers of a later state, the store takes over then",

@@ -38,6 +38,30 @@ async fn a_reload_that_is_held_shows_its_plan_and_is_6() {
 }
 
 #[tokio::test]
+async fn a_staged_reload_that_is_ended_is_waited_for() {
+    let double = Double::new(|seen, before| match seen.line.as_str() {
+        "DELETE /v1/config/rollout?reason=INC-7" => {
+            let why = "ended by uid:0: INC-7";
+            (200, json!({"id": "1", "stage": "rolled-back", "over": true, "config": "c2", "why": why}).to_string())
+        }
+        "DELETE /v1/config/rollout" => (409, json!({"status": 409, "detail": "no staged reload"}).to_string()),
+        "GET /v1/nodes" => {
+            let config = if before < 3 { "c2" } else { "c1" };
+            let gone = json!({"id": "ap-1", "config": "c2", "agreement": "unheard"});
+            (200, json!({"items": [{"id": "eu-1", "config": config, "agreement": "agrees"}, gone]}).to_string())
+        }
+        other => panic!("{other}"),
+    })
+    .await;
+    let (exit, out, messages) = go("reload --abort --reason INC-7", &double, None).await;
+    assert_eq!((exit, out.as_str()), (Exit::Done, "configuration c2: rolled-back: ended by uid:0: INC-7\n"));
+    assert!(messages.contains("in force on every node"), "{messages}");
+    assert_eq!(double.lines().len(), 4, "until the one that is heard has gone back");
+    let (exit, _, messages) = go("reload --abort --no-wait", &double, None).await;
+    assert!(exit == Exit::Failed && messages.contains("no staged reload"), "{exit:?} {messages}");
+}
+
+#[tokio::test]
 async fn a_simulation_sends_what_it_supposes() {
     let double = Double::new(|_, _| (200, json!({"changed": false, "safety": {"ok": true}}).to_string())).await;
     let (exit, out, _) = go("simulate --down provider:aws --drain pool:eu", &double, None).await;

@@ -128,6 +128,14 @@ impl World {
         (0..seconds * 2).for_each(|_| self.tick());
     }
 
+    /// A person says so.
+    fn abort(&mut self) {
+        if !self.store.stage.is_over() {
+            self.store = Rollout { stage: Stage::RolledBack, why: Some("ended".into()), ..self.store.clone() };
+            self.revision += 1;
+        }
+    }
+
     fn fleets(&self) -> Vec<Digest> {
         self.nodes.iter().filter(|node| node.alive).map(|node| node.fleet).collect()
     }
@@ -210,6 +218,21 @@ fn a_canary_that_dies_or_never_says_anything_is_given_up() {
 }
 
 #[test]
+fn a_person_ends_it_at_any_stage_and_all_are_where_they_were() {
+    for (seconds, stage) in [(0, Stage::Asked), (10, Stage::Watched), (63, Stage::Spreading)] {
+        let mut world = World::new(3);
+        world.run(seconds);
+        while world.store.stage < stage {
+            world.tick();
+        }
+        world.abort();
+        world.run(10);
+        assert_eq!((world.store.stage, world.fleets()), (Stage::RolledBack, vec![OLD; 3]), "{stage}");
+        assert!(stage == Stage::Spreading || world.moved_at.is_empty(), "{stage}: nobody else has moved");
+    }
+}
+
+#[test]
 fn what_goes_wrong_on_another_node_takes_it_back_everywhere() {
     let mut world = World::new(3);
     while world.store.stage != Stage::Spreading {
@@ -252,9 +275,13 @@ proptest! {
     fn whatever_happens_nobody_moves_before_its_time_and_all_end_where_the_store_says(
         count in 2_usize..5,
         blows in proptest::collection::vec((0_u64..90, 0_usize..5, 0_usize..5), 0..6),
+        ended in proptest::option::of(0_u64..90),
     ) {
         let mut world = World::new(count);
         for second in 0..400 {
+            if ended == Some(second) {
+                world.abort();
+            }
             for (_, at, blow) in blows.iter().filter(|(when, ..)| *when == second) {
                 let node = &mut world.nodes[at % count];
                 match [Blow::Dies, Blow::Restarts, Blow::CutOff, Blow::Back, Blow::Sick][*blow] {

@@ -1,4 +1,4 @@
-//! Whether a copy can be what a store had: the chain of the audit, generations, each override with its entry.
+//! Whether a copy can be what a store had: the chain of the audit, generations, each override and slip with its entry.
 //!
 //! The same is asked of the store itself, of what is restored, and of what was moved to another store: what a store
 //! would not have written does not get into one.
@@ -11,8 +11,9 @@ use crate::model::{OVERRIDES_MAX, Override, Wall};
 
 use super::{
     super::{
-        FIRST, link,
+        AuditDraft, FIRST, link,
         records::{AuditRecord, OverrideRecord},
+        slips::{CARRIED, ROLLOUT_SLIP},
     },
     Backup, Entry,
 };
@@ -51,7 +52,14 @@ impl Finding {
 #[must_use]
 pub fn check(backup: &Backup) -> Vec<Finding> {
     let facts = Facts::of(&backup.audit);
-    vec![identity(backup), chain(backup), generations(backup), overrides(backup, &facts), answers(backup)]
+    vec![
+        identity(backup),
+        chain(backup),
+        generations(backup),
+        overrides(backup, &facts),
+        answers(backup),
+        slips(backup),
+    ]
 }
 
 const RESTORE: &str = "restore the newest backup that `wayshift store verify` finds whole; answers go on meanwhile";
@@ -139,6 +147,30 @@ fn answers(backup: &Backup) -> Finding {
     Finding::good("answers", format!("{} kept for repeated requests", backup.answers.len()))
 }
 
+fn slips(backup: &Backup) -> Finding {
+    let bad = |what: String| Finding::bad("slips", what, RESTORE);
+    let drafts: Vec<AuditDraft> =
+        backup.audit.iter().filter_map(|entry| AuditRecord::parse(&entry.record).ok()).collect();
+    for (name, text) in &backup.slips {
+        if let Err(why) = super::super::slips::read_as(name, text) {
+            return bad(format!("{name}: {why}"));
+        }
+        let node = name.strip_prefix(CARRIED).map(|node| format!(" on {node} alone"));
+        let told = |draft: &AuditDraft| match &node {
+            Some(alone) => draft.action.starts_with("local.") && draft.from.ends_with(alone.as_str()),
+            None => draft.action.starts_with("config.rollout."),
+        };
+        if (node.is_some() || name == ROLLOUT_SLIP) && !drafts.iter().any(told) {
+            return bad(format!("{name}: no audit entry says who wrote it"));
+        }
+    }
+    let what = match backup.slips.len() {
+        0 => "none".to_owned(),
+        count => format!("{count}: {}", backup.slips.keys().cloned().collect::<Vec<_>>().join(", ")),
+    };
+    Finding::good("slips", what)
+}
+
 fn action(entry: &Entry) -> Option<String> {
     AuditRecord::parse(&entry.record).ok().map(|draft| draft.action)
 }
@@ -200,7 +232,11 @@ impl Facts {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::samples::backup, *};
+    use super::{
+        super::samples::{backup, with_slips},
+        *,
+    };
+    use crate::model::Stage;
 
     fn parts(backup: &Backup) -> Vec<&'static str> {
         check(backup).into_iter().filter(|finding| !finding.good).map(|finding| finding.part).collect()
@@ -213,6 +249,7 @@ mod tests {
     fn what_a_store_had_is_found_whole() {
         assert_eq!(parts(&backup(5)), Vec::<&str>::new());
         assert_eq!(parts(&backup(0)), Vec::<&str>::new());
+        assert_eq!(parts(&with_slips(3, Stage::Watched)), Vec::<&str>::new());
     }
 
     #[test]
@@ -244,6 +281,17 @@ mod tests {
             let mut backup = backup(5);
             change(&mut backup);
             assert_eq!(parts(&backup), expected, "{what}");
+        }
+        let slips: [(&str, &str, &str); 4] = [
+            ("another name", "a/b", ""),
+            ("no record", "rollout", "{}"),
+            ("of no node", "carried.-", ""),
+            ("no entry for it", "carried.ap-1", "{\"v\":1,\"epoch\":\"01K\",\"sequence\":1}"),
+        ];
+        for (what, name, text) in slips {
+            let mut backup = with_slips(1, Stage::Done);
+            backup.slips.insert(name.into(), text.into());
+            assert_eq!(parts(&backup), ["slips"], "{what}");
         }
     }
 }

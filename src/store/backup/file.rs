@@ -19,8 +19,10 @@ use super::{
 
 /// The first line: magic and the file's format. The records' own version is in their JSON.
 const MAGIC: &str = "wayshift-backup ";
-/// The format this program writes, and the newest it reads.
-const FORMAT: u32 = 1;
+/// The newest format that is read: with slips.
+const FORMAT: u32 = 2;
+/// The one that is written where there are none, so that older programs read it.
+const FORMAT_WITHOUT_SLIPS: u32 = 1;
 /// Largest file that is read or written, in octets: 1,000,000 audit entries of the usual size fit. Beyond it a backup is
 /// refused, and the audit is to be exported.
 pub const BACKUP_SIZE_MAX: u64 = 1 << 30;
@@ -128,12 +130,14 @@ pub fn load(path: &Path) -> Result<Backup, BackupError> {
 }
 
 fn text(backup: &Backup) -> String {
-    let Backup { made, from, epoch, generation, overrides, audit, head, answers } = backup;
+    let Backup { made, from, epoch, generation, overrides, audit, head, answers, slips } = backup;
+    let format = if slips.is_empty() { FORMAT_WITHOUT_SLIPS } else { FORMAT };
     let title = TitleRecord {
         sequence: head.0,
         hash: head.1.clone(),
         overrides: overrides.len(),
         answers: answers.len(),
+        slips: slips.len(),
         ..TitleRecord::new(*made, from.word().into(), epoch.clone(), *generation)
     };
     let mut body = title.text();
@@ -141,11 +145,12 @@ fn text(backup: &Backup) -> String {
     let orders = overrides.iter().map(|(id, record)| LineRecord::Override { id: id.clone(), record: record.clone() });
     let entries = audit.iter().map(|entry| LineRecord::Entry(EntryRecord::from(entry)));
     let answers = answers.iter().map(|kept| LineRecord::Answer(kept.into()));
-    for line in orders.chain(entries).chain(answers) {
+    let slips = slips.iter().map(|(name, text)| LineRecord::Slip { name: name.clone(), text: text.clone() });
+    for line in orders.chain(entries).chain(answers).chain(slips) {
         body.push_str(&line.text());
         body.push('\n');
     }
-    format!("{MAGIC}{FORMAT}\nlength {}\nsha256 {}\n{body}", body.len(), sum(&body))
+    format!("{MAGIC}{format}\nlength {}\nsha256 {}\n{body}", body.len(), sum(&body))
 }
 
 fn parse(text: &str) -> Result<Backup, String> {
@@ -153,7 +158,7 @@ fn parse(text: &str) -> Result<Backup, String> {
     let mut next = || lines.next().unwrap_or_default();
     let format = next().strip_prefix(MAGIC).ok_or("it does not begin as one")?;
     match format.parse::<u32>() {
-        Ok(FORMAT) => {}
+        Ok(FORMAT_WITHOUT_SLIPS | FORMAT) => {}
         Ok(newer) if FORMAT < newer => {
             return Err(format!("a newer program wrote it: format {newer}, this one reads {FORMAT}"));
         }
@@ -185,6 +190,7 @@ fn read(body: &str) -> Result<Backup, String> {
         audit: Vec::new(),
         head: (title.sequence, title.hash),
         answers: Vec::new(),
+        slips: std::collections::BTreeMap::new(),
     };
     for (number, line) in lines.enumerate() {
         let line = LineRecord::parse(line).map_err(|error| format!("line {}: {error}", number + 5))?;
@@ -196,10 +202,15 @@ fn read(body: &str) -> Result<Backup, String> {
             }
             LineRecord::Entry(entry) => backup.audit.push(entry.into()),
             LineRecord::Answer(kept) => backup.answers.push(kept.into()),
+            LineRecord::Slip { name, text } => {
+                if let Some(_twice) = backup.slips.insert(name.clone(), text) {
+                    return Err(format!("slip {name} is in it twice"));
+                }
+            }
         }
     }
-    let there = (backup.overrides.len(), backup.audit.len() as u64, backup.answers.len());
-    if there != (title.overrides, title.sequence, title.answers) {
+    let there = (backup.overrides.len(), backup.audit.len() as u64, backup.answers.len(), backup.slips.len());
+    if there != (title.overrides, title.sequence, title.answers, title.slips) {
         return Err("what is in it is not as much as it says".into());
     }
     if backup.audit.is_empty() && backup.head.1 != FIRST {
@@ -228,7 +239,11 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{super::samples::backup, *};
+    use super::{
+        super::samples::{backup, with_slips},
+        *,
+    };
+    use crate::model::Stage;
 
     #[test]
     fn what_was_written_is_read_back_and_nothing_is_overwritten_unasked() {
@@ -243,6 +258,10 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), bytes);
         save(&backup(1), &path, true).unwrap();
         assert_eq!(load(&path).unwrap(), backup(1));
+        assert!(fs::read_to_string(&path).unwrap().starts_with("wayshift-backup 1\n"), "older programs read it");
+        save(&with_slips(2, Stage::Watched), &path, true).unwrap();
+        assert_eq!(load(&path).unwrap(), with_slips(2, Stage::Watched));
+        assert!(fs::read_to_string(&path).unwrap().starts_with("wayshift-backup 2\n"), "they say that it is newer");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
     }
 
@@ -255,13 +274,16 @@ mod tests {
             let why = parse(text).unwrap_err();
             assert!(why.contains(expected), "{why} and not {expected}");
         };
-        check(&whole.replacen("backup 1", "backup 2", 1), "a newer program wrote it: format 2");
+        check(&whole.replacen("backup 1", "backup 3", 1), "a newer program wrote it: format 3");
         check(&whole.replacen("backup 1", "backup 0", 1), "does not begin as one");
         check("", "does not begin as one");
         check(&sealed(&body.replacen("{\"v\":1", "{\"v\":9", 1)), "version 9");
         check(&sealed(&body.replacen("embedded", "consul", 1)), "`consul`");
         check(&sealed(&format!("{body}{{\"colour\":{{}}}}\n")), "colour");
         check(&sealed(&format!("{body}{}\n", body.lines().nth(1).unwrap())), "twice");
+        let slip = format!("{}\n", LineRecord::Slip { name: "a".into(), text: "b".into() }.text());
+        check(&sealed(&format!("{body}{slip}")), "as much as it says");
+        check(&sealed(&format!("{body}{slip}{slip}")), "slip a is in it twice");
         check(&sealed(&body.replacen("\"answers\":1", "\"answers\":2", 1)), "as much as it says");
     }
 
@@ -271,7 +293,7 @@ mod tests {
         fn a_changed_or_cut_file_is_never_taken_for_whole(
             overrides in 0_u64..4, at in any::<prop::sample::Index>(), bit in 0_u8..8, cut in any::<bool>()
         ) {
-            let mut bytes = text(&backup(overrides)).into_bytes();
+            let mut bytes = text(&with_slips(overrides, Stage::Done)).into_bytes();
             let at = at.index(bytes.len());
             if cut { bytes.truncate(at) } else { bytes[at] ^= 1 << bit }
             if let Ok(text) = String::from_utf8(bytes) {

@@ -2,7 +2,8 @@
 //!
 //! What this node has in force stays in force. Of an older state of the same identity, what this node no longer has had
 //! ended since, and is dropped; of another state everything stays beside it. The head is written last and compares what
-//! was found: until then every node holds, and an attempt that was cut off is simply repeated.
+//! was found: until then every node holds, and an attempt that was cut off is simply repeated. A staged reload that was
+//! under way in what was found is ended with it, see [`super::super::slips`].
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,6 +16,7 @@ use super::{
         Adoption, AuditDraft, Durable, StoreError,
         epoch::Epoch,
         records::{AuditRecord, HeadRecord, LinkRecord, OverrideRecord},
+        slips::{ROLLOUT_SLIP, ended},
     },
     core::Core,
     list::{Found, found, text},
@@ -29,7 +31,7 @@ pub(super) async fn adopt(core: &Core, ours: &Durable, audit: Option<AuditDraft>
     if ours.epoch.is_empty() {
         return Err(core.held("this node knows no state that could be adopted"));
     }
-    let Found { head, overrides, .. } = found(core).await?;
+    let Found { head, overrides, slips, .. } = found(core).await?;
     let revision = head.as_ref().map_or(0, etcd_client::KeyValue::mod_revision);
     let head = head.map(|kv| text(&kv).and_then(|text| HeadRecord::parse(text).map_err(|error| error.to_string())));
     let head = head.transpose().map_err(|why| core.held(format!("the state's head: {why}")))?;
@@ -43,6 +45,10 @@ pub(super) async fn adopt(core: &Core, ours: &Durable, audit: Option<AuditDraft>
         .collect();
     let plan = Plan::of(ours, head.as_ref(), &there);
     let Some(mut audit) = audit else { return Ok(plan.adoption) };
+    let under_way = slips.get(ROLLOUT_SLIP).and_then(|slip| {
+        let why = "the store was adopted after it had gone back, when this was under way";
+        Some((i64::try_from(slip.revision).unwrap_or(i64::MAX), ended(&slip.text, why)?))
+    });
 
     audit.before =
         head.as_ref().map(|head| serde_json::json!({ "epoch": head.epoch, "generation": head.generation }).to_string());
@@ -51,6 +57,7 @@ pub(super) async fn adopt(core: &Core, ours: &Durable, audit: Option<AuditDraft>
             "epoch": plan.adoption.next.0, "generation": plan.adoption.next.1,
             "taken": plan.adoption.taken.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "dropped": plan.adoption.dropped.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "rollout_ended": under_way.is_some(),
         })
         .to_string(),
     );
@@ -72,11 +79,15 @@ pub(super) async fn adopt(core: &Core, ours: &Durable, audit: Option<AuditDraft>
     for batch in ops.chunks(BATCH) {
         sent(core, Txn::new().when(vec![unchanged()]).and_then(batch)).await?;
     }
-    let last = vec![
-        TxnOp::put(core.keys.audit(link.sequence), link.text(), None::<PutOptions>),
-        TxnOp::put(core.keys.head(), next.text(), None::<PutOptions>),
-    ];
-    sent(core, Txn::new().when(vec![unchanged()]).and_then(last)).await?;
+    let mut last = vec![TxnOp::put(core.keys.audit(link.sequence), link.text(), None::<PutOptions>)];
+    let mut compares = vec![unchanged()];
+    if let Some((revision, over)) = under_way {
+        let key = core.keys.slip(ROLLOUT_SLIP);
+        compares.push(Compare::mod_revision(key.as_str(), CompareOp::Equal, revision));
+        last.push(TxnOp::put(key, over, None::<PutOptions>));
+    }
+    last.push(TxnOp::put(core.keys.head(), next.text(), None::<PutOptions>));
+    sent(core, Txn::new().when(compares).and_then(last)).await?;
     Ok(plan.adoption)
 }
 

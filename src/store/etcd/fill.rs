@@ -132,6 +132,13 @@ pub(super) async fn overrides(core: &Core, claim: i64, overrides: &BTreeMap<Stri
     all(core, claim, named, None).await
 }
 
+/// The slips, and no others.
+pub(super) async fn slips(core: &Core, claim: i64, slips: &BTreeMap<String, String>) -> Result<(), StoreError> {
+    let prefix = core.keys.slips();
+    put(core, claim, vec![TxnOp::delete(prefix, Some(DeleteOptions::new().with_prefix()))]).await?;
+    all(core, claim, slips.iter().map(|(name, text)| (core.keys.slip(name), text.clone())), None).await
+}
+
 /// Kept answers that still count.
 pub(super) async fn answers(core: &Core, claim: i64, answers: &[Idempotency]) -> Result<(), StoreError> {
     let now = core.time.now();

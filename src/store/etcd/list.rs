@@ -66,7 +66,7 @@ pub(super) struct Found {
     pub(super) header: Option<etcd_client::ResponseHeader>,
     pub(super) head: Option<KeyValue>,
     pub(super) overrides: Vec<KeyValue>,
-    slips: Slips,
+    pub(super) slips: Slips,
 }
 
 /// Reads everything, and judges nothing.

@@ -99,11 +99,12 @@ impl Visit {
                 "its overrides are not those that its head speaks of: somebody wrote around wayshift".into(),
             ));
         }
+        let slips = found.slips.into_iter().map(|(name, slip)| (name, slip.text)).collect();
         let audit = self.entries(head.sequence).await?;
         let answers = self.answers(found.header.map_or(0, |header| header.revision())).await?;
         let HeadRecord { epoch, generation, sequence, hash, .. } = head;
         let (from, head) = (Origin::Etcd, (sequence, hash));
-        Ok(Some(Backup { made: now, from, epoch, generation, overrides, audit, head, answers }))
+        Ok(Some(Backup { made: now, from, epoch, generation, overrides, audit, head, answers, slips }))
     }
 
     /// The audit up to an entry: those do not change any more, so no moment is asked for.
@@ -190,9 +191,10 @@ impl Visit {
         fill::entries(&self.core, claim, audit).await
     }
 
-    /// Overrides and kept answers.
+    /// Overrides, slips and kept answers.
     pub(in crate::store) async fn rest(&self, claim: i64, backup: &Backup) -> Result<(), StoreError> {
         fill::overrides(&self.core, claim, &backup.overrides).await?;
+        fill::slips(&self.core, claim, &backup.settled()).await?;
         fill::answers(&self.core, claim, &backup.answers).await
     }
 
@@ -218,6 +220,9 @@ impl Visit {
         let wrote = backup.overrides.iter().map(|(name, text)| (name.clone(), text.clone().into_bytes()));
         if !read.into_iter().eq(wrote) {
             return Err(differs("overrides"));
+        }
+        if !found.slips.into_iter().map(|(name, slip)| (name, slip.text)).eq(backup.settled()) {
+            return Err(differs("slips"));
         }
         Ok(())
     }

@@ -21,12 +21,20 @@ pub(in crate::store) struct TitleRecord {
     pub hash: String,
     pub overrides: usize,
     pub answers: usize,
+    /// Not there in what has none.
+    #[serde(default, skip_serializing_if = "none")]
+    pub slips: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn none(count: &usize) -> bool {
+    *count == 0
 }
 
 impl TitleRecord {
     pub(in crate::store) fn new(made: Wall, from: String, epoch: String, generation: u64) -> Self {
-        let (sequence, hash, overrides, answers) = (0, String::new(), 0, 0);
-        Self { v: RECORD_VERSION, made, from, epoch, generation, sequence, hash, overrides, answers }
+        let (sequence, hash, overrides, answers, slips) = (0, String::new(), 0, 0, 0);
+        Self { v: RECORD_VERSION, made, from, epoch, generation, sequence, hash, overrides, answers, slips }
     }
 
     pub(in crate::store) fn text(&self) -> String {
@@ -45,6 +53,7 @@ pub(in crate::store) enum LineRecord {
     Override { id: String, record: String },
     Entry(EntryRecord),
     Answer(AnswerRecord),
+    Slip { name: String, text: String },
 }
 
 impl LineRecord {

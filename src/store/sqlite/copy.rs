@@ -27,7 +27,7 @@ use super::{
 /// is wrong with it.
 pub fn copy(folder: &Path, now: Wall) -> Result<Backup, StoreError> {
     let file = seal::there(folder)?;
-    let db = opened(&file)?;
+    let (db, version) = opened(&file)?;
     let told = |error: rusqlite::Error| classify(&file, &error);
     let tx = db.unchecked_transaction().map_err(told)?;
     let (epoch, generation, head) = tx
@@ -35,13 +35,17 @@ pub fn copy(folder: &Path, now: Wall) -> Result<Backup, StoreError> {
             Ok((row.get(0)?, count(row.get(1)?), (count(row.get(2)?), row.get(3)?)))
         })
         .map_err(told)?;
-    let overrides = overrides(&tx, &file)?;
+    let overrides = summed(&tx, &file, ("override", "SELECT id, record, sum FROM override"))?;
+    let slips = match schema::WITH_SLIPS <= version {
+        true => summed(&tx, &file, ("slip", "SELECT name, text, sum FROM slip"))?,
+        false => BTreeMap::new(),
+    };
     let mut audit = entries(&tx).map_err(told)?;
     let raised = |entry: &Entry| AuditRecord::parse(&entry.record).is_ok_and(|draft| backup::raises(&draft.action));
     let raised: Vec<bool> = audit.iter().map(raised).collect();
     backup::counted(&mut audit, &raised, generation);
     let answers = answers(&tx).map_err(told)?;
-    Ok(Backup { made: now, from: Origin::Embedded, epoch, generation, overrides, audit, head, answers })
+    Ok(Backup { made: now, from: Origin::Embedded, epoch, generation, overrides, audit, head, answers, slips })
 }
 
 /// What SQLite itself finds wrong with the file, page by page; nothing if it is whole.
@@ -50,13 +54,14 @@ pub fn copy(folder: &Path, now: Wall) -> Result<Backup, StoreError> {
 /// As [`copy`].
 pub fn faults(folder: &Path) -> Result<Option<String>, StoreError> {
     let file = seal::there(folder)?;
-    let db = opened(&file)?;
+    let (db, _) = opened(&file)?;
     let told = |error: rusqlite::Error| classify(&file, &error);
     let found: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(told)?;
     Ok((found != "ok").then_some(found))
 }
 
-fn opened(file: &Path) -> Result<Connection, StoreError> {
+/// And its schema: a node that runs an older program has not brought it up.
+fn opened(file: &Path) -> Result<(Connection, u64), StoreError> {
     let db = database::reader(file)?;
     let told = |error: rusqlite::Error| classify(file, &error);
     let version: u64 = db.pragma_query_value(None, "user_version", |row| row.get(0).map(count)).map_err(told)?;
@@ -67,19 +72,18 @@ fn opened(file: &Path) -> Result<Connection, StoreError> {
         let why = format!("a newer program made it: schema {version}, this one knows {}", schema::STEPS.len());
         return Err(refused(file, &why));
     }
-    Ok(db)
+    Ok((db, version))
 }
 
-fn overrides(db: &Connection, file: &Path) -> Result<BTreeMap<String, String>, StoreError> {
+/// Texts by name, as their sums say they were written.
+fn summed(db: &Connection, file: &Path, (kind, query): (&str, &str)) -> Result<BTreeMap<String, String>, StoreError> {
     let rows = || -> rusqlite::Result<Vec<(String, String, String)>> {
-        db.prepare("SELECT id, record, sum FROM override")?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-            .collect()
+        db.prepare(query)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
     };
     let mut all = BTreeMap::new();
     for (id, record, kept) in rows().map_err(|error| classify(file, &error))? {
         if sum(&record) != kept {
-            return Err(damaged(file, format!("override {id} is not as it was written")));
+            return Err(damaged(file, format!("{kind} {id} is not as it was written")));
         }
         all.insert(id, record);
     }

@@ -87,5 +87,8 @@ fn fill(db: &Connection, backup: &Backup) -> rusqlite::Result<()> {
         let row = params![kept.principal, kept.key, kept.fingerprint, at, kept.status, kept.body];
         db.prepare_cached("INSERT INTO idempotency VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(row)?;
     }
+    for (name, text) in &backup.settled() {
+        db.prepare_cached("INSERT INTO slip VALUES (?1, ?2, ?3)")?.execute(params![name, text, sum(text)])?;
+    }
     Ok(())
 }

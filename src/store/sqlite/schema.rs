@@ -75,7 +75,21 @@ pub(super) const STEPS: &[&str] = &[
     CREATE TRIGGER sealed_audit BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM seal)
         BEGIN SELECT RAISE(ABORT, 'the store is sealed'); END;
 ",
+    "
+    -- Slips of a fleet whose backup was restored here, so that none is lost on the way back to a fleet. Alone a node
+    -- writes none. sum: as with overrides.
+    CREATE TABLE slip (
+        name TEXT PRIMARY KEY,
+        text TEXT NOT NULL,
+        sum  TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER sealed_slip BEFORE INSERT ON slip WHEN EXISTS (SELECT 1 FROM seal)
+        BEGIN SELECT RAISE(ABORT, 'the store is sealed'); END;
+",
 ];
+
+/// The schema since which there are slips.
+pub(super) const WITH_SLIPS: u64 = 4;
 
 /// The row of a new database. Its epoch is a ULID, so no two databases ever share one.
 pub(super) fn fresh(db: &Connection, now: Wall) -> rusqlite::Result<()> {

@@ -25,6 +25,11 @@ const APPLY_MAX: Duration = Duration::from_secs(5);
 /// Longest `wait` for the others: a client that needs more asks again.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
+/// What to do where this node's own orders cannot be kept.
+const OWN_DAMAGED: &str = "nothing was changed, and what was ordered holds on; move that database (with its -wal and -shm) \
+                           aside and start the node again: it makes a new one, and the entries of the audit that were not \
+                           carried are in what you moved. Another node may still be able to order for itself";
+
 /// What changing needs.
 #[derive(Clone)]
 pub(in crate::admin::routes) struct Desk {
@@ -137,7 +142,22 @@ impl Desk {
 
     /// What an error of the store means here.
     pub(super) fn refusal(&self, error: &StoreError) -> Problem {
-        refusal::of_store_among(error, &self.seen.company, self.beside.is_some() && !self.of_this_node)
+        let problem = refusal::of_store_among(error, &self.seen.company, self.beside.is_some() && !self.of_this_node);
+        match error {
+            StoreError::Damaged { .. } if self.of_this_node => problem.hint(OWN_DAMAGED),
+            StoreError::Damaged { .. }
+            | StoreError::Conflict { .. }
+            | StoreError::NoOverride(_)
+            | StoreError::KeyUsed(_)
+            | StoreError::Full { .. }
+            | StoreError::Refused { .. }
+            | StoreError::InUse { .. }
+            | StoreError::Away { .. }
+            | StoreError::Held { .. }
+            | StoreError::ReadOnly { .. }
+            | StoreError::Sealed { .. }
+            | StoreError::Unknown(_) => problem,
+        }
     }
 
     /// The answer to the same request before.
