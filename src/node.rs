@@ -9,6 +9,7 @@ mod bridge;
 mod chores;
 mod condition;
 mod core;
+mod direct;
 mod disk;
 mod herald;
 mod map;
@@ -120,7 +121,7 @@ impl Node {
         let identity = map::identity(&settings.node);
         let places = read_places(&boot, &metrics).await?;
         let mut parts = core_parts(&boot, &disk, &herald, identity.clone(), clock, bus, &metrics);
-        parts.process = disk.shared.then(|| map::process(&settings.node));
+        parts.process = disk.shared.then(|| map::process(&settings));
         parts.locator = places.locator();
         let (core, handle) = Core::new(parts);
 
@@ -165,6 +166,7 @@ impl Node {
             inbox: handle.inbox.clone(),
             probe: api_probe,
             condition: conditions.watch(),
+            ballot: handle.ballot.clone(),
             registry: Arc::new(std::mem::take(&mut registry)),
             metrics: Arc::clone(&metrics.http),
             keys: Arc::clone(&keys),
@@ -192,6 +194,9 @@ impl Node {
             clock,
             metrics: Arc::clone(&metrics.probe),
         };
+        if disk.shared {
+            direct::start(&mut tasks, &settings, &handle, &stop);
+        }
         probing.start(&mut tasks, &handle, &stop);
         let (config_of_places, until) = (config_seen.clone(), stop.child_token());
         tasks.spawn(async move {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod availability;
+mod ballot;
 mod config;
 mod events;
 mod explain;
@@ -47,6 +48,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/whoami", get(look::whoami))
         .route("/v1/nodes", get(look::nodes))
         .route("/v1/nodes/{id}", delete(look::forget))
+        .route("/v1/ballot", get(ballot::ballot))
         .route("/v1/services", get(inventory::services))
         .route("/v1/services/{id}", get(inventory::service))
         .route("/v1/services/{id}/up", get(inventory::service_up))

@@ -220,6 +220,7 @@ impl House {
             started: Clock::wall(),
             snapshot,
             company: watch::channel(Arc::default()).1,
+            ballot: watch::channel(None).1,
             live,
             store,
             turn: Turn::default(),

@@ -310,6 +310,7 @@ static ADMIN: Section = Section {
             "Loopback addresses and Unix sockets.",
         ),
         Key::new("origins", List(&Text(&ORIGIN), 0, 64), "[]", "Web pages of other origins that may call it."),
+        Key::new("peers", Table(&PEERS), "", "How nodes ask each other for ballots while the store is out of reach."),
         Key::new(
             "token",
             List(&Table(&TOKEN), 0, 1000),
@@ -318,6 +319,18 @@ static ADMIN: Section = Section {
         ),
     ],
     later: &["tls", "pages"],
+};
+
+static PEERS: Section = Section {
+    keys: &[
+        Key::needed(
+            "at",
+            List(&Text(&ORIGIN), 1, 8),
+            "Where the others reach this node's admin API: through a proxy that speaks TLS, or a tunnel's loopback.",
+        ),
+        Key::needed("token", Kind::Secret, "What the others are asked with: a viewer's token that all nodes know."),
+    ],
+    later: &[],
 };
 
 static TOKEN: Section = Section {

@@ -33,6 +33,7 @@ impl Settings {
             ("[store] path", self.store.path == after.store.path),
             ("[store] etcd", self.store.etcd == after.store.etcd),
             ("[admin] listen", self.admin.listen == after.admin.listen),
+            ("[admin] peers", self.admin.peers == after.admin.peers),
             ("[telemetry]", self.telemetry == after.telemetry),
         ];
         settings.into_iter().filter_map(|(name, same)| (!same).then_some(name)).collect()
@@ -195,6 +196,17 @@ pub struct AdminSettings {
     pub tokens: Vec<AdminToken>,
     /// Web pages of other origins that may call it.
     pub origins: Vec<String>,
+    /// How nodes ask each other directly.
+    pub peers: Option<PeerSettings>,
+}
+
+/// How nodes of a fleet ask each other while the store is out of reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerSettings {
+    /// Where the others reach this node's admin API; at least one.
+    pub at: Vec<Box<str>>,
+    /// What this node asks others with: a viewer's token that each of them knows.
+    pub token: Secret,
 }
 
 /// One admin listener.
@@ -362,6 +374,7 @@ impl Default for AdminSettings {
             listen_explicit: false,
             tokens: Vec::new(),
             origins: Vec::new(),
+            peers: None,
         }
     }
 }

@@ -18,7 +18,8 @@ use crate::{
     clock::Clock,
     control::{Controller, Identity, Input, Loss, Step},
     model::{
-        Company, Duties, Event, Fleet, Happening, LastGood, Memory, Mono, Now, Presence, Process, Snapshot, Tempi,
+        Ballot, Company, Duties, Event, Fleet, Happening, LastGood, Memory, Mono, Now, Presence, Process, Snapshot,
+        Tempi,
     },
     steer::{Live, Locator},
     store::{self, BallotBus, Durable},
@@ -76,6 +77,8 @@ pub(super) struct CoreHandle {
     pub(super) duties: watch::Receiver<Arc<Duties>>,
     /// Who else is there, at most [`STEP_EVERY_MAX`] old.
     pub(super) company: watch::Receiver<Arc<Company>>,
+    /// This node's newest ballot.
+    pub(super) ballot: watch::Receiver<Option<Arc<Ballot>>>,
     /// What to write into the snapshot file.
     pub(super) memory: watch::Receiver<Arc<Recall>>,
     /// Beats with every turn of the loop.
@@ -101,6 +104,7 @@ pub(super) struct Core {
     tempi: watch::Sender<Arc<Tempi>>,
     duties: watch::Sender<Arc<Duties>>,
     company: watch::Sender<Arc<Company>>,
+    ballot: watch::Sender<Option<Arc<Ballot>>>,
     /// When the company was last looked at, and what this node last said of itself.
     looked: Mono,
     said: Option<Presence>,
@@ -157,6 +161,7 @@ impl Core {
         let (tempi, tempis) = watch::channel(tempi);
         let (duties, duties_seen) = watch::channel(duties);
         let (company, companies) = watch::channel(Arc::default());
+        let (ballot, ballots) = watch::channel(None);
         let (memory, memories) = watch::channel(Arc::new(remembered));
         let (beat, beats) = watch::channel(now.mono);
         let handle = CoreHandle {
@@ -166,6 +171,7 @@ impl Core {
             tempi: tempis,
             duties: duties_seen,
             company: companies,
+            ballot: ballots,
             memory: memories,
             beat: beats,
         };
@@ -188,6 +194,7 @@ impl Core {
             tempi,
             duties,
             company,
+            ballot,
             looked: Mono::default(),
             said,
             memory,
@@ -330,6 +337,7 @@ impl Core {
         }
         if let Some(ballot) = ballot {
             self.news.published(ballot.sequence);
+            self.ballot.send_replace(Some(Arc::new(ballot.clone())));
             self.bus.publish(ballot);
         }
         if let Some(presence) = presence {

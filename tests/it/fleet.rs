@@ -2,10 +2,10 @@
 
 use crate::support::{Endpoint, Node, etcd::Server, eventually};
 
-const NAME: &str = "www.gslb.example.com";
+pub(crate) const NAME: &str = "www.gslb.example.com";
 
 /// Three regions at three providers, and one endpoint in two of them.
-fn config(server: &Server, region: &str, endpoints: &[&Endpoint]) -> String {
+pub(crate) fn config(server: &Server, region: &str, endpoints: &[&Endpoint]) -> String {
     let endpoint = |at: usize, provider: &str| {
         let address = endpoints[at].address;
         format!("e{at} = {{ provider = \"{provider}\", address = \"{}\", check_at = \"{address}\" }}\n", address.ip())
@@ -26,13 +26,13 @@ fn config(server: &Server, region: &str, endpoints: &[&Endpoint]) -> String {
     )
 }
 
-fn answers(node: &Node, endpoint: &Endpoint) {
+pub(crate) fn answers(node: &Node, endpoint: &Endpoint) {
     let address = endpoint.address.ip().to_string();
     eventually(&format!("{address} is answered"), || (node.short(NAME, "A") == [address.clone()]).then_some(()));
 }
 
 /// Every node hears every other and answers as they do.
-fn together(nodes: &[Node]) {
+pub(crate) fn together(nodes: &[Node]) {
     for node in nodes {
         eventually("the nodes to agree", || {
             let peers = node.json(&["node", "list"]);

@@ -56,7 +56,7 @@ fn configurations_on_the_pages_load() {
     // Files that they name have to be there; what is in them is read when they are used.
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("tls")).unwrap();
-    for file in ["tls/etcd-ca.pem", "tls/node.pem", "node.key"] {
+    for file in ["tls/etcd-ca.pem", "tls/node.pem", "node.key", "peers.token"] {
         fs::write(folder.path().join(file), "x").unwrap();
     }
     let credentials = folder.path().display().to_string();

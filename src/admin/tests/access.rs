@@ -5,11 +5,12 @@ use serde_json::json;
 use super::{As, House, drain_aws};
 
 /// Every route with what it takes; `{ok}` is the status for the role that suffices.
-const ROUTES: [(&str, As, u16); 38] = [
+const ROUTES: [(&str, As, u16); 39] = [
     ("GET /metrics", As::Viewer, 200),
     ("GET /v1/status", As::Viewer, 200),
     ("GET /v1/whoami", As::Viewer, 200),
     ("GET /v1/nodes", As::Viewer, 200),
+    ("GET /v1/ballot", As::Viewer, 404),
     ("GET /v1/services", As::Viewer, 200),
     ("GET /v1/services/www", As::Viewer, 200),
     ("GET /v1/services/www/up", As::Viewer, 200),

@@ -181,12 +181,31 @@ impl Build<'_, '_> {
         }
         let tokens = self.tokens(table);
         let origins = table.get("origins").map_or(&[][..], Node::items);
+        let peers = table.entry("peers").and_then(|entry| self.peers(entry.node.table()?));
         AdminSettings {
+            peers,
             listen: if written.is_empty() { default.listen } else { written },
             listen_explicit: listen.is_some(),
             tokens,
             origins: origins.iter().filter_map(|item| item.text().map(Into::into)).collect(),
         }
+    }
+
+    fn peers(&mut self, table: &Table) -> Option<PeerSettings> {
+        let at = table.get("at").map_or(&[][..], Node::items);
+        for item in at {
+            let text = item.text().unwrap_or_default();
+            let host = text.strip_prefix("http://").map(|rest| rest.trim_start_matches('['));
+            let loopback = |host: &str| host.starts_with("127.") || host.starts_with("::1]");
+            if host.is_some_and(|host| !loopback(host)) {
+                self.report().add(
+                    Raw::error("E031", format!("`{text}` would carry the peers' token in the clear"))
+                        .at(item.place, "write https://, or the loopback end of a tunnel"),
+                );
+            }
+        }
+        let at = at.iter().filter_map(|item| item.text().map(Into::into)).collect();
+        Some(PeerSettings { at, token: secret::read(table.get("token")?, self.reader)? })
     }
 
     fn tokens(&mut self, table: &Table) -> Vec<AdminToken> {

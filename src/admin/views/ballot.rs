@@ -1,0 +1,31 @@
+//! This node's ballot: `GET /v1/ballot`, for peers that the store carries none to.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    model::{Ballot, NodeId},
+    store::ballots::Scribe,
+};
+
+/// A ballot, in the pieces that stand in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BallotView {
+    /// Whose.
+    pub node: NodeId,
+    /// Rises with each ballot of this node.
+    pub sequence: u64,
+    /// Names and texts, in the store's own form.
+    pub pieces: Vec<(String, String)>,
+}
+
+impl BallotView {
+    /// All of it.
+    #[must_use]
+    pub fn of(ballot: &Ballot) -> Self {
+        let draft = Scribe::new("direct".into()).draft(ballot, Duration::ZERO);
+        let pieces = draft.writes.into_iter().filter_map(|(piece, text)| Some((piece.to_string(), text?)));
+        Self { node: ballot.node.clone(), sequence: ballot.sequence, pieces: pieces.collect() }
+    }
+}
