@@ -16,6 +16,7 @@ mod failover;
 mod feeds;
 #[cfg(feature = "etcd")]
 mod fleet;
+#[cfg(feature = "etcd")]
 mod fleet_direct;
 mod flood;
 mod foresight;
