@@ -177,6 +177,7 @@ impl Node {
             generation: 1,
             forced: false,
             over: None,
+            local: false,
         };
         for (generation, what, list) in
             [(1, "drain half the fleet", vec![order]), (2, "and take that back", Vec::new())]

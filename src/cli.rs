@@ -41,12 +41,7 @@ pub use self::args::{
 pub(crate) use self::events::read_event;
 pub use self::local::place::{NoFile, config_file, variable};
 use self::{
-    args::{
-        At, Manner,
-        change::ConfigVerb,
-        operate::{StoreVerb, TokenVerb},
-        traffic::OverrideVerb,
-    },
+    args::{At, Manner, change::ConfigVerb, operate::TokenVerb, traffic::OverrideVerb},
     client::{
         Client,
         door::{Door, Surroundings},
@@ -83,6 +78,7 @@ fn act(verb: &Verb, screen: &mut Screen) -> Result<Exit, Failure> {
         Verb::Completions(args) => local::about::completions(args, screen),
         Verb::Man(args) => local::about::man(args, screen),
         Verb::Version(_) => local::about::version(screen),
+        Verb::Store(verb) if verb.flags().1.is_none() => store::tool(verb, screen),
         Verb::Status(_)
         | Verb::Explain(_)
         | Verb::Events(_)
@@ -133,6 +129,7 @@ async fn converse(verb: &Verb, client: &Client, screen: &mut Screen) -> Result<E
         Verb::Override(OverrideVerb::List(_)) => traffic::existing::list(client, screen).await,
         Verb::Override(OverrideVerb::Show(args)) => traffic::existing::show(args, client, screen).await,
         Verb::Override(OverrideVerb::Extend(args)) => traffic::existing::extend(args, client, screen).await,
+        Verb::Override(OverrideVerb::Promote(args)) => traffic::existing::promote(args, client, screen).await,
         Verb::Override(OverrideVerb::Clear(args)) => traffic::existing::clear(args, client, screen).await,
         Verb::Reload(args) => reload::run(args, client, screen).await,
         Verb::Plan(args) => foresight::plan::run(args, client, screen).await,
@@ -157,7 +154,7 @@ fn flags(verb: &Verb) -> (&Manner, Option<&At>) {
         Verb::Availability(args) => (&args.manner, Some(&args.at)),
         Verb::Export(verb) => (&verb.args().manner, Some(&verb.args().at)),
         Verb::Node(verb) => verb.flags(),
-        Verb::Store(StoreVerb::Adopt(args)) => (&args.manner, Some(&args.at)),
+        Verb::Store(verb) => verb.flags(),
         Verb::Import(from) => (&from.args().manner, None),
         Verb::Probe(args) => (&args.manner, Some(&args.at)),
         Verb::Drain(args) => (&args.manner, Some(&args.at)),
@@ -166,6 +163,7 @@ fn flags(verb: &Verb) -> (&Manner, Option<&At>) {
         Verb::Override(OverrideVerb::List(args)) => (&args.manner, Some(&args.at)),
         Verb::Override(OverrideVerb::Show(args)) => (&args.manner, Some(&args.at)),
         Verb::Override(OverrideVerb::Extend(args)) => (&args.manner, Some(&args.at)),
+        Verb::Override(OverrideVerb::Promote(args)) => (&args.manner, Some(&args.at)),
         Verb::Override(OverrideVerb::Clear(args)) => (&args.manner, Some(&args.at)),
         Verb::Check(args) => (&args.manner, None),
         Verb::Test(args) => (&args.manner, None),

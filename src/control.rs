@@ -20,6 +20,7 @@ mod presences;
 mod publish;
 mod results;
 mod returns;
+pub mod rollout;
 mod self_test;
 mod slots;
 mod tenure;
@@ -92,6 +93,8 @@ pub enum Input {
         /// All of them, held or planned.
         overrides: Arc<[Override]>,
     },
+    /// The overrides that hold on this node alone, whole; they come before those that are shared.
+    Local(Arc<[Override]>),
     /// A peer's presence arrived (its own is ignored; see [`Input::Echo`]).
     Present(Presence),
     /// This node's own presence came back through the store.
@@ -99,6 +102,8 @@ pub enum Input {
         /// Its sequence.
         sequence: u64,
     },
+    /// Whether this node may write to the store it shares: said to the others.
+    TakesOrders(bool),
     /// A person took a node out: it is no longer known, until it speaks again.
     Forget(NodeId),
     /// An anchor was asked.
@@ -216,7 +221,7 @@ impl Controller {
             proof,
             self_test: SelfTest::Unprovable,
             blind: [false; 2],
-            durable: Durable { epoch: memory.epoch.clone(), generation: memory.store_generation, lost: None },
+            durable: Durable::remembered(memory),
             generation: memory.generation,
             started: now.mono,
             mode: Mode::default(),
@@ -269,9 +274,11 @@ impl Controller {
                 Input::Adopted { epoch, generation, overrides } => {
                     self.share(now, epoch, generation, &overrides, true, &mut work);
                 }
+                Input::Local(overrides) => self.keep_local(now, overrides, &mut work),
                 Input::Lost(loss) => self.lose(loss, &mut work),
                 Input::Present(presence) => self.meet(now, presence, &mut work),
                 Input::Echo { sequence } => self.heartbeat.echo(sequence, now.mono),
+                Input::TakesOrders(takes) => self.heartbeat.takes_orders(takes),
                 Input::Forget(node) => self.forget(&node, &mut work),
                 Input::Anchored { anchor, answered, at } => self.proof.anchor(&anchor, answered, at),
                 Input::Reloaded(fleet) => self.reload(now, fleet, &mut work),

@@ -86,8 +86,15 @@ async fn play(args: &DemoArgs) -> anyhow::Result<()> {
     let fleet = Arc::clone(&loaded.fleet);
     let bus: Arc<dyn BallotBus> = Arc::new(InProcessBus::default());
     let copies = std::mem::take(&mut loaded.copies);
-    let boot =
-        Boot { loaded: Arc::new(loaded), copies, file, stale: None, env, lookup: Arc::new(probe::System::new()) };
+    let boot = Boot {
+        loaded: Arc::new(loaded),
+        copies,
+        file,
+        stale: None,
+        held_back: None,
+        env,
+        lookup: Arc::new(probe::System::new()),
+    };
     let running = Node::start(boot, Arc::clone(&bus)).await?;
     let mut vantages = Vec::new();
     for (name, region, provider) in VANTAGES {

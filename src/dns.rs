@@ -21,6 +21,8 @@ pub mod read;
 mod sample;
 mod shadow;
 mod tcp;
+pub mod transfer;
+mod tsig;
 mod udp;
 pub mod write;
 
@@ -53,6 +55,7 @@ pub use self::{
     read::Ecs,
     shadow::SHADOW_WHOLE,
     tcp::Limits as TcpLimits,
+    transfer::Transfers,
 };
 use crate::{clock::Clock, steer::Live, telemetry::dns::DnsMetrics};
 
@@ -82,6 +85,7 @@ pub struct Doors {
     live: Live,
     clock: Clock,
     metrics: Arc<DnsMetrics>,
+    transfers: Arc<Transfers>,
     switch: Arc<Switch>,
 }
 
@@ -106,7 +110,14 @@ impl Doors {
         let bound =
             settings.listen.iter().map(|&address| Bound::bind(address, settings.threads)).collect::<Result<_, _>>()?;
         let switch = Arc::new(Switch::new(Arc::clone(&metrics)));
-        Ok(Self { bound, settings, live, clock, metrics, switch })
+        let transfers = Arc::new(Transfers::new(Arc::clone(&metrics), &settings.listen));
+        Ok(Self { bound, settings, live, clock, metrics, transfers, switch })
+    }
+
+    /// What the doors know about secondaries: nobody is one until it is told.
+    #[must_use]
+    pub fn transfers(&self) -> &Arc<Transfers> {
+        &self.transfers
     }
 
     /// The addresses in the order of [`Settings::listen`], with their real ports.
@@ -164,11 +175,12 @@ impl Doors {
         ended: &mpsc::Sender<String>,
         threads: &mut Vec<JoinHandle<()>>,
     ) -> io::Result<()> {
-        let Self { bound, settings, live, clock, metrics, switch } = self;
+        let Self { bound, settings, live, clock, metrics, transfers, switch } = self;
         let face = Arc::new(settings.face);
         let desk = || -> io::Result<General> {
             let seed = getrandom::u64().map_err(io::Error::other)?;
-            Ok(General::new(Desk::new(live.reader(), Arc::clone(&face), seed, clock, metrics.shard())))
+            let desk = Desk::new(live.reader(), Arc::clone(&face), seed, clock, metrics.shard());
+            Ok(General::new(desk.with_transfers(Arc::clone(&transfers))))
         };
         let shadow = || -> io::Result<Shadow> {
             let seed = getrandom::u64().map_err(io::Error::other)?;

@@ -46,7 +46,10 @@ mod overrides;
 mod policy;
 mod position;
 mod presence;
+mod replication;
+mod rollout;
 mod selector;
+mod serial;
 mod service;
 mod snapshot;
 mod time;
@@ -61,8 +64,8 @@ pub use self::{
     ballot::{Ballot, BrakeState, Out, SelfTest, Vote},
     case::{CASES_MAX, Case, CaseQuestion, Whence, WhenceError},
     check::{
-        BODY_READ_MAX, CertLimit, Check, CheckKind, Expect, HttpCheck, INTERVAL_MIN, LatencyLimit, Secret, Thresholds,
-        TlsCheck, Window,
+        BODY_READ_MAX, CertLimit, Check, CheckKind, Expect, HttpCheck, INTERVAL_MIN, LatencyLimit, PrivateKey, Secret,
+        Thresholds, TlsCheck, Window,
     },
     duty::{Duties, Duty, Words, hash},
     endpoint::{Addresses, CheckAt, Endpoint, Family, LoadFeed, OUTAGE_AT, Provider, Region, Resume, Serves, Weight},
@@ -75,14 +78,19 @@ pub use self::{
     mode::{Here, Link, Mode},
     name::{DnsName, LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameError, NameHash, labels, name_is_within, name_parent},
     observation::{Complaint, Failure, Observation, Outcome, OwnFault, Phases, SubjectId, Target, Tempo},
-    overrides::{Action, Lane, OVERRIDES_MAX, Override, OverrideId, OverrideIdError, REASON_LENGTH_MAX},
+    overrides::{
+        Action, LOCAL_LASTS_MAX, Lane, OVERRIDES_MAX, Override, OverrideId, OverrideIdError, REASON_LENGTH_MAX,
+    },
     policy::{
         Alone, FlapHold, KeepRule, Lives, OwnView, PanicBelow, Quorum, ReloadGuard, RemovalBudget, Safety, Startup,
         VerdictPolicy,
     },
     position::{CheckIx, EndpointIx, PoolIx, ServiceIx, SubjectIx},
     presence::{ADMIN_ADDRESSES_MAX, Agreement, Applied, Company, NodeSeen, Presence, Process},
+    replication::{Replication, Secondaries, TsigAlgorithm, TsigKey},
+    rollout::{Rollout, Stage},
     selector::{Glob, SELECTOR_LENGTH_MAX, Selector, SelectorError},
+    serial::Serial,
     service::{
         ANSWER_ENDPOINTS_MAX, Arm, Degraded, Https, Member, MinUp, POOL_MEMBERS_MAX, Pool, PoolAnswer, Rule, Service,
         Steer, Sticky, TRICKLE_WHOLE, Tuning, When, WhenNone,

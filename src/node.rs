@@ -6,11 +6,13 @@
 mod answers;
 pub mod boot;
 mod bridge;
+mod carry;
 mod chores;
 mod condition;
 mod core;
 mod direct;
 mod disk;
+mod durable;
 mod herald;
 mod map;
 mod news;
@@ -18,11 +20,14 @@ mod places;
 mod probing;
 mod recall;
 mod reload;
+mod rollout;
 mod rooms;
+mod secondaries;
 mod serve;
 mod service;
 mod shared;
 mod vantage;
+mod vitals;
 
 use std::{future::Future, net::SocketAddr, sync::Arc};
 
@@ -47,6 +52,7 @@ use self::{
     probing::Probing,
     reload::Desk,
     rooms::Room,
+    secondaries::Secondaries,
 };
 use crate::{
     admin::{self, Admin, Recent, auth::Keys},
@@ -55,7 +61,7 @@ use crate::{
     dns::{self, Doors},
     model::Snapshot,
     steer::Live,
-    store::{BallotBus, StoreError, journal::Journal},
+    store::{BallotBus, ControlStore, StoreError, journal::Journal},
     telemetry::Metrics,
 };
 
@@ -123,6 +129,8 @@ impl Node {
         let mut parts = core_parts(&boot, &disk, &herald, identity.clone(), clock, bus, &metrics);
         parts.process = disk.shared.then(|| map::process(&settings));
         parts.locator = places.locator();
+        let (editions, editions_seen) = watch::channel(Arc::default());
+        parts.editions = editions_seen;
         let (core, handle) = Core::new(parts);
 
         let doors = settings
@@ -132,6 +140,11 @@ impl Node {
             .then(|| Doors::bind(map::dns(&settings.dns), handle.live.clone(), clock, Arc::clone(&metrics.dns)));
         let doors = doors.transpose()?;
         let dns = doors.as_ref().map(Doors::local_addrs).unwrap_or_default();
+
+        let secondaries = doors.as_ref().map(|doors| {
+            let (transfers, metrics) = (Arc::clone(doors.transfers()), Arc::clone(&metrics.dns));
+            Secondaries::start(&boot.loaded, &handle, transfers, metrics, editions)
+        });
 
         let stop = CancellationToken::new();
         let (config, config_seen) = watch::channel(Arc::clone(&boot.loaded));
@@ -158,6 +171,7 @@ impl Node {
             company: handle.company.clone(),
             live: handle.live.clone(),
             store: Arc::clone(&disk.store),
+            local: disk.local.clone().map(|local| local as Arc<dyn ControlStore>),
             turn: admin::Turn::default(),
             recent: Arc::clone(&recent),
             journal: Arc::clone(&disk.journal),
@@ -216,12 +230,11 @@ impl Node {
             accepted: disk.accepted.clone(),
             herald: Arc::clone(&herald),
             metrics: Arc::clone(&metrics.control),
+            held: Arc::clone(&disk.held_back),
+            trial: None,
         };
-        let until = stop.child_token();
-        tasks.spawn(async move {
-            desk.run(reload_asks, until).await;
-            "reload"
-        });
+        rollout::run(&mut tasks, &disk, &handle, (&settings.node.name, clock), (&reload_in, &herald), &stop);
+        desk.start(&mut tasks, reload_asks, stop.child_token());
         let hangups = service::hangups(reload_in, stop.child_token());
         tasks.spawn(async move {
             hangups.await;
@@ -248,7 +261,11 @@ impl Node {
             until.cancelled().await;
             "accepted"
         });
+        if let Some(secondaries) = secondaries {
+            secondaries.follow(&mut tasks, &handle, config_seen.clone(), &stop);
+        }
         chores::remember(&mut tasks, Arc::clone(&disk.keeper), handle.memory.clone(), stop.child_token());
+        carry::run(&mut tasks, &disk, settings.node.name.clone(), stop.child_token());
         chores::prune(&mut tasks, &disk, config_seen, clock, stop.child_token());
         if let Some(doors) = doors {
             let until = stop.child_token();
@@ -365,8 +382,11 @@ fn core_parts(
         clock,
         bus,
         durable: disk.store.watch(),
+        local: disk.local.as_ref().map(|local| local.watch()),
+        takes_orders: disk.store.takes_orders(),
         held: disk.held.clone(),
         locator: watch::channel(Arc::default()).1,
+        editions: watch::channel(Arc::default()).1,
         announce: Box::new(move |events| herald.tell(events)),
         metrics: Arc::clone(&metrics.control),
         persist: Box::new(move |memory| keeper.save(memory)),

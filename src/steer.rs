@@ -7,8 +7,10 @@
 
 mod answers;
 pub mod decide;
+mod editions;
 pub mod explain;
 mod facts;
+mod https;
 mod live;
 mod locate;
 #[cfg(test)]
@@ -29,10 +31,12 @@ mod wheel;
 
 pub use self::{
     answers::{AnswerChange, AnswerSet, PoolShare, RuleAt, answers, changes},
+    editions::{Edition, Editions, Last, STEP_RECORDS_MAX, STEPS_MAX, Step},
     explain::Trace,
+    https::https_data,
     live::{Live, Reader},
     locate::{Client, DATABASE_SIZE_MAX, Locator, LocatorError, NETS_MAX, NETS_SIZE_MAX, Nets, NetsError, WrongRow},
-    names::{Glue, Lookup, ZoneTable},
+    names::{Elsewhere, Glue, Lookup, Served, ZoneTable},
     pick::{Draw, Outcome, Picks, Seat, Seated, Single},
     steering::Steering,
     table::{AnswerTable, compile},

@@ -5,6 +5,7 @@
 //! happened; idempotency keys make repeating it safe.
 
 pub mod accepted;
+pub mod backup;
 pub mod ballots;
 pub mod bus;
 mod database;
@@ -12,10 +13,15 @@ pub mod detached;
 mod epoch;
 #[cfg(feature = "etcd")]
 pub mod etcd;
+pub mod held_back;
 pub mod journal;
 mod lock;
+#[cfg(feature = "etcd")]
+pub mod migrate;
 mod orders;
 pub mod records;
+pub mod serials;
+pub mod slips;
 pub mod snapshot;
 pub mod sqlite;
 mod time;
@@ -25,7 +31,11 @@ use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
 
 use tokio::sync::watch;
 
-pub use self::{epoch::continues, orders::EXPIRED_KEPT};
+pub use self::{
+    epoch::continues,
+    orders::EXPIRED_KEPT,
+    slips::{Slip, Slips},
+};
 
 use crate::model::{Ballot, NodeId, Override, OverrideId, Presence, Wall};
 
@@ -214,6 +224,23 @@ pub enum StoreError {
         /// In words.
         why: String,
     },
+    /// This node's credentials let it read the shared store only: others take orders.
+    #[error("this node may not write to the shared store: {why}")]
+    ReadOnly {
+        /// In words.
+        why: String,
+    },
+    /// The embedded store is being moved to a shared one, or has been: one of the two takes writes, and it is not this
+    /// one.
+    #[error("the store in {path} is sealed: it {} {destination}", if *.moved { "was moved to" } else { "is being moved to" })]
+    Sealed {
+        /// Where.
+        path: String,
+        /// Where to.
+        destination: String,
+        /// It is there; else it is on its way, or the way was cut off.
+        moved: bool,
+    },
     /// It may have happened: repeat with the same idempotency key.
     #[error("the outcome is unknown: {0}")]
     Unknown(String),
@@ -239,6 +266,31 @@ pub trait ControlStore: Send + Sync {
     fn kept(&self, principal: String, key: String) -> Later<'_, Result<Option<Idempotency>, StoreError>>;
     /// Audit entries with a sequence below `before` (all: `u64::MAX`), newest first.
     fn audit(&self, before: u64, limit: usize) -> Later<'_, Result<Vec<AuditEntry>, StoreError>>;
+    /// A slip as it stands in the store now; one that was never written has revision 0.
+    fn slip(&self, name: String) -> Later<'_, Result<Slip, StoreError>> {
+        let _ = name;
+        Box::pin(async { Err(alone()) })
+    }
+    /// Writes a slip with its audit entry in one transaction, if it still has the revision it was read at;
+    /// [`StoreError::Conflict`] otherwise.
+    fn write_slip(
+        &self,
+        name: String,
+        seen: u64,
+        text: String,
+        audit: AuditDraft,
+    ) -> Later<'_, Result<(), StoreError>> {
+        let _ = (name, seen, text, audit);
+        Box::pin(async { Err(alone()) })
+    }
+    /// The newest slips, whole; empty where the store is one node's own.
+    fn slips(&self) -> watch::Receiver<Arc<Slips>> {
+        watch::channel(Arc::default()).1
+    }
+    /// Whether this node may write here, as far as it knows.
+    fn takes_orders(&self) -> watch::Receiver<bool> {
+        watch::channel(true).1
+    }
     /// Makes a held store go on from what this node knows: a person has decided. `None` tells only what it would do.
     fn adopt(&self, audit: Option<AuditDraft>) -> Later<'_, Result<Adoption, StoreError>> {
         let _ = audit;
@@ -247,6 +299,11 @@ pub trait ControlStore: Send + Sync {
     }
     /// Whether the whole audit chain holds; the sequence of the first entry that does not.
     fn verify_audit(&self) -> Later<'_, Result<Option<u64>, StoreError>>;
+}
+
+/// What a store without other nodes says to what only several need.
+fn alone() -> StoreError {
+    StoreError::Refused { path: "the store".into(), why: "it is this node's own, no other shares it".into() }
 }
 
 /// What adopting a store does to it.

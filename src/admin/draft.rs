@@ -11,7 +11,8 @@ use super::{
 use crate::{
     judge::safety::{self, LifeError},
     model::{
-        Action, Fleet, Override, OverrideId, PoolId, REASON_LENGTH_MAX, Selector, SelectorError, Span, Wall, Weight,
+        Action, Fleet, LOCAL_LASTS_MAX, Override, OverrideId, PoolId, REASON_LENGTH_MAX, Safety, Selector,
+        SelectorError, Span, Wall, Weight,
     },
 };
 
@@ -25,6 +26,8 @@ const FROM_LATE_MAX: Duration = Duration::from_secs(60);
 pub(super) struct Asking<'a> {
     pub(super) author: &'a str,
     pub(super) now: Wall,
+    /// For this node alone.
+    pub(super) local: bool,
 }
 
 /// An override as it would be kept.
@@ -33,6 +36,7 @@ pub(super) fn read(fleet: &Fleet, asking: &Asking<'_>, body: &NewOverride) -> Re
     let action = action(fleet, body, &target)?;
     let reason = reason(fleet, body.reason.as_deref())?;
     let from = time("/from", body.from.as_deref())?.unwrap_or(asking.now);
+    let safety = bounds(fleet, asking.local);
     let late = asking.now.since(from);
     if FROM_LATE_MAX < late {
         let detail = format!("it would have begun {} ago, and nothing is ordered for the past", Span(whole(late)));
@@ -45,12 +49,12 @@ pub(super) fn read(fleet: &Fleet, asking: &Asking<'_>, body: &NewOverride) -> Re
         }
         (None, Some(end)) => {
             let end = time("/expires", Some(end))?.unwrap_or(from);
-            safety::bounded(&fleet.safety, asking.now, from, end).map_err(|error| life("/expires", error))?
+            safety::bounded(&safety, asking.now, from, end).map_err(|error| life("/expires", error, asking.local))?
         }
         (lasts, None) => {
             let lasts = lasts.as_deref().map(|text| span("/for", text)).transpose()?;
-            safety::end(&fleet.safety, &action, asking.now, from, lasts.map(|span| span.0))
-                .map_err(|error| life("/for", error))?
+            safety::end(&safety, &action, asking.now, from, lasts.map(|span| span.0))
+                .map_err(|error| life("/for", error, asking.local))?
         }
     };
     let over = over(&action, body.over.as_deref(), expires.since(from))?;
@@ -65,6 +69,7 @@ pub(super) fn read(fleet: &Fleet, asking: &Asking<'_>, body: &NewOverride) -> Re
         expires,
         forced: body.force,
         over,
+        local: asking.local,
         generation: 0,
     })
 }
@@ -97,17 +102,26 @@ pub(super) fn extended(fleet: &Fleet, now: Wall, order: &Override, body: &Extend
         }
     };
     let pointer = if body.lasts.is_some() { "/for" } else { "/expires" };
-    safety::bounded(&fleet.safety, now, order.from, end).map_err(|error| life(pointer, error))
+    let safety = bounds(fleet, order.local);
+    safety::bounded(&safety, now, order.from, end).map_err(|error| life(pointer, error, order.local))
+}
+
+/// How long an order may last; one of this node alone no longer than [`LOCAL_LASTS_MAX`].
+fn bounds(fleet: &Fleet, local: bool) -> Safety {
+    let override_max = if local { LOCAL_LASTS_MAX.min(fleet.safety.override_max) } else { fleet.safety.override_max };
+    Safety { override_max, ..fleet.safety.clone() }
 }
 
 fn whole(span: Duration) -> Duration {
     Duration::from_secs(span.as_secs())
 }
 
-fn life(pointer: &str, error: LifeError) -> Problem {
+fn life(pointer: &str, error: LifeError, local: bool) -> Problem {
     let problem = Problem::unfit("override.life", pointer, error.to_string());
     match error {
         LifeError::Over => problem,
+        LifeError::TooLong(_) if local => problem
+            .hint("one of this node alone lasts at most an hour; extend it, or promote it once the store is back"),
         LifeError::TooLong(_) => problem.hint("extend it later; the bound is safety.override_max"),
     }
 }

@@ -12,7 +12,7 @@ use super::record::word_of;
 use crate::{
     config::present,
     model::{DnsName, EndpointId, Family, Fleet, LastGood, Rrset, Service, ServiceIx, Snapshot, Zone, kind},
-    steer::{AnswerSet, answers},
+    steer::{AnswerSet, AnswerTable, answers},
 };
 
 /// What a zone is written as.
@@ -44,10 +44,11 @@ struct Content<'s> {
 }
 
 /// Writes a zone.
-pub(super) fn export(snapshot: &Snapshot, good: &LastGood, zone: &Zone, format: Format) -> Exported {
+pub(super) fn export(table: &AnswerTable, good: &LastGood, zone: &Zone, format: Format) -> Exported {
+    let snapshot = table.snapshot();
     let content = Content::of(snapshot, good, zone);
     match format {
-        Format::Zone => content.master(snapshot),
+        Format::Zone => content.master(snapshot, table),
         Format::OctoDns => content.octodns(),
     }
 }
@@ -87,19 +88,17 @@ impl<'s> Content<'s> {
         found
     }
 
-    /// What a service answers now in a family: addresses, or else the one target that stands first.
-    fn addresses(&self, service: &Service, family: Family) -> (Vec<String>, Option<&'s DnsName>) {
-        let endpoints: Vec<_> = (self.answering(service, family).into_iter())
-            .filter_map(|id| self.fleet.find_endpoint(id.as_str()))
-            .map(|ix| self.fleet.endpoint(ix))
-            .collect();
-        let addresses: Vec<String> =
-            endpoints.iter().filter_map(|endpoint| endpoint.address(family)).map(|a| a.to_string()).collect();
-        let target = endpoints.first().and_then(|endpoint| endpoint.target()).filter(|_| addresses.is_empty());
-        (addresses, target)
+    /// What a service answers now in a family.
+    fn addresses(&self, service: &Service, family: Family) -> Vec<String> {
+        let endpoints = self.answering(service, family).into_iter();
+        let endpoints = endpoints.filter_map(|id| self.fleet.find_endpoint(id.as_str()));
+        let addresses = endpoints.filter_map(|ix| self.fleet.endpoint(ix).address(family));
+        addresses.map(|address| address.to_string()).collect()
     }
 
-    fn master(&self, snapshot: &Snapshot) -> Exported {
+    /// What secondaries are given as well.
+    fn master(&self, snapshot: &Snapshot, table: &AnswerTable) -> Exported {
+        let steered = table.steered(self.zone);
         let mut left_out = Vec::new();
         let mut text = format!(
             "; {} by wayshift, node {}, generation {}, {}: the answers of that moment, without steering\n",
@@ -110,26 +109,11 @@ impl<'s> Content<'s> {
             push(&mut text, &self.zone.apex, soa);
         }
         for name in &self.names() {
-            let sets = self.zone.nodes.sets(name);
-            for set in sets.iter().filter(|set| set.kind != kind::SOA) {
+            let fixed = self.zone.nodes.sets(name).iter().filter(|set| set.kind != kind::SOA);
+            for set in fixed.chain(steered.sets(name).iter()) {
                 push(&mut text, name, set);
             }
             let Some((_, service)) = self.steered.get(name) else { continue };
-            let mut alias = None;
-            for (family, word) in [(Family::V4, "A"), (Family::V6, "AAAA")] {
-                let (addresses, target) = self.addresses(service, family);
-                alias = alias.or(target);
-                for address in addresses {
-                    text.push_str(&format!("{name} {} IN {word} {address}\n", service.ttl));
-                }
-            }
-            match alias {
-                Some(target) if !sets.is_empty() => {
-                    left_out.push(format!("{name}: a CNAME to {target} may not stand beside its other records"));
-                }
-                Some(target) => text.push_str(&format!("{name} {} IN CNAME {target}\n", service.ttl)),
-                None => {}
-            }
             if !service.rules.is_empty() {
                 left_out.push(format!("{name}: the rules of service {}: all clients get one answer", service.id));
             }

@@ -37,6 +37,8 @@ pub struct Handles {
     pub live: Live,
     /// Overrides and audit.
     pub store: Arc<dyn ControlStore>,
+    /// The orders of this node alone; none where nobody shares the store.
+    pub local: Option<Arc<dyn ControlStore>>,
     /// Held while a change is decided and committed, see [`Turn`].
     pub turn: Turn,
     /// Last probe results.
@@ -84,6 +86,8 @@ pub struct ReloadRequest {
     /// Not the file, but the configuration that was accepted before the one in effect. The guard does not hold it:
     /// going back must not need anything at 3 a.m.
     pub previous: bool,
+    /// Only to see what it would do, whether the guard holds it, and which fleet it has.
+    pub look: bool,
     /// For the answer; if it is gone, nobody waits any more, and the reload happens all the same.
     pub reply: oneshot::Sender<Result<Reloaded, NotReloaded>>,
 }
@@ -97,6 +101,8 @@ pub enum NotReloaded {
     Guarded(Box<Plan>),
     /// The plan that was accepted is not that of this change.
     OtherPlan(Box<Plan>),
+    /// This node tries one of a staged reload.
+    Staged,
     /// No other configuration was accepted before the one in effect, or none that can still be read.
     NoPrevious,
 }
@@ -155,6 +161,7 @@ part! {
     ballot: watch::Receiver<Option<Arc<Ballot>>>,
     live: Live,
     store: Arc<dyn ControlStore>,
+    local: Option<Arc<dyn ControlStore>>,
     recent: Arc<Recent>,
     journal: Arc<Journal>,
     config: watch::Receiver<Arc<Loaded>>,

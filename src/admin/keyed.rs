@@ -6,10 +6,10 @@ use axum::http::{HeaderMap, StatusCode};
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
-use super::{auth::Principal, problem::Problem, refusal, views::OverrideView};
+use super::{auth::Principal, problem::Problem, views::OverrideView};
 use crate::{
     model::{Override, Snapshot},
-    store::{ControlStore, Idempotency, KeepKey},
+    store::{ControlStore, Idempotency, KeepKey, StoreError},
 };
 
 /// Longest key, in characters.
@@ -48,8 +48,13 @@ impl Key {
     }
 
     /// The answer kept under it, if there is one.
-    pub(super) async fn find(&self, store: &Arc<dyn ControlStore>, who: &Principal) -> Result<Option<Replay>, Problem> {
-        let kept = store.kept(who.name.clone(), self.key.clone()).await.map_err(|error| refusal::of_store(&error))?;
+    pub(super) async fn find(
+        &self,
+        store: &Arc<dyn ControlStore>,
+        who: &Principal,
+        refusal: impl Fn(&StoreError) -> Problem,
+    ) -> Result<Option<Replay>, Problem> {
+        let kept = store.kept(who.name.clone(), self.key.clone()).await.map_err(|error| refusal(&error))?;
         kept.map(|kept| self.compare(kept)).transpose()
     }
 

@@ -91,6 +91,9 @@ pub(super) fn rivals<'o>(fleet: &Fleet, order: &Override, others: impl Iterator<
 
 /// Whether `one` wins where both apply.
 fn wins(one: &Override, other: &Override) -> bool {
+    if one.local != other.local {
+        return one.local;
+    }
     let older_up = |up: &Override, out: &Override| {
         up.action == Action::Up && matches!(out.action, Action::Drain | Action::Down) && up.id < out.id
     };

@@ -13,6 +13,7 @@ mod look;
 mod metrics;
 mod overrides;
 mod probes;
+mod rollout;
 mod simulations;
 mod store;
 mod zones;
@@ -68,6 +69,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/audit", get(audit::audit))
         .route("/v1/overrides", get(overrides::overrides).post(overrides::create))
         .route("/v1/overrides/{id}", get(overrides::one).patch(overrides::extend).delete(overrides::end))
+        .route("/v1/overrides/{id}/promote", post(overrides::promote))
         .route("/v1/availability", get(availability::availability))
         .route("/v1/zones", get(zones::zones))
         .route("/v1/zones/{zone}", get(zones::zone))
@@ -81,6 +83,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/config/plan", post(config::plan))
         .route("/v1/config/test", post(config::test))
         .route("/v1/config/reload", post(config::reload))
+        .route("/v1/config/rollout", get(rollout::rollout))
         .route("/v1/simulations", post(simulations::simulate))
         .route("/v1/store/adopt", post(store::adopt))
         .route_layer(middleware::from_fn(edge::note_route))

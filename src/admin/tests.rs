@@ -223,6 +223,7 @@ impl House {
             ballot: watch::channel(None).1,
             live,
             store,
+            local: None,
             turn: Turn::default(),
             recent,
             journal,

@@ -18,6 +18,7 @@ mod outlook;
 mod overrides;
 mod peer;
 mod pool;
+mod rollout;
 mod service;
 mod store;
 pub(super) mod word;
@@ -47,6 +48,7 @@ pub use self::{
     },
     peer::PeerView,
     pool::{MemberView, PoolView},
+    rollout::RolloutView,
     service::{AnswerView, ArmView, ServiceView},
     store::AdoptionView,
     zone::{ExportView, ZoneView},

@@ -4,6 +4,7 @@ pub(super) mod change;
 pub(super) mod foresight;
 pub(super) mod look;
 pub(super) mod operate;
+pub(super) mod store;
 pub(super) mod traffic;
 
 use std::path::PathBuf;
@@ -89,7 +90,7 @@ pub enum Verb {
     /// See the other nodes, and forget those that are gone for good
     #[command(subcommand)]
     Node(operate::NodeVerb),
-    /// Decide about a store that is held
+    /// Back up, verify, move and restore the store, and decide about one that is held
     #[command(subcommand)]
     Store(operate::StoreVerb),
     /// Write a zone for another server, with the current answers

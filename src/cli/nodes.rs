@@ -74,6 +74,9 @@ fn notes(peer: &Peer) -> Vec<String> {
     if peer.suspect {
         notes.push("what it sees is contradicted".to_owned());
     }
+    if peer.orders == Some(false) {
+        notes.push("takes no orders".to_owned());
+    }
     if let Some(behind) = peer.behind.filter(|behind| 0 < *behind) {
         notes.push(format!("{behind} behind"));
     }

@@ -1,10 +1,15 @@
 //! `reload`: lets the node read its configuration again.
 
+mod wire;
+
+use tokio::time::{Duration, Instant, sleep};
+
+use self::wire::Rollout;
 use super::{
     args::change::ReloadArgs,
-    client::{Ask, Client},
+    client::{Ask, Client, Reply},
     ending::{Exit, Failure},
-    screen::{Screen, paint::Paint, table::Table},
+    screen::{Screen, paint::Paint, safe, table::Table},
     status::counted,
     wire::Reloaded,
 };
@@ -12,6 +17,12 @@ use super::{
 /// Reloads and shows what changed. A file with errors changes nothing; its problems come with the refusal.
 pub(super) async fn run(args: &ReloadArgs, client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {
     let mut ask = Ask::post(&["v1", "config", "reload"], None);
+    if let Some(canary) = &args.canary {
+        ask = ask.with("canary", canary.to_string());
+    }
+    if let Some(watch) = &args.watch {
+        ask = ask.with("watch", watch.to_string());
+    }
     if let Some(plan) = &args.accept {
         ask = ask.with("accept", plan);
     }
@@ -26,6 +37,9 @@ pub(super) async fn run(args: &ReloadArgs, client: &Client, screen: &mut Screen)
         }
         return Err(reply.failure());
     }
+    if args.canary.is_some() {
+        return follow(&reply, args.no_wait, client, screen).await;
+    }
     let reloaded: Reloaded = reply.parsed()?;
     screen.show(&reply.body, |_| Ok(page(&reloaded)), || Ok(fields(&reloaded)))?;
     for warning in &reloaded.warnings {
@@ -33,6 +47,62 @@ pub(super) async fn run(args: &ReloadArgs, client: &Client, screen: &mut Screen)
     }
     Ok(Exit::Done)
 }
+
+/// Tells how a staged reload goes, until it is over. It goes on whoever looks.
+async fn follow(begun: &Reply, no_wait: bool, client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {
+    let mut now: Rollout = begun.parsed()?;
+    let mut body = begun.body.clone();
+    // What is asked meanwhile may fail for a while: a node restarts, a store is away.
+    let longest = now.watch.unwrap_or_default().0 + STAGES_MAX;
+    let deadline = Instant::now() + longest;
+    screen.note(&format!("{} tries configuration {}: {}", now.canary, now.config, now.stage));
+    while !now.over && !no_wait {
+        if deadline <= Instant::now() {
+            return Err(Failure::new(Exit::TimedOut, "the staged reload goes on; `wayshift status` shows it"));
+        }
+        sleep(ASK_EVERY).await;
+        let Ok(reply) = client.send(Ask::get(&["v1", "config", "rollout"])).await else { continue };
+        let next: Rollout = reply.parsed()?;
+        if next.id != now.id {
+            // Of a moment before, or of a later one: then ours is over.
+            if next.began <= now.began {
+                continue;
+            }
+            return Err(Failure::new(Exit::Failed, "another staged reload has begun since"));
+        }
+        if next.stage != now.stage {
+            screen.note(&safe::line(&format!("{}{}", next.stage, next.told())));
+        }
+        (now, body) = (next, reply.body);
+    }
+    let line = format!("configuration {}: {}{}\n", now.config, now.stage, now.told());
+    screen.show(&body, |_| Ok(format!("{}\n", safe::line(line.trim_end()))), || Ok(stages(&now)))?;
+    match now.stage.as_str() {
+        "rolled-back" => Err(Failure::new(Exit::Failed, "nothing changed: the configuration before is in force")
+            .hint("`wayshift events` has more; mend the file on every node and try again")),
+        _ => Ok(Exit::Done),
+    }
+}
+
+impl Rollout {
+    fn told(&self) -> String {
+        self.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default()
+    }
+}
+
+/// For programs: stage, canary, configuration, why.
+fn stages(rollout: &Rollout) -> Table {
+    let mut table = Table::new(&["STAGE", "CANARY", "CONFIG", "WHY"]);
+    let why = rollout.why.clone().unwrap_or_default();
+    let (stage, canary, config) = (rollout.stage.as_str(), rollout.canary.as_str(), rollout.config.as_str());
+    table.row([stage.into(), canary.into(), config.into(), why.into()]);
+    table
+}
+
+/// All stages but the watch are over within this time.
+const STAGES_MAX: Duration = Duration::from_secs(180);
+/// A node is asked this often how it goes.
+const ASK_EVERY: Duration = Duration::from_secs(1);
 
 fn page(reloaded: &Reloaded) -> String {
     if !reloaded.changed {
@@ -46,7 +116,7 @@ fn page(reloaded: &Reloaded) -> String {
             _ => "~",
         };
         let name = format!("{}.{}", change.kind, change.id);
-        text.push_str(&format!("{sign} {}\n", super::screen::safe::cell(&name)));
+        text.push_str(&format!("{sign} {}\n", safe::cell(&name)));
     }
     text.push_str(&format!("in force; {}\n", counted(reloaded.changes.len(), "change")));
     text

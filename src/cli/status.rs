@@ -229,7 +229,9 @@ pub(super) fn order_line(order: &Override, now: Wall) -> String {
         safe::cell(&order.reason),
         safe::cell(&order.id)
     );
-    if order.forced { format!("{line}  forced") } else { line }
+    let forced = if order.forced { "  forced" } else { "" };
+    let local = if order.local { "  local, on this node alone" } else { "" };
+    format!("{line}{forced}{local}")
 }
 
 fn summary(status: &Status) -> String {

@@ -1,4 +1,14 @@
-//! `store`: what a person decides about the store.
+//! `store`: what a person decides about the store, and tools on the store itself.
+//!
+//! `adopt` asks a node. The others open what the configuration names, beside a node or without one: a backup is needed
+//! most when no node runs.
+
+mod backup;
+mod dump;
+mod migrate;
+mod restore;
+mod source;
+mod verify;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -28,7 +38,30 @@ struct Adoption {
 pub(super) async fn run(verb: &StoreVerb, client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {
     match verb {
         StoreVerb::Adopt(args) => adopt(args, client, screen).await,
+        StoreVerb::Backup(_)
+        | StoreVerb::Verify(_)
+        | StoreVerb::Dump(_)
+        | StoreVerb::Restore(_)
+        | StoreVerb::Migrate(_) => Err(Failure::usage("this verb asks no node")),
     }
+}
+
+/// Does what a verb says that asks no node.
+pub(super) fn tool(verb: &StoreVerb, screen: &mut Screen) -> Result<Exit, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, format!("the run time does not start: {error}")))?;
+    runtime.block_on(async {
+        match verb {
+            StoreVerb::Backup(args) => backup::run(args, screen).await,
+            StoreVerb::Verify(args) => verify::run(args, screen).await,
+            StoreVerb::Dump(args) => dump::run(args, screen).await,
+            StoreVerb::Restore(args) => restore::run(args, screen).await,
+            StoreVerb::Migrate(args) => migrate::run(args, screen).await,
+            StoreVerb::Adopt(_) => Err(Failure::usage("this verb asks a node")),
+        }
+    })
 }
 
 async fn adopt(args: &AdoptArgs, client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {

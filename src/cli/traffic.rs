@@ -32,6 +32,8 @@ pub(super) struct Draft {
     action: &'static str,
     target: String,
     body: Map<String, Value>,
+    /// For the node that is asked alone.
+    local: bool,
 }
 
 impl Draft {
@@ -46,7 +48,7 @@ impl Draft {
         put("from", order.from.map(|at| at.to_string().into()));
         put("over", order.over.map(|span| span.to_string().into()));
         put("force", order.force.then_some(Value::Bool(true)));
-        Self { action, target: target.to_string(), body }
+        Self { action, target: target.to_string(), body, local: order.local }
     }
 
     fn with(mut self, key: &str, value: Option<Value>) -> Self {
@@ -54,6 +56,11 @@ impl Draft {
             self.body.insert(key.into(), value);
         }
         self
+    }
+
+    /// Said to the right desk.
+    fn asked<'a>(&self, ask: Ask<'a>) -> Ask<'a> {
+        if self.local { ask.with("local", "true") } else { ask }
     }
 
     /// The same order on something narrower.
@@ -143,6 +150,7 @@ fn consent(screen: &mut Screen, count: usize) -> Result<(), Failure> {
 
 async fn create(draft: &Draft, etag: Option<String>, client: &Client) -> Result<Reply, Failure> {
     let ask = Ask::post(OVERRIDES, Some(Value::Object(draft.body.clone()))).if_match(etag);
+    let ask = draft.asked(ask);
     let reply = client.reply(&ask).await?;
     match reply.status {
         412 => Err(Failure::new(Exit::Failed, "nothing was changed: something was overridden since the preview")
@@ -180,6 +188,11 @@ async fn report(reply: &Reply, order: &OrderArgs, client: &Client, screen: &mut 
     if !made.unheard_on.is_empty() {
         let unheard = made.unheard_on.join(" ");
         screen.say(&format!("warning: not heard, and so without it until they are back: {unheard}"));
+    }
+    if made.local {
+        screen.say(
+            "warning: this node alone follows it; say it to the others as well, or promote it once the store is back",
+        );
     }
     screen.note(&format!("undo: wayshift override clear {}", made.id));
     Ok(made.id)

@@ -11,6 +11,7 @@ mod node;
 mod places;
 mod policy;
 mod pools;
+mod replication;
 mod rules;
 mod selectors;
 mod services;

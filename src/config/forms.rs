@@ -79,10 +79,12 @@ pub(super) static SHADOW: Form =
     form("a percentage", "0.1%", "E033", parsed::<Hundredths>, r"^(100(\.0{1,2})?|[0-9]{1,2}(\.[0-9]{1,2})?)%$", "%");
 pub(super) static SIZE: Form = form("a size", "2GiB", "E033", parsed::<Size>, "^[0-9]+(B|KiB|MiB|GiB|TiB)$", "MiB");
 pub(super) static NAME: Form = form("a domain name", "www.example.com", "E016", name, "", "");
+pub(super) static KEY: Form = form("a key's name", "xfr", "E016", zone, "", "");
 pub(super) static ZONE: Form = form("a domain name", "gslb.example.com", "E016", zone, "", "");
 pub(super) static ADDRESS: Form = form("an IP address", "203.0.113.10", "E017", address, "", "");
 pub(super) static SOCKET: Form = form("an address with port", "0.0.0.0:53", "E017", socket, "", "");
 pub(super) static CHECK_AT: Form = form("an address with or without port", "10.1.2.3:8443", "E017", check_at, "", "");
+pub(super) static NOTIFY_AT: Form = form("an address with or without port", "192.0.2.99", "E017", check_at, "", "");
 pub(super) static ADMIN_LISTEN: Form =
     form("an address with port or unix:/path", "127.0.0.1:8653", "E017", parsed::<AdminListen>, "", "");
 pub(super) static CHECK_URL: Form = form("a URL", "https://www.example.com/healthz", "E025", url, "", "");

@@ -12,7 +12,7 @@ use super::{
 };
 
 use Kind::{Bool, Either, List, Many, Map, Table, Text, Time, Whole, Word};
-use fleet::{CHECK_KEYS, ENDPOINT, PROVIDER, REGION, ZONE_KEYS};
+use fleet::{CHECK_KEYS, ENDPOINT, PROVIDER, REGION, TSIG, ZONE_KEYS};
 use steering::{DEGRADED, POOL, SERVICE, STICKY, TESTS, WHEN_NONE};
 use verdict::VERDICT;
 
@@ -32,6 +32,7 @@ pub(super) static ROOT: Section = Section {
         Key::new("dns", Table(&DNS), "", "The DNS listeners."),
         Key::new("defaults", Table(&DEFAULTS), "", "What services, pools and checks use where they say nothing."),
         Key::new("geo", Table(&GEO_KEYS), "", "Where clients are, by their addresses."),
+        Key::new("tsig", Map(&KEY, &Table(&TSIG)), "", "Keys shared with other name servers (RFC 8945), by name."),
         Key::new("zone", Map(&ZONE, &Table(&ZONE_KEYS)), "", "A zone this server is authoritative for."),
         Key::new("provider", Map(&ID, &Table(&PROVIDER)), "", "Who runs endpoints; a group that shares a fate."),
         Key::new("region", Map(&ID, &Table(&REGION)), "", "Where endpoints are; a group that shares a fate."),
@@ -46,7 +47,7 @@ pub(super) static ROOT: Section = Section {
         Key::new("telemetry", Table(&TELEMETRY), "", "Log and metrics."),
         Key::new("test", TESTS, "", "What must come out: `wayshift test` runs these."),
     ],
-    later: &["dnssec", "tsig", "discovery", "acme", "notify"],
+    later: &["dnssec", "discovery", "acme", "notify"],
 };
 
 static NODE: Section = Section {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::Secret;
+use crate::model::{PrivateKey, Secret};
 
 use super::{
     document::{Node, Value},
@@ -16,14 +16,38 @@ const SECRET_MAX: u64 = 16 * 1024;
 /// The ways to write one.
 const WAYS: &str = "{ file = \"...\" }, { credential = \"...\" } or { env = \"...\" }";
 
+/// What a reference leads to.
+struct Found {
+    text: String,
+    /// Where it may be read again.
+    path: Option<PathBuf>,
+    place: Place,
+}
+
 /// The secret a value names; says what is wrong when there is none.
 pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Secret> {
+    let found = find(node, reader)?;
+    checked(&found.text, found.place, reader)
+}
+
+/// The private key a value names: lines in PEM (RFC 7468), where any other secret is a single one.
+pub(super) fn read_key(node: &Node, reader: &mut Reader<'_>) -> Option<PrivateKey> {
+    let Found { text, path, place } = find(node, reader)?;
+    if !(text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----")) {
+        let hint = "it begins with -----BEGIN PRIVATE KEY-----";
+        reader.report.add(Raw::error("E014", "there is no private key in PEM").at(place, hint));
+        return None;
+    }
+    Some(path.map_or_else(|| PrivateKey::Text(Secret::new(text)), PrivateKey::File))
+}
+
+fn find(node: &Node, reader: &mut Reader<'_>) -> Option<Found> {
     let table = match &node.value {
         Value::Text(text) => {
             reader.report.add(
                 Raw::warning("W201", "a secret stands in the configuration").at(node.place, format!("write {WAYS}")),
             );
-            return checked(text.clone(), node.place, reader);
+            return Some(Found { text: text.clone(), path: None, place: node.place });
         }
         Value::Table(table) => table,
         Value::Whole(_) | Value::Float(_) | Value::Bool(_) | Value::Time(_) | Value::List(_) => return None,
@@ -49,13 +73,20 @@ pub(super) fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Secret> {
         reader.report.add(Raw::error("E028", message).at(entry.place, ""));
         return None;
     }
-    let found = match entry.key.as_str() {
-        "env" => (reader.env)(name).ok_or_else(|| format!("the variable {name} is not set")),
-        "file" => from_file(&reader.beside(entry.node.place, name)),
-        _ => credential(name, reader).and_then(|path| from_file(&path)),
+    let path = match entry.key.as_str() {
+        "env" => Ok(None),
+        "file" => Ok(Some(reader.beside(entry.node.place, name))),
+        _ => credential(name, reader).map(Some),
     };
+    let found = path.and_then(|path| {
+        let text = match &path {
+            None => (reader.env)(name).ok_or_else(|| format!("the variable {name} is not set"))?,
+            Some(path) => from_file(path)?,
+        };
+        Ok((text, path))
+    });
     match found {
-        Ok(text) => checked(text, entry.node.place, reader),
+        Ok((text, path)) => Some(Found { text, path, place: entry.node.place }),
         Err(message) => {
             reader.report.add(Raw::error("E014", message).at(entry.node.place, ""));
             None
@@ -78,7 +109,7 @@ fn from_file(path: &Path) -> Result<String, String> {
 }
 
 /// Files end with a line feed that belongs to no secret; control characters would break a header field.
-fn checked(text: String, place: Place, reader: &mut Reader<'_>) -> Option<Secret> {
+fn checked(text: &str, place: Place, reader: &mut Reader<'_>) -> Option<Secret> {
     let text = text.trim_end_matches(['\n', '\r']);
     let complaint = match text {
         "" => "the secret is empty",

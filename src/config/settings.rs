@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use ipnet::IpNet;
 
-use crate::model::{NodeId, ProviderId, RegionId, Secret, Selector, Wall, words};
+use crate::model::{NodeId, PrivateKey, ProviderId, RegionId, Replication, Secret, Selector, Wall, words};
 
 /// Everything that is not the fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Settings {
     pub node: NodeSettings,
     /// The DNS doors.
     pub dns: DnsSettings,
+    /// Who else may have the zones.
+    pub replication: Replication,
     /// Where clients are.
     pub geo: GeoSettings,
     /// The store.
@@ -169,7 +171,7 @@ pub struct EtcdTls {
     /// Who signed the members' certificates; the machine's trust anchors by default.
     pub ca: Option<PathBuf>,
     /// The certificate's file and the key.
-    pub identity: Option<(PathBuf, Secret)>,
+    pub identity: Option<(PathBuf, PrivateKey)>,
 }
 
 /// How long history is kept.

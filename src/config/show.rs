@@ -9,7 +9,8 @@ use std::{collections::BTreeMap, ops::RangeInclusive, time::Duration};
 use serde_json::{Map, Value, json};
 
 use crate::model::{
-    Check, CheckIx, CheckKind, DnsName, Fleet, HttpCheck, PanicBelow, Quorum, Span, Startup, Zone, kind, labels,
+    Check, CheckIx, CheckKind, DnsName, Fleet, HttpCheck, PanicBelow, Quorum, Secondaries, Span, Startup, Zone, kind,
+    labels,
 };
 
 use super::{
@@ -22,9 +23,17 @@ use super::{
 const REDACTED: &str = "[redacted]";
 
 pub(super) fn effective(loaded: &Loaded) -> Value {
-    let fleet = &loaded.fleet;
+    let (fleet, who) = (&loaded.fleet, &loaded.settings.replication);
     let mut all = settings(&loaded.settings);
-    all.insert("zone".into(), by_id(&fleet.zones, |zone| zone.apex.to_string(), zone));
+    all.insert("zone".into(), by_id(&fleet.zones, |zone| zone.apex.to_string(), |z| zone(z, who.of(&z.apex))));
+    all.insert(
+        "tsig".into(),
+        by_id(
+            &who.keys,
+            |key| key.name.to_string(),
+            |key| json!({ "algorithm": key.algorithm.word(), "secret": REDACTED }),
+        ),
+    );
     all.insert(
         "provider".into(),
         by_id(
@@ -64,7 +73,7 @@ fn percent(share: u8) -> String {
 }
 
 fn settings(settings: &Settings) -> Map<String, Value> {
-    let Settings { node, dns, geo, store, admin, telemetry } = settings;
+    let Settings { node, dns, replication: _, geo, store, admin, telemetry } = settings;
     let roles = [("answer", node.roles.answer), ("probe", node.roles.probe), ("admin", node.roles.admin)];
     let roles: Vec<&str> = roles.iter().filter(|(_, has)| *has).map(|(role, _)| *role).collect();
     let threads = match dns.threads {
@@ -127,10 +136,15 @@ fn etcd(etcd: &EtcdSettings) -> Value {
 }
 
 /// A zone's records are data, not settings: their number is shown.
-fn zone(zone: &Zone) -> Value {
+fn zone(zone: &Zone, who: Option<&Secondaries>) -> Value {
     let servers = zone.set(&zone.apex, kind::NS).into_iter().flat_map(|set| set.rdata());
     let servers: Vec<String> = servers.filter_map(|rdata| Some(DnsName::from_wire(rdata).ok()?.to_string())).collect();
-    json!({ "soa": soa(zone), "ns": servers, "records": zone.nodes.records() })
+    let key = |who: &Secondaries| who.key.as_ref().map(|key| key.name.to_string());
+    let transfer = who.map(|who| json!({ "allow": who.allow, "tsig": key(who) }));
+    let notify: Vec<String> = who.into_iter().flat_map(|who| &who.notify).map(ToString::to_string).collect();
+    json!({
+        "soa": soa(zone), "ns": servers, "records": zone.nodes.records(), "transfer": transfer, "notify": notify,
+    })
 }
 
 fn soa(zone: &Zone) -> Option<Value> {

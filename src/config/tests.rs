@@ -3,6 +3,7 @@
 mod fuzz;
 mod mistakes;
 mod reference;
+mod secondaries;
 mod slips;
 mod sources;
 mod steering;

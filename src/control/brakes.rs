@@ -278,9 +278,10 @@ impl Controller {
         let alone = self.voters.company().is_alone();
         let failed = self.self_test == SelfTest::Failed;
         let hold = if self.brakes.freeze.holds() { Hold::Freeze } else { Hold::Budget };
-        let mut wishes = Vec::new();
+        let (mut wishes, mut paid_elsewhere) = (Vec::new(), BTreeSet::new());
         let mut places: BTreeMap<EndpointIx, Vec<(usize, Health)>> = BTreeMap::new();
         self.brakes.confirmed_at = None;
+        let down = self.measured_down();
         for ix in self.brakes.waiting.keys().copied().collect::<Vec<_>>() {
             let would_leave = self.would_leave(ix, now, work);
             let tally = |(place, _): &(usize, Health)| self.slots.list[*place].as_ref().map(|slot| slot.verdict.tally);
@@ -291,12 +292,17 @@ impl Controller {
             };
             waiting.agreed = if agrees { waiting.agreed.or(Some(now.mono)) } else { None };
             let confirmed_at = waiting.agreed.map(|since| since.plus(policy.confirm));
-            wishes.push(Wish {
-                reached: waiting.reached,
-                endpoint: self.slots.fleet.endpoint(ix).id.clone(),
-                outage: self.brakes.outages.of(&self.slots.fleet, ix).filter(|_| self.is_out(ix)),
-                confirmed: confirmed_at.is_some_and(|at| at <= now.mono),
-            });
+            let reached = waiting.reached;
+            if hold == Hold::Budget && !alone && self.had_left(&would_leave, down) {
+                paid_elsewhere.insert(ix);
+            } else {
+                wishes.push(Wish {
+                    reached,
+                    endpoint: self.slots.fleet.endpoint(ix).id.clone(),
+                    outage: self.brakes.outages.of(&self.slots.fleet, ix).filter(|_| self.is_out(ix)),
+                    confirmed: confirmed_at.is_some_and(|at| at <= now.mono),
+                });
+            }
             places.insert(ix, would_leave);
         }
         let kept = self.keep_alone(&mut wishes, &places, now.mono);
@@ -305,11 +311,9 @@ impl Controller {
         } else {
             BTreeSet::new()
         };
-        let down = self.measured_down();
         for (ix, places) in places {
-            let had_left = hold == Hold::Budget && !alone && self.had_left(&places, down);
             let endpoint = self.slots.fleet.endpoint(ix);
-            let leaves = had_left || granted.contains(&endpoint.id);
+            let leaves = paid_elsewhere.contains(&ix) || granted.contains(&endpoint.id);
             if leaves && alone {
                 self.brakes.domains.grant(endpoint, now.mono);
             }
@@ -351,10 +355,6 @@ impl Controller {
             }
         }
         leaving
-    }
-
-    fn is_out(&self, ix: EndpointIx) -> bool {
-        self.brakes.conditions[ix.index()].state == State::Down
     }
 
     fn tell_budget(&mut self, hold: Hold, policy: &RemovalBudget, work: &mut Work) {

@@ -34,6 +34,13 @@ impl Heartbeat {
         Self { sequence: now.wall.0, echoed: now.wall.0, ..Self::default() }
     }
 
+    /// Whether this process may write to the store that it shares.
+    pub(super) fn takes_orders(&mut self, takes: bool) {
+        if let Some(process) = &mut self.process {
+            process.orders = takes;
+        }
+    }
+
     pub(super) fn process(&self) -> Option<&Process> {
         self.process.as_ref()
     }

@@ -4,8 +4,10 @@
 //! an older state under the same epoch, where the store itself says so, a restored backup: what is known stays in force
 //! then, until a person has said what holds, because neither may undo an evacuation.
 
+use std::sync::Arc;
+
 use super::{Controller, deciding::Work};
-use crate::model::{Applied, Happening, Now, Override};
+use crate::model::{Applied, Happening, Memory, Now, Override};
 
 /// How a store is not what it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +45,28 @@ pub(super) struct Durable {
     pub epoch: String,
     pub generation: u64,
     pub lost: Option<Loss>,
+    shared: Vec<Override>,
+    /// Those that hold on this node alone.
+    local: Vec<Override>,
 }
 
 impl Durable {
+    pub(super) fn remembered(memory: &Memory) -> Self {
+        Self {
+            epoch: memory.epoch.clone(),
+            generation: memory.store_generation,
+            lost: None,
+            shared: memory.shared().cloned().collect(),
+            local: memory.overrides.iter().filter(|order| order.local).cloned().collect(),
+        }
+    }
+
+    /// All of them. One that was promoted is the shared one from then on.
+    fn all(&self) -> Vec<Override> {
+        let promoted = |order: &&Override| self.shared.iter().any(|shared| shared.id == order.id);
+        self.shared.iter().chain(self.local.iter().filter(|order| !promoted(order))).cloned().collect()
+    }
+
     /// Whether what the store offers is taken.
     fn offered(&mut self, epoch: &str, generation: u64) -> bool {
         if self.epoch.is_empty() {
@@ -78,10 +99,17 @@ impl Controller {
     ) {
         let lost = self.durable.lost;
         if adopted || self.durable.offered(&epoch, generation) {
-            self.tenures.replace(now, list, &mut work.told);
-            self.durable = Durable { epoch, generation, lost: None };
+            (self.durable.epoch, self.durable.generation, self.durable.lost) = (epoch, generation, None);
+            self.durable.shared = list.to_vec();
+            self.tenures.replace(now, &self.durable.all(), &mut work.told);
         }
         self.tell_loss(lost, work);
+    }
+
+    /// What holds on this node alone is never fenced: nobody else writes it.
+    pub(super) fn keep_local(&mut self, now: Now, local: Arc<[Override]>, work: &mut Work) {
+        self.durable.local = local.to_vec();
+        self.tenures.replace(now, &self.durable.all(), &mut work.told);
     }
 
     /// The store says of itself that it is not what it was.

@@ -85,9 +85,10 @@ impl Presences {
         ]
     }
 
-    /// By how much most of the others' clocks are ahead of ours, in milliseconds: the median of those fresh.
+    /// By how much most of the others' clocks are ahead of ours, in milliseconds: the median of those fresh. The first
+    /// presence of a node may have lain in the store for as long as nobody could write there, and tells nothing yet.
     pub(super) fn clock_offset(&self, now: Now) -> Option<i64> {
-        let fresh = self.0.values().filter(|heard| now.mono < heard.fresh_until);
+        let fresh = self.0.values().filter(|heard| now.mono < heard.fresh_until && 1 < heard.clocks.len());
         let mut offsets: Vec<i64> = fresh.filter_map(|heard| heard.offset(now)).collect();
         offsets.sort_unstable();
         offsets.get(offsets.len().saturating_sub(1) / 2).copied()

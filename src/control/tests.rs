@@ -1,5 +1,6 @@
 //! A node on its own, and what it remembers.
 
+mod alone;
 mod brakes;
 mod feeds;
 mod holds;

@@ -165,7 +165,7 @@ impl Answer<'_> {
 }
 
 impl<'t> Records<'t> {
-    fn of(owner: Owner<'t>, set: Rrset<'t>) -> Self {
+    pub(super) fn of(owner: Owner<'t>, set: Rrset<'t>) -> Self {
         Self { owner, kind: set.kind, class: meta::CLASS_IN, ttl: set.ttl, data: Data::Set(set) }
     }
 
@@ -277,13 +277,13 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
         }
         let answer = &mut self.answer;
         if self.asked == kind::ANY
-            && let Some(records) = any(chain.owner(), sets, steering.is_some())
+            && let Some(records) = any(chain.owner(), zone, sets, steering.is_some())
         {
             answer.answer.push(records);
             return None;
         }
         if let Some(set) = sets.find(self.asked) {
-            answer.answer.push(Records::of(chain.owner(), set));
+            answer.answer.push(Records::of(chain.owner(), zone.current(set)));
             return None;
         }
         if let Some(alias) = sets.find(kind::CNAME) {
@@ -311,9 +311,9 @@ impl<'t, D: Draws> Answering<'t, '_, D> {
 
 /// One record set is enough for ANY (RFC 8482 section 4.1), the smallest; of a steered name none, because health decides
 /// about addresses only for those who ask for them: a made HINFO (section 4.2). Nothing at an empty non-terminal.
-fn any<'t>(owner: Owner<'t>, sets: Sets<'t>, is_steered: bool) -> Option<Records<'t>> {
+fn any<'t>(owner: Owner<'t>, zone: &'t ZoneTable, sets: Sets<'t>, is_steered: bool) -> Option<Records<'t>> {
     if is_steered {
         return Some(Records::made(owner, kind::HINFO, meta::CLASS_IN, ANY_TTL_S, ANY_HINFO));
     }
-    sets.iter().min_by_key(|set| set.data_size()).map(|set| Records::of(owner, set))
+    sets.iter().min_by_key(|set| set.data_size()).map(|set| Records::of(owner, zone.current(set)))
 }

@@ -1,5 +1,7 @@
 //! One seat at which packets are answered: read, look up, write, count. Each door thread has its own.
 
+mod signed;
+
 use std::{
     net::SocketAddr,
     sync::{Arc, Weak},
@@ -12,11 +14,12 @@ use super::{
     chaos::chaos,
     message::{Ede, meta},
     read::{Dropped, Ecs, LowerName, Query, Reading, read},
+    transfer::{Outgoing, Transfers},
     write::{self, Own, Room, Written},
 };
 use crate::{
     clock::Clock,
-    model::{Fleet, Mono, PoolIx},
+    model::{Fleet, Mono, PoolIx, kind},
     steer::{AnswerTable, Draw, Reader, Steering},
     telemetry::dns::{DnsShard, DropReason, Proto, Share},
 };
@@ -67,6 +70,8 @@ pub enum Handled {
     Replied,
     /// Nothing was appended, and nothing is sent.
     Dropped,
+    /// Nothing was appended: a transfer begins, whose messages `Desk::take_transfer` makes. On streams alone.
+    Transfers,
 }
 
 /// Answers packets: the one face that doors see beside [`Desk::fast`], which makes the same replies of what it takes.
@@ -86,6 +91,9 @@ pub struct Desk {
     pub(super) shares: Shares,
     /// Room for the name that is asked for.
     pub(super) name: LowerName,
+    transfers: Arc<Transfers>,
+    /// The one that began last, until the door takes it.
+    outgoing: Option<Box<Outgoing>>,
 }
 
 impl Desk {
@@ -100,7 +108,25 @@ impl Desk {
             counts,
             shares: Shares::default(),
             name: LowerName::default(),
+            transfers: Arc::new(Transfers::new(Arc::default(), &[])),
+            outgoing: None,
         }
+    }
+
+    /// The same, which knows keys and secondaries.
+    #[must_use]
+    pub fn with_transfers(self, transfers: Arc<Transfers>) -> Self {
+        Self { transfers, ..self }
+    }
+
+    /// The transfer that began with the last query.
+    pub(super) fn take_transfer(&mut self) -> Option<Box<Outgoing>> {
+        self.outgoing.take()
+    }
+
+    /// The next message of a transfer, with its length in front; whether more follow.
+    pub(super) fn go_on(&self, transfer: &mut Outgoing, out: &mut Vec<u8>) -> bool {
+        transfer.next(&self.face, seconds(), out)
     }
 
     /// Lets an old table go, while nobody asks.
@@ -140,7 +166,15 @@ impl Desk {
             }
             Reading::Query(query) => {
                 self.counts.asked(client.proto, client.address.is_ipv6(), query.kind);
-                self.reply(&query, client, now, own, out)
+                match (query.signed, query.kind) {
+                    (None, kind::AXFR | kind::IXFR) | (Some(_), _) => {
+                        match self.rarely(query, packet, client, now, own, out) {
+                            Some(written) => written,
+                            None => return Handled::Transfers,
+                        }
+                    }
+                    (None, _) => self.reply(&query, client, now, own, out),
+                }
             }
         };
         self.counts.replied(client.proto, written.rcode.number(), written.truncated);
@@ -172,6 +206,11 @@ impl Desk {
             _ => write::reply(query, &Answer::refused(Ede::Prohibited), room, own, out),
         }
     }
+}
+
+/// The time of signatures: seconds since 1970.
+fn seconds() -> u64 {
+    Clock::wall().0 / 1000
 }
 
 impl Answerer for Desk {
@@ -253,21 +292,27 @@ impl Shares {
 pub(super) struct Chance {
     random: fastrand::Rng,
     turns: Vec<u32>,
-    last: Option<(usize, Draw)>,
+    /// What was drawn last: for which slot, word and turn.
+    last: (usize, u64, u32),
 }
+
+/// The slot of nothing.
+const NO_SLOT: usize = usize::MAX;
 
 impl Chance {
     fn new(seed: u64) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed), turns: Vec::new(), last: None }
+        Self { random: fastrand::Rng::with_seed(seed), turns: Vec::new(), last: (NO_SLOT, 0, 0) }
     }
 
     /// What was drawn last, since it was forgotten, and for which slot.
     pub(super) fn last(&self) -> Option<(usize, Draw)> {
-        self.last
+        let (slot, word, turn) = self.last;
+        (slot != NO_SLOT).then_some((slot, Draw { word, turn, now: Mono(0) }))
     }
 
+    #[inline]
     pub(super) fn forget(&mut self) {
-        self.last = None;
+        self.last.0 = NO_SLOT;
     }
 
     /// The first turn of a slot that has had none, its second one kept.
@@ -293,8 +338,8 @@ impl Draws for Chance {
             }
             None => self.begin(slot),
         };
-        let draw = Draw { word: self.random.u64(..), turn, now: Mono(0) };
-        self.last = Some((slot, draw));
-        draw
+        let word = self.random.u64(..);
+        self.last = (slot, word, turn);
+        Draw { word, turn, now: Mono(0) }
     }
 }

@@ -8,20 +8,20 @@
 mod alike;
 mod put;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 pub use self::alike::{Difference, compare};
-use self::put::Put;
+use self::put::{Asked, PICKED_MAX, Put};
 use super::{
     answer::{Asker, Draws, answer},
-    desk::{Chance, Client, Desk, Face},
+    desk::{Chance, Client, Desk, Shares},
     message::{Ede, Rcode, STREAM_SIZE_MAX, meta},
-    read::{LowerName, Plain, Reading, dropped, plain, read},
+    read::{LowerName, Reading, dropped, plain, read},
     write::{self, Own, Room},
 };
 use crate::{
     model::{Family, Mono, Rrset, kind},
-    steer::{self, AnswerTable, Draw, Lookup, Outcome, Picks, Single, Steering, ZoneTable},
+    steer::{self, AnswerTable, Draw, Lookup, Outcome, Picks, Served, Steering, ZoneTable},
     telemetry::dns::{DnsShard, Proto},
 };
 
@@ -36,8 +36,8 @@ pub enum Fast {
     General,
 }
 
-/// What in front of a name asks for the reasons of its answer.
-const WHY: &[u8; 5] = b"\x04_why";
+/// The beginning of what, in front of a name, asks for the reasons of its answer.
+const WHY: [u8; 4] = *b"\x04_wh";
 
 impl Desk {
     /// Answers the datagram in `slot[..length]` by writing the reply over it. `now` is on the clock that the tables'
@@ -49,32 +49,50 @@ impl Desk {
     /// The same through any door. A reply longer than the slot is left to the general path.
     pub fn fast_for(&mut self, slot: &mut [u8], length: usize, client: &Client, now: Mono) -> Fast {
         let Self { table, face, chance, counts, shares, name, .. } = self;
-        let asking = Asking { table: table.table(), face, client, now, room: slot.len() };
+        let table = table.table();
         chance.forget();
         let Some(query) = plain(&slot[..length], face.ecs, name) else { return other(&slot[..length], counts) };
-        if !is_plain(query.kind) || name.wire().first_chunk() == Some(WHY) {
+        if !is_plain(query.kind) || name.begins_like(WHY) {
             return Fast::General;
         }
-        let asked = asking.asked(&query);
-        let lookup = asking.table.lookup_hashed(name.hash(), name.wire(), query.kind);
-        let mut picks = Picks::new();
-        let Some(found) = asking.find(&asked, lookup, chance, &mut picks) else { return Fast::General };
-        let written = Put::begin(slot, &asked).reply(&found, &picks, asking.own());
-        counts.asked(client.proto, client.address.is_ipv6(), query.kind);
-        if query.edns.as_ref().is_some_and(|edns| edns.subnet.is_some()) {
-            counts.told_subnet(0 < found.scope);
-        }
-        counts.replied(client.proto, found.rcode.number(), false);
-        match found.data {
-            Data::Single(steering, one) => shares.count(asking.table, steering, one.pool, counts),
-            Data::Picked(steering) => {
-                if let Some(seat) = picks.seats().next() {
-                    shares.count(asking.table, steering, seat.pool, counts);
-                }
+        let own = Own { face, keepalive: client.keepalive };
+        let limit = match client.proto {
+            Proto::Udp => write::datagram_limit(query.edns.as_ref(), face),
+            Proto::Tcp => STREAM_SIZE_MAX,
+        };
+        let asked = Asked::of(query, limit, slot.len(), own);
+        let answering = Answering { table, client, now, counts, asked };
+        let served = match table.served(name.hash(), name.wire(), query.kind) {
+            Ok(served) => served,
+            Err(elsewhere) => match table.elsewhere(elsewhere, name.wire(), query.kind) {
+                Lookup::Found { zone, sets, steering, .. } => Served { zone, sets, steering },
+                Lookup::NoName { zone } => return answering.negative(zone, Rcode::NxDomain, slot),
+                Lookup::NotOurs => return answering.not_ours(slot),
+                Lookup::Referral { .. } | Lookup::Dname { .. } => return Fast::General,
+            },
+        };
+        let family = match query.kind {
+            kind::A => Some(Family::V4),
+            kind::AAAA => Some(Family::V6),
+            _ => None,
+        };
+        match (served.steering, family) {
+            (Some(steering), Some(family)) => {
+                return answering.steered(family, served, steering, slot, chance, shares);
             }
-            Data::Nothing | Data::Set(_) | Data::Negative(..) => {}
+            // What is made for both families, and other names, which are rare.
+            (Some(steering), None) if steering.has_targets() || query.kind == kind::HTTPS => return Fast::General,
+            (Some(_) | None, _) => {}
         }
-        Fast::Replied(written)
+        if let Some(set) = served.sets.find(query.kind) {
+            let set = if query.kind == kind::SOA { served.zone.current(set) } else { set };
+            return answering.fixed(set, slot);
+        }
+        // An alias is followed on the general path.
+        if served.sets.find(kind::CNAME).is_some() {
+            return Fast::General;
+        }
+        answering.negative(served.zone, Rcode::NoError, slot)
     }
 }
 
@@ -92,157 +110,147 @@ fn other(packet: &[u8], counts: &DnsShard) -> Fast {
 
 /// Types of records that a name may own, and that ask for nothing else.
 fn is_plain(asked: u16) -> bool {
-    asked != kind::OPT && asked != kind::IXFR && asked < meta::TKEY
+    const { assert!(meta::TKEY < kind::IXFR) };
+    asked != kind::OPT && asked < meta::TKEY
 }
 
-/// What is the same for a packet however it is answered.
-struct Asking<'a, 't> {
+/// An answer in the making. Each kind of answer has a way of its own to the end, so that what is the same for all of
+/// that kind is known when it is compiled. All of them are one piece with the reading: for a call, what was read would
+/// have to stand in memory.
+#[derive(Clone, Copy)]
+struct Answering<'s, 't> {
     table: &'t AnswerTable,
-    face: &'a Face,
-    client: &'a Client,
+    client: &'s Client,
     now: Mono,
-    /// Octets of the slot.
-    room: usize,
+    counts: &'s DnsShard,
+    asked: Asked<'s>,
 }
 
-/// What is asked, apart from the packet.
-struct Asked<'q> {
-    query: &'q Plain,
-    /// What the OPT will take, without an explanation.
-    tail: usize,
-    /// Where the records must end.
-    limit: usize,
-}
-
-/// What is answered.
-struct Found<'t> {
-    rcode: Rcode,
-    authoritative: bool,
-    data: Data<'t>,
-    scope: u8,
-    ede: Option<Ede>,
-}
-
-enum Data<'t> {
-    Nothing,
-    /// Fixed records of the name.
-    Set(Rrset<'t>),
-    /// The proof that there is nothing.
-    Negative(&'t ZoneTable, Rrset<'t>),
-    /// One address.
-    Single(&'t Steering, Single<'t>),
-    /// The addresses in the picks.
-    Picked(&'t Steering),
-}
-
-impl<'t> Asking<'_, 't> {
-    fn own(&self) -> Own<'_> {
-        Own { face: self.face, keepalive: self.client.keepalive }
-    }
-
+impl<'t> Answering<'_, 't> {
+    /// Addresses of a name that belongs to a service.
     #[inline(always)]
-    fn asked<'q>(&self, query: &'q Plain) -> Asked<'q> {
-        let limit = match self.client.proto {
-            Proto::Udp => write::datagram_limit(query.edns.as_ref(), self.face),
-            Proto::Tcp => STREAM_SIZE_MAX,
-        };
-        let tail = query.edns.as_ref().map_or(0, |edns| self.own().opt_length(edns));
-        Asked { query, tail, limit: limit.saturating_sub(tail) }
-    }
-
-    /// `None` is for the general path, and nothing has been drawn by then.
-    #[inline(always)]
-    fn find(
-        &self,
-        asked: &Asked<'_>,
-        lookup: Lookup<'t>,
-        chance: &mut Chance,
-        picks: &mut Picks<'t>,
-    ) -> Option<Found<'t>> {
-        // Whether an explanation fits is the reply's business, and that it fits into the slot too is seen to here.
-        let end = asked.limit.min(self.room.saturating_sub(asked.tail + write::EDE_LENGTH));
-        let fits = |octets| asked.query.end + octets <= end;
-        let fixed = |rcode, data| Found { rcode, authoritative: true, data, scope: 0, ede: None };
-        let negative = |zone: &'t ZoneTable, rcode| {
-            let soa = zone.negative();
-            (soa.count == 1 && fits(soa.records.len())).then(|| fixed(rcode, Data::Negative(zone, soa)))
-        };
-        match lookup {
-            Lookup::Found { zone, sets, steering, .. } => {
-                if let Some(steering) = steering {
-                    let family = match asked.query.kind {
-                        kind::A => Some(Family::V4),
-                        kind::AAAA => Some(Family::V6),
-                        _ => None,
-                    };
-                    // Other names, and what is made for both families, are rare.
-                    if steering.has_targets() || asked.query.kind == kind::HTTPS {
-                        return None;
-                    }
-                    if let Some(family) = family {
-                        let soa = zone.negative();
-                        let most = put::PICKED_MAX.max(soa.records.len());
-                        if soa.count != 1 || !fits(most) {
-                            return None;
-                        }
-                        let draw = Draw { now: self.now, ..chance.draw(steering.slot(family)) };
-                        if let Some(one) = steering.single(family, draw) {
-                            let ede = one.stale.then_some(Ede::StaleAnswer);
-                            return Some(Found { ede, ..fixed(Rcode::NoError, Data::Single(steering, one)) });
-                        }
-                        let negative = Data::Negative(zone, soa);
-                        let network = if steering.is_blind() {
-                            None
-                        } else {
-                            Asker::network_of(asked.query.edns.as_ref(), self.client.address)
-                        };
-                        return Some(self.picked(network, family, negative, steering, draw, picks));
-                    }
-                }
-                if let Some(set) = sets.find(asked.query.kind) {
-                    return fits(set.records.len()).then(|| fixed(Rcode::NoError, Data::Set(set)));
-                }
-                // An alias is followed on the general path.
-                if sets.find(kind::CNAME).is_some() {
-                    return None;
-                }
-                negative(zone, Rcode::NoError)
-            }
-            Lookup::NoName { zone } => negative(zone, Rcode::NxDomain),
-            Lookup::NotOurs => fits(0).then_some(Found {
-                rcode: Rcode::Refused,
-                authoritative: false,
-                data: Data::Nothing,
-                scope: 0,
-                ede: Some(Ede::NotAuthoritative),
-            }),
-            Lookup::Referral { .. } | Lookup::Dname { .. } => None,
-        }
-    }
-
-    fn picked(
-        &self,
-        network: Option<(IpAddr, u8)>,
+    fn steered(
+        self,
         family: Family,
-        negative: Data<'t>,
+        served: Served<'t>,
         steering: &'t Steering,
+        slot: &mut [u8],
+        chance: &mut Chance,
+        shares: &mut Shares,
+    ) -> Fast {
+        let soa = served.zone.negative();
+        if steering.has_targets() || soa.count != 1 || !self.asked.fits(PICKED_MAX.max(soa.records.len())) {
+            return Fast::General;
+        }
+        let draw = Draw { now: self.now, ..chance.draw(steering.slot(family)) };
+        let Some(one) = steering.single(family, draw) else {
+            return self.picked(served.zone, family, steering, draw, slot, shares);
+        };
+        shares.count(self.table, steering, one.pool, self.counts);
+        let mut put = Put::begin(slot, self.asked);
+        put.address(one.address, one.ttl);
+        self.done(put, &Done { answers: 1, ..Done::WELL })
+    }
+
+    /// Fixed records.
+    #[inline(always)]
+    fn fixed(self, set: Rrset<'t>, slot: &mut [u8]) -> Fast {
+        if !self.asked.fits(set.records.len()) {
+            return Fast::General;
+        }
+        let mut put = Put::begin(slot, self.asked);
+        put.bytes(set.records);
+        self.done(put, &Done { answers: set.count, ..Done::WELL })
+    }
+
+    /// Whatever else may be picked. It fits, and nothing is left to others any more.
+    #[inline(always)]
+    fn picked(
+        self,
+        zone: &'t ZoneTable,
+        family: Family,
+        steering: &Steering,
         draw: Draw,
-        picks: &mut Picks<'t>,
-    ) -> Found<'t> {
+        slot: &mut [u8],
+        shares: &mut Shares,
+    ) -> Fast {
+        let network = if steering.is_blind() {
+            None
+        } else {
+            Asker::network_of(self.asked.query.edns.as_ref(), self.client.address)
+        };
         let mut client = match network {
             Some((address, bits)) => steer::Client::new(self.table.locator(), address, bits),
             None => steer::Client::nobody(),
         };
-        let (rcode, data) = match steering.pick(family, &mut client, draw, picks) {
-            Outcome::Addresses => (Rcode::NoError, Data::Picked(steering)),
+        let mut picks = Picks::new();
+        let outcome = steering.pick(family, &mut client, draw, &mut picks);
+        let well = Done { scope: client.scope(), ..Done::WELL };
+        let mut put = Put::begin(slot, self.asked);
+        let done = match outcome {
+            Outcome::Addresses => {
+                if let Some(seat) = picks.seats().next() {
+                    shares.count(self.table, steering, seat.pool, self.counts);
+                }
+                let ede = picks.is_stale().then_some(Ede::StaleAnswer);
+                Done { answers: put.addresses(&picks), ede, ..well }
+            }
             // A service that has targets is left to the general path.
-            Outcome::NoData | Outcome::Target => (Rcode::NoError, negative),
-            Outcome::ServFail => (Rcode::ServFail, Data::Nothing),
+            Outcome::NoData | Outcome::Target => Done { authorities: put.negative(zone), ..well },
+            Outcome::ServFail => Done { rcode: Rcode::ServFail, authoritative: false, ..well },
         };
-        let is_stale = matches!(data, Data::Picked(_)) && picks.is_stale();
-        let ede = is_stale.then_some(Ede::StaleAnswer);
-        Found { rcode, authoritative: rcode == Rcode::NoError, data, scope: client.scope(), ede }
+        self.done(put, &done)
     }
+
+    /// The proof that there is nothing.
+    #[inline(always)]
+    fn negative(self, zone: &'t ZoneTable, rcode: Rcode, slot: &mut [u8]) -> Fast {
+        let soa = zone.negative();
+        if soa.count != 1 || !self.asked.fits(soa.records.len()) {
+            return Fast::General;
+        }
+        let mut put = Put::begin(slot, self.asked);
+        let authorities = put.negative(zone);
+        self.done(put, &Done { rcode, authorities, ..Done::WELL })
+    }
+
+    #[inline(always)]
+    fn not_ours(self, slot: &mut [u8]) -> Fast {
+        if !self.asked.fits(0) {
+            return Fast::General;
+        }
+        let ede = Some(Ede::NotAuthoritative);
+        let done = Done { rcode: Rcode::Refused, authoritative: false, ede, ..Done::WELL };
+        self.done(Put::begin(slot, self.asked), &done)
+    }
+
+    /// Ends the reply and counts it.
+    #[inline(always)]
+    fn done(self, put: Put<'_>, done: &Done) -> Fast {
+        let Self { client, counts, asked, .. } = self;
+        counts.asked(client.proto, client.address.is_ipv6(), asked.query.kind);
+        if asked.query.edns.is_some_and(|edns| edns.subnet.is_some()) {
+            counts.told_subnet(0 < done.scope);
+        }
+        counts.replied(client.proto, done.rcode.number(), false);
+        Fast::Replied(put.end(done))
+    }
+}
+
+/// What there is to say of an answer beside its records.
+struct Done {
+    rcode: Rcode,
+    authoritative: bool,
+    answers: u16,
+    authorities: u8,
+    scope: u8,
+    ede: Option<Ede>,
+}
+
+impl Done {
+    /// With nothing in it.
+    const WELL: Self =
+        Self { rcode: Rcode::NoError, authoritative: true, answers: 0, authorities: 0, scope: 0, ede: None };
 }
 
 impl Desk {

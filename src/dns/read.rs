@@ -7,13 +7,14 @@ mod extra;
 mod plain;
 mod subnet;
 
-use self::extra::{Extra, walk};
+pub(super) use self::extra::signature_at;
+use self::extra::{Extra, soa_serial, walk};
 pub use self::{
     plain::{Plain, plain},
     subnet::{Ecs, SUBNET_ROOM, Subnet},
 };
 use super::message::{HEADER, Rcode, flag, meta, u16_at};
-use crate::model::{LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameHash, kind};
+use crate::model::{LABEL_LENGTH_MAX, NAME_LENGTH_MAX, NameHash, Serial, kind};
 
 /// Most records in the additional section of a query: an OPT and a TSIG. Beyond it: FORMERR.
 const ADDITIONALS_MAX: u16 = 2;
@@ -68,6 +69,10 @@ pub struct Query<'p> {
     pub class: u16,
     /// Of the query.
     pub edns: Option<Edns>,
+    /// Where in the packet its signature begins (RFC 8945), which is its last record and was not checked.
+    pub signed: Option<usize>,
+    /// Octets to be kept free behind the reply, for its signature.
+    pub behind: usize,
 }
 
 /// What a reply takes over from the header of its query.
@@ -117,6 +122,12 @@ impl LowerName {
     #[must_use]
     pub fn wire(&self) -> &[u8] {
         &self.words.as_flattened()[..usize::from(self.length)]
+    }
+
+    /// Whether it begins with these octets. A shorter name is followed by zeros.
+    #[inline(always)]
+    pub(super) fn begins_like(&self, octets: [u8; 4]) -> bool {
+        self.words[0].first_chunk() == Some(&octets)
     }
 
     /// [`NameHash::of`] its wire bytes.
@@ -245,9 +256,10 @@ pub fn read<'p>(packet: &'p [u8], ecs: Ecs, name: &'p mut LowerName) -> Reading<
     match walk(sections, authorities, additionals, ecs) {
         Extra::Malformed(edns) => refuse(Rcode::FormErr, Some(question), edns),
         Extra::Read { edns: Some(edns), .. } if edns.version != 0 => refuse(Rcode::BadVers, Some(question), Some(edns)),
-        // We hold no keys in this version.
-        Extra::Read { edns, signed: true } => refuse(Rcode::NotAuth, Some(question), edns),
-        Extra::Read { edns, signed: false } => Reading::Query(Query { head, question, name, kind, class, edns }),
+        Extra::Read { edns, signed } => {
+            let signed = signed.map(|octets| packet.len() - octets);
+            Reading::Query(Query { head, question, name, kind, class, edns, signed, behind: 0 })
+        }
     }
 }
 
@@ -264,6 +276,11 @@ fn late_edns(sections: &[u8], answers: u16, authorities: u16, additionals: u16, 
 }
 
 impl Query<'_> {
+    /// The serial in the SOA that an IXFR query brings (RFC 1995 section 3).
+    pub(super) fn known_serial(&self, packet: &[u8]) -> Option<Serial> {
+        soa_serial(packet.get(HEADER + self.question.len()..)?).map(Serial)
+    }
+
     /// Whether it asks about the Internet class.
     #[must_use]
     pub fn is_internet(&self) -> bool {

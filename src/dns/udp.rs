@@ -215,7 +215,8 @@ impl<'p> Door<'p> {
             let client = arrival.client();
             let query = &batch.slot(slot)[..length];
             match catch_unwind(AssertUnwindSafe(|| general.answer(query, &client, reply))) {
-                Ok(Handled::Dropped) => {}
+                // Transfers go over streams alone.
+                Ok(Handled::Dropped | Handled::Transfers) => {}
                 Ok(Handled::Replied) => match batch.slot(slot).get_mut(..reply.len()) {
                     Some(place) => {
                         place.copy_from_slice(reply);

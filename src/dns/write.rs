@@ -2,17 +2,17 @@
 //!
 //! What does not fit is left out whole: empty sections, TC, and the OPT stays (RFC 6891 section 7, RFC 2181 section 9).
 
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 use super::{
     answer::{Answer, Data, Owner, Records},
     desk::{Face, NSID_LENGTH_MAX},
-    message::{Ede, HEADER, OPT, Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN, flag, option},
+    message::{Ede, HEADER, OPT, Rcode, STREAM_SIZE_MAX, UDP_SIZE_MIN, flag, meta, option},
     names::{Case, Names},
     read::{Edns, Head, Query, Refusal, SUBNET_ROOM},
 };
 use crate::{
-    model::{NAME_LENGTH_MAX, kind},
+    model::{NAME_LENGTH_MAX, RECORD_HEAD, Rrset, kind},
     steer::Picks,
 };
 
@@ -80,7 +80,7 @@ pub fn reply(query: &Query<'_>, answer: &Answer<'_>, room: Room, own: Own<'_>, o
     let mut written = Written { rcode: answer.rcode, truncated: false };
     let mut counts = [0_u16; 3];
     let sections = [&*answer.answer, answer.authority.as_slice(), &*answer.additional];
-    let limit = limit.saturating_sub(tail);
+    let limit = limit.saturating_sub(tail + query.behind);
     let fits = sections
         .into_iter()
         .zip(&mut counts)
@@ -109,6 +109,53 @@ pub fn reply(query: &Query<'_>, answer: &Answer<'_>, room: Room, own: Own<'_>, o
     }
     message.end(written.rcode, counts, query.edns, own, &told);
     written
+}
+
+/// One message of several that answer a query together (RFC 5936 section 2.2).
+pub(super) struct Page<'o, 'a> {
+    message: Message<'o>,
+    own: Own<'a>,
+    edns: Option<Edns>,
+    limit: usize,
+    count: u16,
+}
+
+impl<'o, 'a> Page<'o, 'a> {
+    /// With the question in front, and an OPT behind, where they are given; records fill about `limit` octets.
+    pub(super) fn begin(
+        head: Head,
+        question: Option<&[u8]>,
+        edns: Option<Edns>,
+        own: Own<'a>,
+        limit: usize,
+        out: &'o mut Vec<u8>,
+    ) -> Self {
+        let message = Message::begin(head, question, out);
+        message.out[message.start + 2] |= flag::AA;
+        Self { message, own, edns, limit, count: 0 }
+    }
+
+    /// Appends a record, unless the page is full. An empty page takes any.
+    pub(super) fn put(&mut self, owner: &[u8], set: Rrset<'_>, data: &[u8]) -> bool {
+        let length = self.message.out.len() - self.message.start;
+        // Measured before it is written, with whole names: what was written cannot be taken back.
+        if 0 < self.count && self.limit < length + owner.len() + RECORD_HEAD + data.len() {
+            return false;
+        }
+        let records = Records {
+            owner: Owner::Name(Cow::Borrowed(owner)),
+            kind: set.kind,
+            class: meta::CLASS_IN,
+            ttl: set.ttl,
+            data: Data::Set(set),
+        };
+        // A single record fits into a stream's message.
+        self.message.record(&records, data, &mut self.count, STREAM_SIZE_MAX)
+    }
+
+    pub(super) fn end(self) {
+        self.message.end(Rcode::NoError, [self.count, 0, 0], self.edns, self.own, &Told::default());
+    }
 }
 
 /// Appends the reply to what is refused.

@@ -2,7 +2,7 @@
 //! conservative, then the newer.
 //!
 //! "More conservative" is `down` before `drain` before `up`, and the smaller weight; pins and freezes know no such
-//! order. "Newer" goes by id, because ids are sorted by creation and `created` of two nodes may be equal. An `up` that
+//! order. A local override comes before all that are shared, whatever its scope. "Newer" goes by id, because ids are sorted by creation and `created` of two nodes may be equal. An `up` that
 //! is older than any `drain` or `down` over the same endpoint does not count, so that a forgotten `up` on one endpoint
 //! cannot hold it in an evacuation of its provider.
 //!
@@ -19,6 +19,70 @@ use crate::model::{Action, EndpointIx, Fleet, Lane, Override, PoolIx, Selector, 
 /// The overrides in force, indexed once for a snapshot and asked for each endpoint and membership.
 #[derive(Debug)]
 pub struct Orders<'s> {
+    /// What holds on this node alone comes before everything else (STATE rule 9).
+    local: Option<Layer<'s>>,
+    shared: Layer<'s>,
+}
+
+impl<'s> Orders<'s> {
+    /// `active` are those that hold now.
+    #[must_use]
+    pub fn new(fleet: &'s Fleet, active: &'s [Override]) -> Self {
+        let local = active.iter().any(|order| order.local).then(|| Layer::new(fleet, active, true));
+        Self { local, shared: Layer::new(fleet, active, false) }
+    }
+
+    /// The availability order on an endpoint as such: scopes endpoint, label, region, provider, all.
+    #[must_use]
+    pub fn availability(&self, endpoint: EndpointIx) -> Option<&'s Override> {
+        self.first(|layer| OfEachKind::governing(layer.availability.wide(layer.fleet, endpoint)))
+    }
+
+    /// The availability order on an endpoint as a member of a pool in a service: all scopes.
+    #[must_use]
+    pub fn in_membership(&self, service: ServiceIx, pool: PoolIx, endpoint: EndpointIx) -> Option<&'s Override> {
+        let of = |layer: &Layer<'s>| {
+            OfEachKind::governing(layer.availability.membership(layer.fleet, service, pool, endpoint))
+        };
+        self.first(of)
+    }
+
+    /// The ordered weight of a membership.
+    #[must_use]
+    pub fn weight(&self, service: ServiceIx, pool: PoolIx, endpoint: EndpointIx) -> Option<(Weight, &'s Override)> {
+        self.first(|layer| {
+            let lightest = layer.share.membership(layer.fleet, service, pool, endpoint);
+            lightest.into_iter().flatten().next()?.0
+        })
+    }
+
+    /// The pool a service is pinned to. A pin to a pool that is not one of the service's does not count; its last
+    /// resort is one of them. Pins hold for the scopes service and all.
+    #[must_use]
+    pub fn pin(&self, service: ServiceIx) -> Option<(PoolIx, &'s Override)> {
+        self.first(|layer| layer.pins.get(&service).map(|(pool, _, order)| (*pool, *order)))
+    }
+
+    /// The freeze that holds a subject's verdict; a freeze of a pool or service holds the subjects it uses.
+    #[must_use]
+    pub fn freeze(&self, subject: SubjectIx) -> Option<&'s Override> {
+        self.first(|layer| layer.freeze(subject))
+    }
+
+    /// Whether no availability, share or choice order is in force: then nothing changes any answer.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.local.iter().chain([&self.shared]).all(Layer::is_empty)
+    }
+
+    fn first<T>(&self, find: impl Fn(&Layer<'s>) -> Option<T>) -> Option<T> {
+        self.local.as_ref().and_then(&find).or_else(|| find(&self.shared))
+    }
+}
+
+/// Those of one store.
+#[derive(Debug)]
+struct Layer<'s> {
     fleet: &'s Fleet,
     availability: Scoped<'s, OfEachKind<'s>>,
     share: Scoped<'s, Lightest<'s>>,
@@ -27,12 +91,11 @@ pub struct Orders<'s> {
     pins: HashMap<ServiceIx, (PoolIx, Scope, &'s Override)>,
 }
 
-impl<'s> Orders<'s> {
-    /// `active` are those that hold now.
-    #[must_use]
-    pub fn new(fleet: &'s Fleet, active: &'s [Override]) -> Self {
-        let in_lane = |lane: Lane| active.iter().filter(move |order| order.action.lane() == lane);
-        let mut orders = Self {
+impl<'s> Layer<'s> {
+    fn new(fleet: &'s Fleet, active: &'s [Override], local: bool) -> Self {
+        let in_lane =
+            |lane: Lane| active.iter().filter(move |order| order.local == local && order.action.lane() == lane);
+        let mut layer = Self {
             fleet,
             availability: Scoped::new(fleet, in_lane(Lane::Availability)),
             share: Scoped::new(fleet, in_lane(Lane::Share)),
@@ -40,49 +103,19 @@ impl<'s> Orders<'s> {
             frozen_uses: HashMap::new(),
             pins: HashMap::new(),
         };
-        orders.hold_uses();
-        in_lane(Lane::Choice).for_each(|order| orders.pin_services(order));
-        orders
+        layer.hold_uses();
+        in_lane(Lane::Choice).for_each(|order| layer.pin_services(order));
+        layer
     }
 
-    /// The availability order on an endpoint as such: scopes endpoint, label, region, provider, all.
-    #[must_use]
-    pub fn availability(&self, endpoint: EndpointIx) -> Option<&'s Override> {
-        OfEachKind::governing(self.availability.wide(self.fleet, endpoint))
-    }
-
-    /// The availability order on an endpoint as a member of a pool in a service: all scopes.
-    #[must_use]
-    pub fn in_membership(&self, service: ServiceIx, pool: PoolIx, endpoint: EndpointIx) -> Option<&'s Override> {
-        OfEachKind::governing(self.availability.membership(self.fleet, service, pool, endpoint))
-    }
-
-    /// The ordered weight of a membership.
-    #[must_use]
-    pub fn weight(&self, service: ServiceIx, pool: PoolIx, endpoint: EndpointIx) -> Option<(Weight, &'s Override)> {
-        let lightest = self.share.membership(self.fleet, service, pool, endpoint).into_iter().flatten().next()?;
-        lightest.0
-    }
-
-    /// The pool a service is pinned to. A pin to a pool that is not one of the service's does not count; its last
-    /// resort is one of them. Pins hold for the scopes service and all.
-    #[must_use]
-    pub fn pin(&self, service: ServiceIx) -> Option<(PoolIx, &'s Override)> {
-        self.pins.get(&service).map(|(pool, _, order)| (*pool, *order))
-    }
-
-    /// The freeze that holds a subject's verdict; a freeze of a pool or service holds the subjects it uses.
-    #[must_use]
-    pub fn freeze(&self, subject: SubjectIx) -> Option<&'s Override> {
+    fn freeze(&self, subject: SubjectIx) -> Option<&'s Override> {
         let [endpoint, label, region, provider, all] =
             self.freeze.wide(self.fleet, self.fleet.subject(subject).endpoint);
         let Uses { pool, service } = self.frozen_uses.get(&subject).copied().unwrap_or_default();
         [endpoint, pool, service, label, region, provider, all].into_iter().flatten().find_map(|newest| newest.0)
     }
 
-    /// Whether no availability, share or choice order is in force: then nothing changes any answer.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.availability.is_empty() && self.share.is_empty() && self.pins.is_empty()
     }
 

@@ -99,6 +99,7 @@ pub(crate) fn order(n: u128, action: Action, target: &str) -> Override {
         expires: Wall(u64::MAX),
         forced: false,
         over: None,
+        local: false,
         generation: 0,
     }
 }

@@ -132,6 +132,15 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// A private key in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PrivateKey {
+    /// Read anew with each connection: a renewed key comes with its certificate.
+    File(PathBuf),
+    /// As it was when the configuration was read.
+    Text(Secret),
+}
+
 /// What an answer must look like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expect {

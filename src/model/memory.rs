@@ -38,6 +38,13 @@ pub struct Memory {
     pub last_good: LastGood,
 }
 
+impl Memory {
+    /// The overrides that belong to the store; those that are local are in a store of their own.
+    pub fn shared(&self) -> impl Iterator<Item = &Override> {
+        self.overrides.iter().filter(|order| !order.local)
+    }
+}
+
 /// A verdict as remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Remembered {

@@ -6,6 +6,8 @@ use super::{PoolId, Selector, Wall, Weight};
 
 /// Longest reason, in octets.
 pub const REASON_LENGTH_MAX: usize = 1024;
+/// Longest life of a local override: long enough to bring the shared store back or to ask for the next hour.
+pub const LOCAL_LASTS_MAX: Duration = Duration::from_secs(3600);
 /// Most overrides in force at once; more are refused.
 pub const OVERRIDES_MAX: usize = 10_000;
 
@@ -77,6 +79,8 @@ pub struct Override {
     pub forced: bool,
     /// Of a drain: over this time from its beginning the share shrinks in steps; only then is it out.
     pub over: Option<Duration>,
+    /// It holds on this node alone and before all others there: made while the shared store was out of reach.
+    pub local: bool,
     /// The store's generation when it was last written; its ETag.
     pub generation: u64,
 }

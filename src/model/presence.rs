@@ -17,6 +17,8 @@ pub struct Process {
     pub version: Box<str>,
     /// Whether it probes; one that does not is no vantage.
     pub probes: bool,
+    /// Whether it may write to the store that is shared: others send those to it whom they must refuse.
+    pub orders: bool,
     /// Base URLs under which peers reach its admin API, for ballots by the direct way.
     pub admin: Vec<Box<str>>,
 }

@@ -17,6 +17,8 @@ pub mod kind {
     pub const NS: u16 = 2;
     pub const CNAME: u16 = 5;
     pub const SOA: u16 = 6;
+    /// A digest of the zone (RFC 8976).
+    pub const ZONEMD: u16 = 63;
     pub const PTR: u16 = 12;
     pub const HINFO: u16 = 13;
     pub const MX: u16 = 15;

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use crate::{
     config::{self, Loaded, Problems, SourceFile},
     probe::{Lookup, System},
-    store::accepted::AcceptedFolder,
+    store::{accepted::AcceptedFolder, held_back::HeldBack},
 };
 
 /// The places the file is looked for, in this order, after `--config` and `WAYSHIFT_CONFIG`.
@@ -27,6 +27,9 @@ pub struct Boot {
     pub file: PathBuf,
     /// The file has these problems, and `loaded` is the last accepted one instead.
     pub stale: Option<Arc<Problems>>,
+    /// The file has a configuration that is being tried or was rolled back, and `loaded` is the last accepted one
+    /// instead; in words.
+    pub held_back: Option<String>,
     /// What reloads look variables up in.
     pub env: Env,
     /// Where targets of endpoints are looked up.
@@ -69,8 +72,23 @@ pub fn boot(file: PathBuf, env: Env, strict: bool) -> Result<Boot, NoConfigurati
             None => return Err(NoConfiguration { file, problems }),
         },
     };
+    let mut held_back = None;
+    let mark = HeldBack::open(&loaded.settings.store.path).mark().filter(|mark| mark.fleet == loaded.fleet.digest);
+    if let (Some(mark), None) = (mark, &stale) {
+        match last_accepted(&file, &*env).filter(|before| before.fleet.digest != mark.fleet) {
+            Some(before) => {
+                loaded = before;
+                held_back = Some(format!(
+                    "the configuration file has what a staged reload tries or has rolled back ({}); the one before it \
+                     serves, and `wayshift reload` takes the file all the same",
+                    mark.fleet
+                ));
+            }
+            None => tracing::warn!("a staged reload is not over, and no configuration from before it is there"),
+        }
+    }
     let copies = std::mem::take(&mut loaded.copies);
-    Ok(Boot { loaded: Arc::new(loaded), copies, file, stale, env, lookup })
+    Ok(Boot { loaded: Arc::new(loaded), copies, file, stale, held_back, env, lookup })
 }
 
 /// The newest accepted configuration that still loads; an older one where the newest does not (a certificate or secret

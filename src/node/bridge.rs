@@ -8,7 +8,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::reload::{Ask, Done, Kept};
+use super::reload::{Ask, Done, Kept, What};
 use crate::{
     admin::{
         NotReloaded, ProbeRequest, Recent, ReloadRequest, Reloaded,
@@ -129,9 +129,14 @@ pub(super) fn reloads(
             tokio::select! {
                 () = until.cancelled() => return "reload requests",
                 request = requests.recv() => {
-                    let Some(ReloadRequest { accept, previous, reply }) = request else { break };
+                    let Some(ReloadRequest { accept, previous, look, reply }) = request else { break };
+                    let what = match (previous, look) {
+                        (true, _) => What::Previous,
+                        (false, true) => What::Look { accept },
+                        (false, false) => What::Read { accept },
+                    };
                     let (tell, told) = oneshot::channel();
-                    if desk.send(Ask { accept, previous, reply: Some(tell) }).await.is_err() {
+                    if desk.send(Ask { what, reply: Some(tell) }).await.is_err() {
                         break;
                     }
                     if let Ok(outcome) = told.await {
@@ -156,7 +161,8 @@ fn not_reloaded(kept: Kept) -> NotReloaded {
         Kept::Problems(problems) => NotReloaded::Problems(Arc::unwrap_or_clone(problems)),
         Kept::Guarded(plan) => NotReloaded::Guarded(plan),
         Kept::OtherPlan(plan) => NotReloaded::OtherPlan(plan),
-        Kept::NoPrevious => NotReloaded::NoPrevious,
+        Kept::NoPrevious | Kept::OtherFleet(_) => NotReloaded::NoPrevious,
+        Kept::Staged => NotReloaded::Staged,
     }
 }
 

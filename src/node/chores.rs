@@ -24,7 +24,8 @@ const REMEMBER_AFTER: Duration = Duration::from_millis(500);
 /// History is pruned this often.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 
-/// Keeps the snapshot file young. Overrides do not wait for this: the control loop has them written before it tells.
+/// Keeps the snapshot file young, and has the newest in it as the node ends. Overrides do not wait for this: the control
+/// loop has them written before it tells.
 pub(super) fn remember(
     tasks: &mut JoinSet<&'static str>,
     keeper: Arc<Keeper>,
@@ -32,22 +33,24 @@ pub(super) fn remember(
     until: CancellationToken,
 ) {
     tasks.spawn(async move {
-        loop {
-            tokio::select! {
-                () = until.cancelled() => return "snapshot file",
-                changed = memory.changed() => {
-                    if changed.is_err() {
-                        return "snapshot file";
+        let mut lasts = true;
+        while lasts {
+            let due = async {
+                tokio::select! {
+                    changed = memory.changed() => {
+                        tokio::time::sleep(REMEMBER_AFTER).await;
+                        changed.is_ok()
                     }
-                    tokio::time::sleep(REMEMBER_AFTER).await;
+                    () = tokio::time::sleep(REMEMBER_EVERY) => true,
                 }
-                () = tokio::time::sleep(REMEMBER_EVERY) => {}
-            }
+            };
+            lasts = until.run_until_cancelled(due).await.unwrap_or(false);
             let (newest, keeper) = (Arc::clone(&memory.borrow_and_update()), Arc::clone(&keeper));
             let save = move || keeper.save(&Memory { at: Clock::wall(), ..newest.whole() });
             // A panic in there is the keeper's; the next change tries again.
             let _ = tokio::task::spawn_blocking(save).await;
         }
+        "snapshot file"
     });
 }
 

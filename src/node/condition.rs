@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{disk::Disk, herald::Herald, shared::Ails};
+use super::{disk::Disk, herald::Herald, rollout::rollout_of, shared::Ails};
 use crate::{
     admin::Condition,
     clock::Clock,
     config::Problems,
     dns::Doors,
     model::{Event, Happening, Snapshot, Wall},
-    store::journal::Journal,
+    store::{ControlStore as _, Durable, Slips, held_back::HeldBack, journal::Journal},
 };
 
 /// Conditions without a channel of their own are looked at this often.
@@ -23,6 +23,9 @@ pub(super) struct Conditions {
     stale: watch::Receiver<Option<Arc<Problems>>>,
     places: watch::Receiver<Option<String>>,
     store: Ails,
+    local: Option<watch::Receiver<Arc<Durable>>>,
+    held_back: Arc<HeldBack>,
+    slips: watch::Receiver<Arc<Slips>>,
     snapshot_file: watch::Receiver<Option<String>>,
     journal: Arc<Journal>,
     fast_door: Option<watch::Receiver<Option<String>>>,
@@ -49,6 +52,9 @@ impl Conditions {
             stale: stale.clone(),
             places,
             store: Arc::clone(&disk.ails),
+            local: disk.local.as_ref().map(|local| local.watch()),
+            held_back: Arc::clone(&disk.held_back),
+            slips: disk.store.slips(),
             snapshot_file: disk.keeper.trouble(),
             journal: Arc::clone(&disk.journal),
             fast_door: doors.map(Doors::fast_door),
@@ -124,6 +130,9 @@ impl Conditions {
             found.insert("geo-stale", format!("where clients are is not known from the files as they are now: {why}"));
         }
         found.extend((self.store)());
+        if let Some(why) = self.local.as_ref().and_then(|local| on_this_node_alone(&local.borrow())) {
+            found.insert("local-overrides", why);
+        }
         if let Some(why) = self.snapshot_file.borrow().clone() {
             found.insert("snapshot-unwritten", why);
         }
@@ -137,6 +146,21 @@ impl Conditions {
         found
     }
 
+    /// The staged reload that is under way, or what has become of it while this node holds its file back.
+    fn staged(&self) -> Option<String> {
+        let rollout = rollout_of(&self.slips.borrow()).map(|(_, rollout)| rollout);
+        let mark = self.held_back.mark();
+        let rollout = rollout
+            .filter(|rollout| !rollout.stage.is_over() || mark.as_ref().is_some_and(|mark| mark.id == rollout.id))?;
+        let why = rollout.why.map(|why| format!(": {why}")).unwrap_or_default();
+        let held = if rollout.stage.is_over() { "; the file here is held back until `wayshift reload`" } else { "" };
+        let (canary, stage, author) = (rollout.canary, rollout.stage, rollout.author);
+        Some(format!(
+            "staged reload of configuration {} by {author}, {canary} first: {stage}{why}{held}",
+            rollout.fleet
+        ))
+    }
+
     fn condition(&self, found: &BTreeMap<&'static str, String>) -> Condition {
         let words = ["store-unusable", "store-refuses", "store-held", "store-away"];
         let store = words.iter().find_map(|word| found.get(word));
@@ -146,7 +170,22 @@ impl Conditions {
             config_stale: found.get("config-stale").cloned(),
             config_since: Some(self.config_since),
             store_broken: store.cloned(),
-            banners: found.values().cloned().collect(),
+            banners: self.staged().into_iter().chain(found.values().cloned()).collect(),
         }
     }
+}
+
+/// What a person should know of orders that no other node follows.
+fn on_this_node_alone(own: &Durable) -> Option<String> {
+    let now = Clock::wall();
+    let held: Vec<_> = own.overrides.iter().filter(|order| now < order.expires).collect();
+    let last = held.iter().map(|order| order.expires).max()?;
+    let count = if held.len() == 1 {
+        "1 local override holds".to_owned()
+    } else {
+        format!("{} local overrides hold", held.len())
+    };
+    Some(format!(
+        "{count} on this node alone, at most until {last}: no other node follows; `wayshift override promote` makes them the fleet's"
+    ))
 }

@@ -4,16 +4,27 @@
 //! one table, not a thousand. A panic inside deciding keeps the answers that stand and starts deciding anew from what
 //! was remembered.
 
+mod parts;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{answers::answer_events, news::News, recall::Recall};
+pub(super) use self::parts::{CoreHandle, CoreParts};
+use super::{
+    answers::answer_events,
+    durable::{changed_of, shared},
+    news::News,
+    recall::Recall,
+};
 use crate::{
     clock::Clock,
     control::{Controller, Identity, Input, Loss, Step},
@@ -21,8 +32,8 @@ use crate::{
         Ballot, Company, Duties, Event, Fleet, Happening, LastGood, Memory, Mono, Now, Presence, Process, Snapshot,
         Tempi,
     },
-    steer::{Live, Locator},
-    store::{self, BallotBus, Durable},
+    steer::{Editions, Live, Locator},
+    store::{BallotBus, Durable},
     telemetry::control::ControlMetrics,
 };
 
@@ -33,58 +44,6 @@ pub(super) const INBOX_MAX: usize = 8192;
 /// The loop looks at its clock at least this often, whatever the controller asks for.
 const STEP_EVERY_MAX: Duration = Duration::from_secs(1);
 
-/// What a control loop is made of.
-pub(super) struct CoreParts {
-    /// Who decides.
-    pub(super) identity: Identity,
-    /// What this process is, where others share its store: it says so to them.
-    pub(super) process: Option<Process>,
-    /// What exists at the start.
-    pub(super) fleet: Arc<Fleet>,
-    /// What was remembered.
-    pub(super) memory: Memory,
-    /// Time.
-    pub(super) clock: Clock,
-    /// The other vantages' ballots, and where ours goes.
-    pub(super) bus: Arc<dyn BallotBus>,
-    /// The durable state.
-    pub(super) durable: watch::Receiver<Arc<Durable>>,
-    /// Whether the store is not what it was, and a person has to decide.
-    pub(super) held: watch::Receiver<bool>,
-    /// Called with what happened, in order.
-    pub(super) announce: Box<dyn FnMut(Vec<Event>) + Send>,
-    /// What clients are located with; the table in force follows it.
-    pub(super) locator: watch::Receiver<Arc<Locator>>,
-    /// Counts verdicts and how long failovers take.
-    pub(super) metrics: Arc<ControlMetrics>,
-    /// Writes the snapshot file. Called before overrides of a newer store generation are announced, so that "applied"
-    /// means: survives a restart with the database gone.
-    pub(super) persist: Box<dyn FnMut(&Memory) + Send>,
-}
-
-/// The ends of a control loop that others hold.
-#[derive(Clone)]
-pub(super) struct CoreHandle {
-    /// Observations and reloads go in here.
-    pub(super) inbox: mpsc::Sender<Input>,
-    /// The newest picture.
-    pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
-    /// What the doors read.
-    pub(super) live: Live,
-    /// How soon targets are probed again.
-    pub(super) tempi: watch::Receiver<Arc<Tempi>>,
-    /// Which endpoints are probed from here.
-    pub(super) duties: watch::Receiver<Arc<Duties>>,
-    /// Who else is there, at most [`STEP_EVERY_MAX`] old.
-    pub(super) company: watch::Receiver<Arc<Company>>,
-    /// This node's newest ballot.
-    pub(super) ballot: watch::Receiver<Option<Arc<Ballot>>>,
-    /// What to write into the snapshot file.
-    pub(super) memory: watch::Receiver<Arc<Recall>>,
-    /// Beats with every turn of the loop.
-    pub(super) beat: watch::Receiver<Mono>,
-}
-
 /// The loop before it runs: a first snapshot is decided and compiled, so that doors have answers when they open.
 pub(super) struct Core {
     controller: Controller,
@@ -93,8 +52,12 @@ pub(super) struct Core {
     clock: Clock,
     bus: Arc<dyn BallotBus>,
     durable: watch::Receiver<Arc<Durable>>,
+    local: Option<watch::Receiver<Arc<Durable>>>,
+    takes_orders: watch::Receiver<bool>,
     held: watch::Receiver<bool>,
     locator: watch::Receiver<Arc<Locator>>,
+    editions: watch::Receiver<Arc<Editions>>,
+    published: watch::Sender<Arc<Editions>>,
     announce: Box<dyn FnMut(Vec<Event>) + Send>,
     persist: Box<dyn FnMut(&Memory) + Send>,
     metrics: Arc<ControlMetrics>,
@@ -109,6 +72,7 @@ pub(super) struct Core {
     looked: Mono,
     said: Option<Presence>,
     memory: watch::Sender<Arc<Recall>>,
+    panics: Arc<AtomicU64>,
     beat: watch::Sender<Mono>,
     news: News,
     wake_at: Option<Mono>,
@@ -126,8 +90,11 @@ impl Core {
             clock,
             bus,
             durable,
+            mut local,
+            takes_orders,
             held,
             mut locator,
+            editions,
             mut announce,
             mut persist,
             metrics,
@@ -138,8 +105,8 @@ impl Core {
         if let Some(process) = process.clone() {
             controller.introduce(process);
         }
-        let state = durable.borrow().clone();
-        let with_store = controller.step(now, [shared(&state, &memory.epoch)]);
+        let own = local.as_mut().map_or_else(Arc::default, |local| Arc::clone(&local.borrow_and_update().overrides));
+        let with_store = controller.step(now, [shared(&durable.borrow(), &memory.epoch), Input::Local(own)]);
         let first = step.snapshot.take();
         let snapshot = with_store.snapshot.or(first).expect("a controller decides when it is made");
         step.events.extend(with_store.events);
@@ -164,6 +131,8 @@ impl Core {
         let (ballot, ballots) = watch::channel(None);
         let (memory, memories) = watch::channel(Arc::new(remembered));
         let (beat, beats) = watch::channel(now.mono);
+        let (published, publishes) = watch::channel(Arc::default());
+        let panics = Arc::new(AtomicU64::new(0));
         let handle = CoreHandle {
             inbox: inbox_in,
             snapshot: snapshots,
@@ -173,7 +142,9 @@ impl Core {
             company: companies,
             ballot: ballots,
             memory: memories,
+            panics: Arc::clone(&panics),
             beat: beats,
+            editions: publishes,
         };
         let mut core = Self {
             controller,
@@ -183,8 +154,12 @@ impl Core {
             clock,
             bus,
             durable,
+            local,
+            takes_orders,
             held,
             locator,
+            editions,
+            published,
             announce,
             persist,
             metrics,
@@ -198,6 +173,7 @@ impl Core {
             looked: Mono::default(),
             said,
             memory,
+            panics,
             beat,
             wake_at: with_store.wake_at.or(step.wake_at),
             fleet,
@@ -221,6 +197,12 @@ impl Core {
                     // The store's end must not end deciding: the last overrides stay.
                     Err(_) => store_gone = true,
                 },
+                Some(own) = changed_of(self.local.as_mut()) => batch.push(Input::Local(own)),
+                Ok(()) = self.takes_orders.changed() => {
+                    let takes = *self.takes_orders.borrow_and_update();
+                    self.process.iter_mut().for_each(|process| process.orders = takes);
+                    batch.push(Input::TakesOrders(takes));
+                }
                 changed = self.held.changed(), if !never_held => {
                     let held = *self.held.borrow_and_update();
                     match changed {
@@ -234,6 +216,7 @@ impl Core {
                     Ok(()) => self.relocate(),
                     Err(_) => places_gone = true,
                 },
+                Ok(()) = self.editions.changed() => self.republish(),
                 Ok(()) = voices.changed() => {
                     let all = Arc::clone(&voices.borrow_and_update());
                     batch.extend(self.news.of(&all));
@@ -248,10 +231,16 @@ impl Core {
     /// Clients are located by something else from now on; what is decided stays. Nothing may hold the old table, because
     /// it holds the old databases.
     fn relocate(&mut self) {
-        let locator = Arc::clone(&self.locator.borrow_and_update());
-        let table = self.live.relocate(locator);
+        let table = self.live.relocate(Arc::clone(&self.locator.borrow_and_update()));
         let outline = self.memory.borrow().outline.clone();
         self.memory.send_replace(Arc::new(Recall { outline, table }));
+    }
+
+    /// Secondaries are given something else from now on, and its serial is answered. They are told afterwards.
+    fn republish(&mut self) {
+        let editions = Arc::clone(&self.editions.borrow_and_update());
+        self.live.republish(Arc::clone(&editions));
+        self.published.send_replace(editions);
     }
 
     /// What the store holds.
@@ -305,10 +294,10 @@ impl Core {
     /// Deciding panicked: its state is not to be trusted any more. The answers stay; what was remembered is where it
     /// goes on.
     fn begin_anew(&mut self) -> Step {
+        self.panics.fetch_add(1, Ordering::Relaxed);
         tracing::error!("deciding panicked; the answers stay, and deciding begins anew from what is remembered");
         let now = self.clock.now();
-        let recall = Arc::clone(&self.memory.borrow());
-        let memory = recall.whole();
+        let memory = self.memory.borrow().whole();
         let (mut controller, mut step) = Controller::new(self.identity.clone(), Arc::clone(&self.fleet), &memory, now);
         if let Some(process) = self.process.clone() {
             controller.introduce(process);
@@ -362,6 +351,7 @@ impl Core {
         let none = LastGood::new();
         let Ok(table) = catch_unwind(AssertUnwindSafe(|| crate::steer::compile(&snapshot, Some(&before), &none)))
         else {
+            self.panics.fetch_add(1, Ordering::Relaxed);
             tracing::error!(generation = snapshot.generation, "compiling panicked; the last table stays");
             return;
         };
@@ -379,14 +369,5 @@ impl Core {
         events.extend(answer_events(&before, &table));
         self.memory.send_replace(Arc::new(remembered));
         self.snapshot.send_replace(snapshot);
-    }
-}
-
-/// What the store holds, for a controller that knows this epoch.
-fn shared(state: &Durable, known: &str) -> Input {
-    let (epoch, generation, overrides) = (state.epoch.clone(), state.generation, Arc::clone(&state.overrides));
-    match store::continues(known, &state.epoch) {
-        true => Input::Adopted { epoch, generation, overrides },
-        false => Input::Shared { epoch, generation, overrides },
     }
 }

@@ -16,11 +16,15 @@ use crate::{
         BallotBus, ControlStore, StoreError,
         accepted::AcceptedFolder,
         detached::{self, Detached},
+        held_back::HeldBack,
         journal::Journal,
         snapshot::{Loaded, SnapshotFile, Which},
         sqlite::{Adopted, Embedded},
     },
 };
+
+/// The folder, in the store's folder, of the orders of this node alone.
+const LOCAL_FOLDER: &str = "local";
 
 /// All of it, and what is wrong with it.
 pub(super) struct Disk {
@@ -28,6 +32,8 @@ pub(super) struct Disk {
     pub(super) store: Arc<dyn ControlStore>,
     /// Other nodes have it as well.
     pub(super) shared: bool,
+    /// Orders of this node alone, for when the shared store is out of reach; none where nobody shares it.
+    pub(super) local: Option<Arc<Embedded>>,
     /// The way of ballots that comes with a shared store.
     pub(super) bus: Option<Arc<dyn BallotBus>>,
     /// What is wrong with the store right now.
@@ -44,6 +50,8 @@ pub(super) struct Disk {
     pub(super) keeper: Arc<Keeper>,
     /// Accepted configurations.
     pub(super) accepted: AcceptedFolder,
+    /// The one that is not to be started from.
+    pub(super) held_back: Arc<HeldBack>,
     /// Why the store takes no writes.
     pub(super) broken: Option<String>,
     /// What else a person should know: word and words.
@@ -68,7 +76,14 @@ impl Disk {
             }
             None => embedded(folder, now, &mut notes).await?,
         };
+        let local = opened.bus.is_some().then(|| Embedded::open(&folder.join(LOCAL_FOLDER), now)).transpose();
+        let local = local.unwrap_or_else(|error| {
+            let why = super::with_source(&error);
+            notes.push(("local-store", format!("no order can be made on this node alone: {why}")));
+            None
+        });
         Ok(Self {
+            local: local.map(Arc::new),
             store: opened.store,
             shared: opened.bus.is_some(),
             bus: opened.bus,
@@ -79,6 +94,7 @@ impl Disk {
             memory: opened.found.unwrap_or_default(),
             keeper: Arc::new(Keeper { file: Mutex::new(opened.file), trouble: watch::Sender::new(None) }),
             accepted: AcceptedFolder::new(folder),
+            held_back: Arc::new(HeldBack::open(folder)),
             broken: opened.broken,
             notes,
         })

@@ -15,6 +15,7 @@ pub(super) fn process(settings: &config::Settings) -> Process {
         boot: fastrand::u64(..),
         version: env!("CARGO_PKG_VERSION").into(),
         probes: settings.node.roles.probe,
+        orders: true,
         admin: settings.admin.peers.as_ref().map(|peers| peers.at.clone()).unwrap_or_default(),
     }
 }

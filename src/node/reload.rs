@@ -6,17 +6,20 @@ use std::{
     sync::Arc,
 };
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
     config::{self, Loaded, Problems, ReadFile, SourceFile},
     control::Input,
-    model::{Event, Fleet, Happening, Snapshot, Wall},
+    model::{Digest, Event, Fleet, Happening, Snapshot, Wall},
     node::{boot::Env, herald::Herald},
     steer::{Live, outlook::Plan},
-    store::accepted::AcceptedFolder,
+    store::{accepted::AcceptedFolder, held_back::HeldBack},
     telemetry::control::ControlMetrics,
 };
 
@@ -26,10 +29,8 @@ pub(super) const ASKS_MAX: usize = 4;
 /// Someone wants the file read again.
 #[derive(Debug)]
 pub(super) struct Ask {
-    /// The digest of the plan that was looked at.
-    pub(super) accept: Option<String>,
-    /// Back to the configuration that was accepted before.
-    pub(super) previous: bool,
+    /// What exactly.
+    pub(super) what: What,
     /// Gets what came of it, if someone waits.
     pub(super) reply: Option<oneshot::Sender<Outcome>>,
 }
@@ -38,8 +39,31 @@ impl Ask {
     /// Asked by SIGHUP: nobody waits, the log tells.
     #[must_use]
     pub(super) fn from_signal() -> Self {
-        Self { accept: None, previous: false, reply: None }
+        Self { what: What::Read { accept: None }, reply: None }
     }
+}
+
+/// What is asked of the desk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum What {
+    /// Read the file, and take it.
+    Read {
+        /// The digest of the plan that was looked at.
+        accept: Option<String>,
+    },
+    /// Read the file and judge it as for taking it; nothing changes.
+    Look {
+        /// The digest of the plan that was looked at.
+        accept: Option<String>,
+    },
+    /// Back to the configuration that was accepted before.
+    Previous,
+    /// Read the file, and take it for now if it has this fleet: it is being tried.
+    Stage(Digest),
+    /// What was taken for now stays.
+    Settle,
+    /// What was taken for now goes, and the fleet before it is back.
+    Unstage(Digest),
 }
 
 /// What came of a reload.
@@ -56,6 +80,10 @@ pub(super) enum Kept {
     OtherPlan(Box<Plan>),
     /// There is none to go back to.
     NoPrevious,
+    /// The file has another fleet than that which is to be tried.
+    OtherFleet(Digest),
+    /// A staged reload is under way.
+    Staged,
 }
 
 /// A reload that took place.
@@ -95,18 +123,47 @@ pub(super) struct Desk {
     pub(super) herald: Arc<Herald>,
     /// Counts reloads.
     pub(super) metrics: Arc<ControlMetrics>,
+    /// What a restart must not put in force.
+    pub(super) held: Arc<HeldBack>,
+    /// What is in force for now, and what was before it.
+    pub(super) trial: Option<Trial>,
+}
+
+/// A configuration that is tried.
+pub(super) struct Trial {
+    before: Arc<Loaded>,
+    copies: Vec<SourceFile>,
 }
 
 impl Desk {
+    /// Serves asks in a task of its own.
+    pub(super) fn start(self, tasks: &mut JoinSet<&'static str>, asks: mpsc::Receiver<Ask>, until: CancellationToken) {
+        tasks.spawn(async move {
+            self.run(asks, until).await;
+            "reload"
+        });
+    }
+
     /// Serves asks until told to stop.
-    pub(super) async fn run(mut self, mut asks: mpsc::Receiver<Ask>, until: CancellationToken) {
+    async fn run(mut self, mut asks: mpsc::Receiver<Ask>, until: CancellationToken) {
         loop {
             let ask = tokio::select! {
                 () = until.cancelled() => return,
                 ask = asks.recv() => ask,
             };
             let Some(ask) = ask else { return until.cancelled().await };
-            let outcome = if ask.previous { self.go_back().await } else { self.reload(ask.accept).await };
+            let outcome = match ask.what {
+                What::Read { .. } if self.is_tried() => Err(Kept::Staged),
+                What::Read { accept } => self.reload(accept, true).await,
+                What::Look { accept } => self.reload(accept, false).await,
+                What::Previous => self.go_back().await,
+                What::Stage(fleet) => self.stage(fleet).await,
+                What::Settle => self.settle().await,
+                What::Unstage(before) => self.unstage(before).await,
+            };
+            if let (Err(Kept::Staged), None) = (&outcome, &ask.reply) {
+                tracing::warn!("not reloaded: a staged reload is under way");
+            }
             if let Some(reply) = ask.reply {
                 // Whoever asked may have gone; the log and the journal have it.
                 let _ = reply.send(outcome);
@@ -114,22 +171,73 @@ impl Desk {
         }
     }
 
-    async fn reload(&mut self, accept: Option<String>) -> Outcome {
+    /// A file that is being tried is not taken by the way.
+    fn is_tried(&self) -> bool {
+        self.trial.is_some()
+    }
+
+    /// Takes the file for now, if it is the one that is meant.
+    async fn stage(&mut self, fleet: Digest) -> Outcome {
+        let before = Arc::clone(&self.config.borrow());
+        let mut loaded = self.read().await?;
+        if loaded.fleet.digest != fleet {
+            return Err(Kept::OtherFleet(loaded.fleet.digest));
+        }
+        let copies = std::mem::take(&mut loaded.copies);
+        let done = self.adopt(Arc::new(loaded), None).await;
+        self.trial = Some(Trial { before, copies });
+        Ok(done)
+    }
+
+    async fn settle(&mut self) -> Outcome {
+        let now = Arc::clone(&self.config.borrow());
+        if let Some(Trial { before, copies }) = self.trial.take() {
+            self.keep(copies).await;
+            return Ok(Done { before, after: now, needs_restart: Vec::new() });
+        }
+        Ok(Done { before: Arc::clone(&now), after: now, needs_restart: Vec::new() })
+    }
+
+    async fn unstage(&mut self, fleet: Digest) -> Outcome {
+        if let Some(Trial { before, .. }) = self.trial.take() {
+            tracing::warn!(fleet = %before.fleet.digest, "going back to the configuration before the one that was tried");
+            return Ok(self.adopt(before, None).await);
+        }
+        let (accepted, env) = (self.accepted.clone(), Arc::clone(&self.env));
+        let found = tokio::task::spawn_blocking(move || accepted_with(&accepted, &*env, fleet)).await;
+        match found {
+            Ok(Some(loaded)) => Ok(self.adopt(Arc::new(loaded), None).await),
+            Ok(None) | Err(_) => Err(Kept::NoPrevious),
+        }
+    }
+
+    async fn read(&self) -> Result<Loaded, Kept> {
         let (file, env) = (self.file.clone(), Arc::clone(&self.env));
-        let read = tokio::task::spawn_blocking(move || config::load(&file, &*env)).await;
-        match read {
-            Ok(Ok(mut loaded)) => {
-                let copies = std::mem::take(&mut loaded.copies);
-                let loaded = Arc::new(loaded);
-                self.guard(&loaded, accept.as_deref()).await?;
-                Ok(self.adopt(loaded, copies).await)
-            }
+        match tokio::task::spawn_blocking(move || config::load(&file, &*env)).await {
+            Ok(Ok(loaded)) => Ok(loaded),
             Ok(Err(problems)) => Err(Kept::Problems(self.refuse(problems))),
             Err(panic) => {
                 tracing::error!(%panic, "reading the configuration panicked; nothing changed");
                 Err(Kept::Problems(self.refuse(Problems::default())))
             }
         }
+    }
+
+    async fn reload(&mut self, accept: Option<String>, take: bool) -> Outcome {
+        let mut loaded = self.read().await?;
+        let copies = std::mem::take(&mut loaded.copies);
+        let loaded = Arc::new(loaded);
+        self.guard(&loaded, accept.as_deref()).await?;
+        if !take {
+            let before = Arc::clone(&self.config.borrow());
+            let needs_restart = before.settings.needs_restart(&loaded.settings);
+            return Ok(Done { before, after: loaded, needs_restart });
+        }
+        // A person says so: what was held back is not any more.
+        if let Err(error) = self.held.set(None) {
+            tracing::warn!(%error, "the mark of a staged reload stays");
+        }
+        Ok(self.adopt(loaded, Some(copies)).await)
     }
 
     /// Whether a change is so small that nobody needs to have looked at it, or somebody has.
@@ -173,7 +281,8 @@ impl Desk {
             Ok(Some(mut loaded)) => {
                 let copies = std::mem::take(&mut loaded.copies);
                 tracing::warn!(file = %self.file.display(), "going back to the configuration accepted before; the file still says otherwise");
-                Ok(self.adopt(Arc::new(loaded), copies).await)
+                self.trial = None;
+                Ok(self.adopt(Arc::new(loaded), Some(copies)).await)
             }
             Ok(None) | Err(_) => {
                 self.metrics.reload(false);
@@ -192,24 +301,23 @@ impl Desk {
         problems
     }
 
-    async fn adopt(&mut self, loaded: Arc<Loaded>, copies: Vec<SourceFile>) -> Done {
+    /// Puts it in force; without copies it is not kept as accepted.
+    async fn adopt(&mut self, loaded: Arc<Loaded>, copies: Option<Vec<SourceFile>>) -> Done {
         let before = self.config.send_replace(Arc::clone(&loaded));
         self.stale.send_replace(None);
         let digest = loaded.fleet.digest;
         let changed = before.fleet.digest != digest;
         self.fleet.send_replace(Arc::clone(&loaded.fleet));
         let sent = self.inbox.send(Input::Reloaded(Arc::clone(&loaded.fleet))).await;
-        // A disk that is slow holds nobody's answers up, only the word that the reload is done.
-        let (accepted, at) = (self.accepted.clone(), self.clock.now().wall);
-        let kept = tokio::task::spawn_blocking(move || keep(&accepted, &copies, at));
         let shown = self.snapshot.wait_for(|snapshot| snapshot.fleet.digest == digest);
         // Both fail only when the control loop has ended, which ends the node.
         let generation = match (sent, shown.await) {
             (Ok(()), Ok(snapshot)) => snapshot.generation,
             (Err(_), _) | (_, Err(_)) => 0,
         };
-        if let Err(panic) = kept.await {
-            tracing::error!(%panic, "keeping the configuration panicked; it serves and is not kept");
+        // A disk that is slow holds nobody's answers up, only the word that the reload is done.
+        if let Some(copies) = copies {
+            self.keep(copies).await;
         }
         self.metrics.reload(true);
         let needs_restart = before.settings.needs_restart(&loaded.settings);
@@ -225,6 +333,13 @@ impl Desk {
         Done { before, after: loaded, needs_restart }
     }
 
+    async fn keep(&self, copies: Vec<SourceFile>) {
+        let (accepted, at) = (self.accepted.clone(), self.clock.now().wall);
+        if let Err(panic) = tokio::task::spawn_blocking(move || keep(&accepted, &copies, at)).await {
+            tracing::error!(%panic, "keeping the configuration panicked; it serves and is not kept");
+        }
+    }
+
     fn happened(&self, what: Happening) {
         let generation = self.snapshot.borrow().generation;
         self.herald.tell(vec![Event { at: self.clock.now().wall, generation, what }]);
@@ -238,6 +353,15 @@ pub(super) fn keep(accepted: &AcceptedFolder, copies: &[SourceFile], at: Wall) {
     if let Err(error) = accepted.save(&files, at) {
         tracing::warn!(error = %super::with_source(&error), "the accepted configuration is not kept");
     }
+}
+
+/// The newest accepted configuration with a fleet that still loads.
+fn accepted_with(accepted: &AcceptedFolder, env: &dyn Fn(&str) -> Option<String>, fleet: Digest) -> Option<Loaded> {
+    accepted.list().ok()?.iter().find_map(|name| {
+        let files = accepted.load(name).ok()?.files.into_iter();
+        let copies: Vec<SourceFile> = files.map(|(path, text)| SourceFile { path, text }).collect();
+        config::load_copies(&copies, env).ok().filter(|loaded| loaded.fleet.digest == fleet)
+    })
 }
 
 /// Whether a configuration was read from these texts.

@@ -36,6 +36,7 @@ pub fn serve(args: &ServeArgs) -> ExitCode {
             file = %boot.file.display(),
             "the configuration file has problems; the last accepted configuration serves instead\n{problems}"
         ),
+        None if boot.held_back.is_some() => tracing::error!("{}", boot.held_back.as_deref().unwrap_or_default()),
         None => boot.loaded.warnings.iter().for_each(|warning| tracing::warn!("{warning}")),
     }
     raise_files(&boot.loaded);

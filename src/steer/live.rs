@@ -10,7 +10,7 @@ use std::{
 
 use arc_swap::{ArcSwap, cache::Cache};
 
-use super::{AnswerTable, Locator};
+use super::{AnswerTable, Editions, Locator};
 
 /// Old tables held for their readers. Beyond it the oldest is let go, and a door that sleeps on it frees it. Tables of
 /// one fleet share nearly all they hold, so these cost little.
@@ -54,6 +54,11 @@ impl Live {
     /// so nothing is compiled. The swapper alone calls it, as it alone swaps.
     pub fn relocate(&self, locator: Arc<Locator>) -> Arc<AnswerTable> {
         self.swap(AnswerTable::clone(&self.load()).with_locator(locator))
+    }
+
+    /// Puts the same table in force with other editions for secondaries, and gives it back. The swapper alone calls it.
+    pub fn republish(&self, editions: Arc<Editions>) -> Arc<AnswerTable> {
+        self.swap(AnswerTable::clone(&self.load()).with_editions(editions))
     }
 
     /// Frees the old tables that no reader holds any more. The swapper calls it now and then: after a reload the old

@@ -6,17 +6,21 @@
 
 mod build;
 mod index;
+mod lookup;
 mod negative;
 
+use std::sync::Arc;
+
+pub use self::lookup::{Elsewhere, Lookup, Served};
 use self::{
     index::{Index, Slot},
     negative::Negative,
 };
-use super::{Steering, table::Steerings};
-use crate::model::{DnsName, Fleet, NameHash, Nodes, Rrset, ServiceIx, Sets, kind};
+use super::table::Steerings;
+use crate::model::{DnsName, Fleet, NameHash, Nodes, Rrset, Serial, ServiceIx, Sets, Zone, kind};
 
 /// What is the same for all answers of one zone.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ZoneTable {
     /// The name it begins at.
     pub apex: DnsName,
@@ -26,9 +30,31 @@ pub struct ZoneTable {
     negative: Negative,
     /// The apex as the nearest zone of ours above it sees it: there DS is asked (RFC 4035 section 3.1.4.1).
     above: Option<NodeIx>,
+    /// The SOA with the serial in force, encoded; empty where the zone's own one is.
+    soa: Box<[u8]>,
 }
 
+/// The five numbers that end the data of a SOA (RFC 1035 section 3.3.13), the serial first.
+const SOA_NUMBERS: usize = 20;
+
 impl ZoneTable {
+    /// The same with another serial in the SOA, wherever it is answered.
+    #[must_use]
+    pub(super) fn at_serial(&self, zone: &Zone, serial: Serial) -> Self {
+        let mut all = self.clone();
+        all.negative.set_serial(serial);
+        all.soa = zone.set(&zone.apex, kind::SOA).map(|set| set.records.into()).unwrap_or_default();
+        put_serial(&mut all.soa, serial);
+        all
+    }
+
+    /// What is answered for a set of the zone: the set, and for the SOA the one with the serial in force.
+    #[inline]
+    #[must_use]
+    pub fn current<'t>(&'t self, set: Rrset<'t>) -> Rrset<'t> {
+        if set.kind == kind::SOA && !self.soa.is_empty() { Rrset::one(&self.soa) } else { set }
+    }
+
     /// The SOA as it stands in negative answers, with their TTL. Its encoded owner is the question's name; the apex is
     /// the right one.
     #[inline]
@@ -46,47 +72,12 @@ impl ZoneTable {
     }
 }
 
-/// What a table knows about a name.
-#[derive(Debug)]
-pub enum Lookup<'t> {
-    /// None of our zones is above it.
-    NotOurs,
-    /// It is at or below a zone cut. DS at the cut itself is answered from above the cut.
-    Referral {
-        /// The zone above the cut.
-        zone: &'t ZoneTable,
-        /// The cut's name.
-        cut: &'t DnsName,
-        /// Who serves it.
-        ns: Rrset<'t>,
-        /// A and AAAA of those servers, as far as the zone has them.
-        glue: Glue<'t>,
-    },
-    /// It exists, or a wildcard stands for it; an empty non-terminal has neither sets nor steering.
-    Found {
-        /// Its zone.
-        zone: &'t ZoneTable,
-        /// What is fixed at it.
-        sets: Sets<'t>,
-        /// What answers A and AAAA, if the name belongs to a service.
-        steering: Option<&'t Steering>,
-        /// A wildcard stands for it (RFC 4592).
-        wildcard: bool,
-    },
-    /// A DNAME stands above it (RFC 6672 section 3.2).
-    Dname {
-        /// Its zone.
-        zone: &'t ZoneTable,
-        /// The name that the DNAME stands at.
-        owner: &'t DnsName,
-        /// The DNAME.
-        set: Rrset<'t>,
-    },
-    /// It does not exist, and nothing below it does (RFC 8020).
-    NoName {
-        /// The zone that would have it.
-        zone: &'t ZoneTable,
-    },
+/// Writes a serial into the encoded SOA.
+pub(super) fn put_serial(record: &mut [u8], serial: Serial) {
+    let numbers = record.len().checked_sub(SOA_NUMBERS);
+    if let Some(place) = numbers.and_then(|at| record.get_mut(at..at + 4)) {
+        place.copy_from_slice(&serial.0.to_be_bytes());
+    }
 }
 
 /// Names in wire form and their address records.
@@ -105,10 +96,16 @@ impl<'t> Iterator for Glue<'t> {
     }
 }
 
-/// Zones, names, fixed records. Shared by all tables of one fleet.
+/// What tables of one fleet differ in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts<'t> {
+    pub(super) zones: &'t [ZoneTable],
+    pub(super) steerings: &'t Steerings,
+}
+
+/// Names and fixed records. Shared by all tables of one fleet.
 #[derive(Debug)]
 pub(super) struct Names {
-    zones: Box<[ZoneTable]>,
     /// The names of each zone as the fleet has them, and behind them those that no zone has records for.
     runs: Box<[Nodes]>,
     nodes: Box<[Node]>,
@@ -177,12 +174,9 @@ impl SetAt {
 }
 
 impl Names {
-    pub(super) fn build(fleet: &Fleet) -> Self {
+    /// With what is said of each zone, in the order of the fleet.
+    pub(super) fn build(fleet: &Fleet) -> (Self, Arc<[ZoneTable]>) {
         build::build(fleet)
-    }
-
-    pub(super) fn zones(&self) -> &[ZoneTable] {
-        &self.zones
     }
 
     /// How many names there are, empty non-terminals included.
@@ -195,82 +189,124 @@ impl Names {
         self.steered
     }
 
-    pub(super) fn zone_of(&self, name: &[u8]) -> Option<&ZoneTable> {
-        let (slot, _) = self.closest(NameHash::of(name), name)?;
-        Some(&self.zones[self.zone_at(slot) as usize])
+    pub(super) fn zone_of<'t>(&self, zones: &'t [ZoneTable], name: &[u8]) -> Option<&'t ZoneTable> {
+        let slot =
+            self.index.find(NameHash::of(name), |slot| self.is_of(slot, name)).or_else(|| self.encloser(name))?;
+        Some(&zones[self.zone_at(slot) as usize])
     }
 
+    pub(super) fn lookup<'t>(&'t self, parts: Parts<'t>, hash: u64, name: &[u8], asked: u16) -> Lookup<'t> {
+        match self.served(parts, hash, name, asked) {
+            Ok(Served { zone, sets, steering }) => Lookup::Found { zone, sets, steering, wildcard: false },
+            Err(elsewhere) => self.elsewhere(parts, elsewhere, name, asked),
+        }
+    }
+
+    /// What nearly all questions are about, apart from all else, so that a door keeps it in registers.
     #[inline(always)]
-    pub(super) fn lookup<'t>(&'t self, steerings: &'t Steerings, hash: u64, name: &[u8], asked: u16) -> Lookup<'t> {
-        let Some((slot, exact)) = self.closest(hash, name) else { return Lookup::NotOurs };
+    pub(super) fn served<'t>(
+        &'t self,
+        parts: Parts<'t>,
+        hash: u64,
+        name: &[u8],
+        asked: u16,
+    ) -> Result<Served<'t>, Elsewhere> {
+        let found = self.index.find(hash, |slot| self.is_of(slot, name));
+        let Some(slot) = found.filter(|_| asked != kind::DS) else { return Err(Elsewhere(found)) };
+        let Some(node) = slot.node().map(|ix| self.node(ix)) else {
+            // A name without a node is of the zone that its run is of.
+            let sets = self.runs[slot.run as usize].sets_behind(slot.at, name.len());
+            return Ok(Served { zone: &parts.zones[slot.run as usize], sets, steering: None });
+        };
+        match node.place {
+            Place::Served { .. } | Place::Redirects(_) => {
+                let sets = self.runs[node.run as usize].sets_behind(node.at, name.len());
+                Ok(self.served_at(parts, node, sets))
+            }
+            Place::Cut(_) | Place::Beyond(_) => Err(Elsewhere(found)),
+        }
+    }
+
+    /// Everything else. Apart, because of all that it may come to.
+    #[inline(never)]
+    pub(super) fn elsewhere<'t>(
+        &'t self,
+        parts: Parts<'t>,
+        Elsewhere(found): Elsewhere,
+        name: &[u8],
+        asked: u16,
+    ) -> Lookup<'t> {
+        let Some(slot) = found else {
+            return match self.encloser(name) {
+                Some(slot) => match slot.node() {
+                    Some(ix) => self.below(parts, self.node(ix)),
+                    None => Lookup::NoName { zone: &parts.zones[slot.run as usize] },
+                },
+                None => Lookup::NotOurs,
+            };
+        };
         let node = slot.node().map(|ix| self.node(ix));
         let zone_at = node.map_or(slot.run, |node| node.zone);
-        if exact
-            && asked == kind::DS
-            && let Some(above) = self.above(zone_at, name)
+        if asked == kind::DS
+            && let Some(above) = self.above(parts.zones, zone_at, name)
         {
-            return self.at(steerings, above, asked, name.len());
+            return self.at(parts, above, asked, name.len());
         }
-        match (node, exact) {
-            (None, true) => {
-                let (zone, run) = (&self.zones[zone_at as usize], &self.runs[slot.run as usize]);
+        match node {
+            Some(node) => self.at(parts, node, asked, name.len()),
+            None => {
+                let (zone, run) = (&parts.zones[zone_at as usize], &self.runs[slot.run as usize]);
                 Lookup::Found { zone, sets: run.sets_behind(slot.at, name.len()), steering: None, wildcard: false }
             }
-            (None, false) => Lookup::NoName { zone: &self.zones[zone_at as usize] },
-            (Some(node), true) => self.at(steerings, node, asked, name.len()),
-            (Some(node), false) => self.below(steerings, node),
         }
     }
 
     /// Of an apex, how the zone around it sees it.
     #[cold]
-    fn above(&self, zone: u32, name: &[u8]) -> Option<&Node> {
-        let zone = &self.zones[zone as usize];
+    fn above(&self, zones: &[ZoneTable], zone: u32, name: &[u8]) -> Option<&Node> {
+        let zone = &zones[zone as usize];
         zone.above.filter(|_| name == zone.apex.wire()).map(|ix| self.node(ix))
     }
 
     /// The name itself exists.
-    #[inline(always)]
-    fn at<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, asked: u16, octets: usize) -> Lookup<'t> {
+    fn at<'t>(&'t self, parts: Parts<'t>, node: &'t Node, asked: u16, octets: usize) -> Lookup<'t> {
         match node.place {
             Place::Served { .. } | Place::Redirects(_) => {}
             Place::Cut(_) if asked == kind::DS => {}
-            Place::Cut(border) | Place::Beyond(border) => return self.beyond(border),
+            Place::Cut(border) | Place::Beyond(border) => return self.beyond(parts, border),
         }
-        self.found(steerings, node, self.runs[node.run as usize].sets_behind(node.at, octets), false)
+        self.found(parts, node, self.runs[node.run as usize].sets_behind(node.at, octets), false)
     }
 
     /// The name does not exist; `encloser` is its closest ancestor that does.
-    fn below<'t>(&'t self, steerings: &'t Steerings, encloser: &'t Node) -> Lookup<'t> {
+    fn below<'t>(&'t self, parts: Parts<'t>, encloser: &'t Node) -> Lookup<'t> {
         match encloser.place {
             Place::Served { wild: Some(wild) } => match self.node(wild).place {
                 Place::Served { .. } | Place::Redirects(_) => {
                     let node = self.node(wild);
-                    self.found(steerings, node, self.runs[node.run as usize].at(node.at).sets, true)
+                    self.found(parts, node, self.runs[node.run as usize].at(node.at).sets, true)
                 }
-                Place::Cut(border) | Place::Beyond(border) => self.beyond(border),
+                Place::Cut(border) | Place::Beyond(border) => self.beyond(parts, border),
             },
-            Place::Served { wild: None } => Lookup::NoName { zone: &self.zones[encloser.zone as usize] },
-            Place::Redirects(border) | Place::Cut(border) | Place::Beyond(border) => self.beyond(border),
+            Place::Served { wild: None } => Lookup::NoName { zone: &parts.zones[encloser.zone as usize] },
+            Place::Redirects(border) | Place::Cut(border) | Place::Beyond(border) => self.beyond(parts, border),
         }
+    }
+
+    fn found<'t>(&'t self, parts: Parts<'t>, node: &'t Node, sets: Sets<'t>, wildcard: bool) -> Lookup<'t> {
+        let Served { zone, sets, steering } = self.served_at(parts, node, sets);
+        Lookup::Found { zone, sets, steering, wildcard }
     }
 
     #[inline(always)]
-    fn found<'t>(&'t self, steerings: &'t Steerings, node: &'t Node, sets: Sets<'t>, wildcard: bool) -> Lookup<'t> {
-        Lookup::Found {
-            zone: &self.zones[node.zone as usize],
-            sets,
-            steering: match node.service {
-                Some(service) => Some(steerings.of(service)),
-                None => None,
-            },
-            wildcard,
-        }
+    fn served_at<'t>(&'t self, parts: Parts<'t>, node: &Node, sets: Sets<'t>) -> Served<'t> {
+        let steering = node.service.map(|service| parts.steerings.of(service));
+        Served { zone: &parts.zones[node.zone as usize], sets, steering }
     }
 
-    fn beyond(&self, border: BorderIx) -> Lookup<'_> {
+    fn beyond<'t>(&'t self, parts: Parts<'t>, border: BorderIx) -> Lookup<'t> {
         let border = &self.borders[border.0 as usize];
-        let (zone, nodes) = (&self.zones[border.zone as usize], &self.runs[border.zone as usize]);
+        let (zone, nodes) = (&parts.zones[border.zone as usize], &self.runs[border.zone as usize]);
         let (owner, set) = (&border.owner, |at: SetAt| at.of(nodes));
         match &border.way {
             Way::Cut { ns, glue } => {
@@ -280,20 +316,18 @@ impl Names {
         }
     }
 
-    /// Where the name is, or else its closest ancestor; and whether it is the name itself.
-    #[inline(always)]
-    fn closest(&self, hash: u64, name: &[u8]) -> Option<(Slot, bool)> {
-        let mut found = self.index.find(hash, |slot| self.is_of(slot, name));
+    /// The closest ancestor of a name that does not exist.
+    fn encloser(&self, name: &[u8]) -> Option<Slot> {
         let mut rest = name;
         loop {
-            if let Some(slot) = found {
-                return Some((slot, rest.len() == name.len()));
-            }
             match usize::from(*rest.first()?) {
                 0 => return None,
                 length => rest = rest.get(1 + length..)?,
             }
-            found = self.index.find(NameHash::of(rest), |slot| self.is_of(slot, rest));
+            let found = self.index.find(NameHash::of(rest), |slot| self.is_of(slot, rest));
+            if found.is_some() {
+                return found;
+            }
         }
     }
 

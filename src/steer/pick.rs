@@ -186,23 +186,21 @@ pub struct Single<'t> {
     pub pool: PoolIx,
     /// As [`Picks::ttl`].
     pub ttl: u32,
-    /// As [`Picks::is_stale`].
-    pub stale: bool,
 }
 
 impl Steering {
-    /// The same answer as [`Self::pick`]'s where all clients are alike, and chance says which one address of one pool it
-    /// is; `None` leaves it to [`Self::pick`]. Most services are so, and no room for several is filled and read again.
+    /// The same answer as [`Self::pick`]'s where all clients are alike, something is healthy, and chance says which one
+    /// address of one pool it is; `None` leaves it to [`Self::pick`]. Most services are so, and no room for several is filled and read again.
     #[inline(always)]
     #[must_use]
     pub fn single(&self, family: Family, draw: Draw) -> Option<Single<'_>> {
         let seat = match &self.sides[family.index()] {
-            Side::One(row) if self.tuned.is_blind => row.single(draw.word)?,
+            Side::One(row) if self.tuned.is_blind && !self.stale[family.index()] => row.single(draw.word)?,
             Side::One(_) | Side::Many(_) | Side::NoData | Side::ServFail => return None,
         };
         let Seated::Address(address) = &seat.answer else { return None };
         let ttl = self.tuned.ttl_at(draw.now, std::iter::once(seat));
-        Some(Single { address, pool: seat.pool, ttl, stale: self.stale[family.index()] })
+        Some(Single { address, pool: seat.pool, ttl })
     }
 
     /// Draws the answer of a family into `out`, whose content before does not matter. What it looks at of the client

@@ -209,6 +209,7 @@ impl World {
             expires: Wall(u64::MAX),
             forced: false,
             over: None,
+            local: false,
             generation: 1,
         });
     }

@@ -6,16 +6,16 @@
 use std::sync::Arc;
 
 use super::{
-    Locator, Lookup, Steering, ZoneTable,
+    Editions, Locator, Lookup, Steering, ZoneTable,
     decide::decide,
     facts::Facts,
-    names::Names,
+    names::{Elsewhere, Names, Parts, Served},
     steering::Making,
     touched::{Uses, touched},
 };
 use crate::{
     judge::Orders,
-    model::{Digest, EndpointId, LastGood, NameHash, PoolId, ServiceIx, Snapshot, WhenNone},
+    model::{Digest, EndpointId, Fleet, LastGood, NameHash, PoolId, ServiceIx, Snapshot, WhenNone},
 };
 
 /// Services in one chunk: a flip copies so many pointers for each chunk it touches.
@@ -29,6 +29,10 @@ pub struct AnswerTable {
     /// The snapshot's digest.
     pub digest: Digest,
     fixed: Arc<Fixed>,
+    /// What is said of each zone, with the serials of the editions.
+    zones: Arc<[ZoneTable]>,
+    /// What secondaries are given.
+    editions: Arc<Editions>,
     steerings: Steerings,
     /// What it was compiled from, to see what the next one changes.
     snapshot: Arc<Snapshot>,
@@ -40,6 +44,7 @@ pub struct AnswerTable {
 #[derive(Debug)]
 struct Fixed {
     names: Names,
+    zones: Arc<[ZoneTable]>,
     uses: Uses,
     facts: Facts,
 }
@@ -92,10 +97,17 @@ pub fn compile(snapshot: &Arc<Snapshot>, previous: Option<&AnswerTable>, remembe
         }
         (None, None) => compiling.whole(remembered),
     };
+    let editions = previous.map(|previous| Arc::clone(&previous.editions)).unwrap_or_default();
+    let zones = match same {
+        Some(same) => Arc::clone(&same.zones),
+        None => fixed.zones(&snapshot.fleet, &editions),
+    };
     AnswerTable {
         generation: snapshot.generation,
         digest: snapshot.digest,
         fixed,
+        zones,
+        editions,
         steerings,
         snapshot: Arc::clone(snapshot),
         locator: previous.map(|previous| Arc::clone(&previous.locator)).unwrap_or_default(),
@@ -105,7 +117,21 @@ pub fn compile(snapshot: &Arc<Snapshot>, previous: Option<&AnswerTable>, remembe
 impl Fixed {
     fn of(snapshot: &Snapshot) -> Arc<Self> {
         let fleet = &snapshot.fleet;
-        Arc::new(Self { names: Names::build(fleet), uses: Uses::of(fleet), facts: Facts::of(fleet) })
+        let (names, zones) = Names::build(fleet);
+        Arc::new(Self { names, zones, uses: Uses::of(fleet), facts: Facts::of(fleet) })
+    }
+
+    /// The zones with the serials of their editions.
+    fn zones(&self, fleet: &Fleet, editions: &Editions) -> Arc<[ZoneTable]> {
+        if editions.is_empty() {
+            return Arc::clone(&self.zones);
+        }
+        let both = self.zones.iter().zip(&fleet.zones);
+        both.map(|(table, zone)| match editions.get(&zone.apex) {
+            Some(edition) => table.at_serial(zone, edition.serial),
+            None => table.clone(),
+        })
+        .collect()
     }
 }
 
@@ -150,30 +176,58 @@ impl AnswerTable {
         Self { locator, ..self }
     }
 
+    /// The same with other editions for secondaries: their serials stand in the SOA of every answer.
+    #[must_use]
+    pub fn with_editions(self, editions: Arc<Editions>) -> Self {
+        let zones = self.fixed.zones(&self.snapshot.fleet, &editions);
+        Self { zones, editions, ..self }
+    }
+
+    /// What secondaries are given.
+    #[must_use]
+    pub fn editions(&self) -> &Arc<Editions> {
+        &self.editions
+    }
+
     /// What clients are located with.
     #[must_use]
     pub fn locator(&self) -> &Arc<Locator> {
         &self.locator
     }
 
+    #[inline(always)]
+    fn parts(&self) -> Parts<'_> {
+        Parts { zones: &self.zones, steerings: &self.steerings }
+    }
+
     /// What stands at a name, given as one uncompressed name in lower case with its root octet. The type asked matters
     /// only for DS, which belongs to the zone above a cut.
     #[must_use]
     pub fn lookup(&self, name_lower_wire: &[u8], kind: u16) -> Lookup<'_> {
-        self.lookup_hashed(NameHash::of(name_lower_wire), name_lower_wire, kind)
+        self.fixed.names.lookup(self.parts(), NameHash::of(name_lower_wire), name_lower_wire, kind)
     }
 
-    /// The same for a name whose hash is known, because it was taken while the name was read.
+    /// The same for a name whose hash is known, because it was taken while the name was read, as far as it is served
+    /// itself.
+    ///
+    /// # Errors
+    ///
+    /// What [`Self::elsewhere`] goes on with.
     #[inline(always)]
+    pub fn served(&self, hash: u64, name_lower_wire: &[u8], kind: u16) -> Result<Served<'_>, Elsewhere> {
+        self.fixed.names.served(self.parts(), hash, name_lower_wire, kind)
+    }
+
+    /// The rest of a look-up that [`Self::served`] began, for the same name and type.
     #[must_use]
-    pub fn lookup_hashed(&self, hash: u64, name_lower_wire: &[u8], kind: u16) -> Lookup<'_> {
-        self.fixed.names.lookup(&self.steerings, hash, name_lower_wire, kind)
+    pub fn elsewhere(&self, elsewhere: Elsewhere, name_lower_wire: &[u8], kind: u16) -> Lookup<'_> {
+        self.fixed.names.elsewhere(self.parts(), elsewhere, name_lower_wire, kind)
     }
 
     /// The deepest of our zones at or above a name.
     #[must_use]
     pub fn zone_of(&self, name_lower_wire: &[u8]) -> Option<&ZoneTable> {
-        self.fixed.names.zone_of(name_lower_wire)
+        self.fixed.names.zone_of(&self.zones, name_lower_wire)
     }
 
     /// What a service answers.
@@ -210,7 +264,7 @@ impl AnswerTable {
     /// Our zones.
     #[must_use]
     pub fn zones(&self) -> &[ZoneTable] {
-        self.fixed.names.zones()
+        &self.zones
     }
 
     /// How many turns a door keeps; each service has one slot for each family.

@@ -25,6 +25,8 @@ pub struct Detached {
     path: String,
     why: String,
     damaged: bool,
+    /// Where the embedded store has gone, and whether it is there.
+    sealed: Option<(String, bool)>,
     /// Only kept, so that it is let go of with the store.
     lock: Option<StoreLock>,
 }
@@ -36,22 +38,29 @@ impl Detached {
         let durable = memory.map_or_else(Durable::default, |memory| Durable {
             epoch: memory.epoch.clone(),
             generation: memory.store_generation,
-            overrides: memory.overrides.clone().into(),
+            overrides: memory.shared().cloned().collect(),
         });
         let (path, why, damaged) = match error {
             StoreError::Damaged { path, why } => (path.clone(), why.clone(), true),
             StoreError::Refused { path, why } => (path.clone(), why.clone(), false),
             StoreError::InUse { path, .. } => (path.clone(), error.to_string(), false),
-            StoreError::Unknown(why) | StoreError::Away { why } | StoreError::Held { why } => {
-                (String::new(), why.clone(), false)
-            }
+            StoreError::Sealed { path, .. } => (path.clone(), error.to_string(), false),
+            StoreError::Unknown(why)
+            | StoreError::Away { why }
+            | StoreError::Held { why }
+            | StoreError::ReadOnly { why } => (String::new(), why.clone(), false),
             StoreError::Conflict { .. }
             | StoreError::NoOverride(_)
             | StoreError::KeyUsed(_)
             | StoreError::Full { .. } => (String::new(), error.to_string(), false),
         };
         let why = format!("{why}; {AFTER}");
-        Self { durable: watch::Sender::new(Arc::new(durable)), path, why, damaged, lock: None }
+        let sealed = if let StoreError::Sealed { destination, moved, .. } = error {
+            Some((destination.clone(), *moved))
+        } else {
+            None
+        };
+        Self { durable: watch::Sender::new(Arc::new(durable)), path, why, damaged, sealed, lock: None }
     }
 
     /// Takes the folder like a store that opened: the snapshot file and the journal in it have one writer too. A disk
@@ -70,7 +79,11 @@ impl Detached {
 
     fn no<T: Send + 'static>(&self) -> Later<'_, Result<T, StoreError>> {
         let (path, why) = (self.path.clone(), self.why.clone());
-        let error = if self.damaged { StoreError::Damaged { path, why } } else { StoreError::Refused { path, why } };
+        let error = match self.sealed.clone() {
+            Some((destination, moved)) => StoreError::Sealed { path, destination, moved },
+            None if self.damaged => StoreError::Damaged { path, why },
+            None => StoreError::Refused { path, why },
+        };
         Box::pin(std::future::ready(Err(error)))
     }
 }

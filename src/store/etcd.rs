@@ -8,10 +8,12 @@
 //! | `fence` | what may follow what |
 //! | `core` | what the others share; the swap |
 //! | `list`, `watcher` | reading: whole, and from there on |
-//! | `commit`, `kept` | writing |
+//! | `commit`, `kept`, `slip` | writing |
+//! | `rights` | whether it may |
 //! | `adopt` | a person's decision where nothing is followed |
 //! | `chain` | the audit |
 //! | `bus` | ballots, under leases |
+//! | `visit`, `fill` | from outside a node: copied, and filled where it is empty |
 //!
 //! Nothing here is needed to answer: what was in force stays in force while etcd is away, and what etcd says is taken
 //! over only if it is newer than what this node knew (`fence`). An etcd that has gone back, or is another, is not
@@ -23,11 +25,15 @@ mod chain;
 mod commit;
 mod core;
 mod fence;
+mod fill;
 mod kept;
 mod keys;
 mod line;
 mod list;
 mod picture;
+mod rights;
+mod slip;
+mod visit;
 mod watcher;
 
 use std::{
@@ -41,12 +47,13 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::model::{Memory, Secret, Wall};
+use crate::model::{Memory, PrivateKey, Secret, Wall};
 
+pub use self::visit::{Standing, Visit};
 use self::{bus::LeasedBus, commit::Desk, core::Core};
 use super::{
     Adoption, AuditDraft, AuditEntry, Change, Committed, ControlStore, Durable, Idempotency, KeepKey, Later, Seen,
-    StoreError, database, lock::StoreLock, records::HeadRecord,
+    Slip, Slips, StoreError, database, lock::StoreLock, records::HeadRecord,
 };
 
 /// Most audit entries of one page.
@@ -71,7 +78,7 @@ pub struct Tls {
     /// The authority that signed the members' certificates; the machine's own trust anchors by default.
     pub ca: Option<PathBuf>,
     /// Our certificate and its key, in PEM.
-    pub identity: Option<(PathBuf, Secret)>,
+    pub identity: Option<(PathBuf, PrivateKey)>,
 }
 
 /// How this node stands to etcd.
@@ -108,6 +115,7 @@ impl Etcd {
         let bus = Arc::new(LeasedBus::default());
         let mut tasks = JoinSet::new();
         tasks.spawn(watcher::run(Arc::clone(&core)));
+        tasks.spawn(rights::run(Arc::clone(&core)));
         tasks.spawn(bus::write(Arc::clone(&core), Arc::clone(&bus)));
         tasks.spawn(bus::read(Arc::clone(&core), Arc::clone(&bus)));
         let home = Arc::clone(&core);
@@ -199,6 +207,31 @@ impl ControlStore for Etcd {
 
     fn audit(&self, before: u64, limit: usize) -> Later<'_, Result<Vec<AuditEntry>, StoreError>> {
         Box::pin(chain::page(&self.core, before, limit.min(AUDIT_PAGE_MAX)))
+    }
+
+    fn slip(&self, name: String) -> Later<'_, Result<Slip, StoreError>> {
+        Box::pin(slip::read(&self.core, name))
+    }
+
+    fn write_slip(
+        &self,
+        name: String,
+        seen: u64,
+        text: String,
+        audit: AuditDraft,
+    ) -> Later<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let mut desk = self.desk.lock().await;
+            slip::write_slip(&self.core, &mut desk, (name, seen, text), audit).await
+        })
+    }
+
+    fn slips(&self) -> watch::Receiver<Arc<Slips>> {
+        self.core.slips()
+    }
+
+    fn takes_orders(&self) -> watch::Receiver<bool> {
+        self.core.may_write()
     }
 
     fn adopt(&self, audit: Option<AuditDraft>) -> Later<'_, Result<Adoption, StoreError>> {

@@ -4,19 +4,22 @@
 //! guessing at a record that a newer program wrote could lift an evacuation. Unknown fields are ignored, so that an
 //! additive change needs no new version; where several programs write the same record they survive its rewriting.
 
+mod backup;
 mod event;
 mod memory;
 mod presence;
+pub mod rollout;
 #[cfg(feature = "etcd")]
 mod shared;
 
 #[cfg(feature = "etcd")]
-pub(super) use self::shared::{HeadRecord, KeptRecord, LinkRecord};
-pub use self::{event::EventRecord, memory::MemoryRecord};
+pub(super) use self::shared::{ClaimRecord, HeadRecord, KeptRecord, LinkRecord};
 pub(super) use self::{
+    backup::{EntryRecord, LineRecord, TitleRecord},
     event::{family_of, health},
     presence::PresenceRecord,
 };
+pub use self::{event::EventRecord, memory::MemoryRecord};
 
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +95,8 @@ pub struct OverrideRecord {
     /// Milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     over: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    local: bool,
     generation: u64,
     #[serde(flatten)]
     rest: Rest,
@@ -121,6 +126,7 @@ impl From<&Override> for OverrideRecord {
             expires: order.expires,
             forced: order.forced,
             over: order.over.map(crate::model::ms),
+            local: order.local,
             generation: order.generation,
             rest: Rest::new(),
         }
@@ -150,6 +156,7 @@ impl TryFrom<OverrideRecord> for Override {
             expires: record.expires,
             forced: record.forced,
             over: record.over.map(std::time::Duration::from_millis),
+            local: record.local,
             generation: record.generation,
         })
     }

@@ -15,8 +15,11 @@
 mod adopt;
 mod apply;
 mod chain;
+pub mod copy;
 mod keys;
+mod restore;
 mod schema;
+pub mod seal;
 mod writer;
 
 use std::{
@@ -37,7 +40,7 @@ use super::{
     worker::Worker,
 };
 
-pub use self::{adopt::Adopted, keys::KEYS_PER_PRINCIPAL_MAX, writer::Pruned};
+pub use self::{adopt::Adopted, keys::KEYS_PER_PRINCIPAL_MAX, restore::restore, writer::Pruned};
 use self::{
     apply::Request,
     writer::{Job, Writer},

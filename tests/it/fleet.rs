@@ -16,7 +16,7 @@ pub(crate) fn config(server: &Server, region: &str, endpoints: &[&Endpoint]) -> 
          [node]\nname = \"{region}-1\"\nregion = \"{region}\"\n\
          [store.etcd]\nendpoints = [\"{}\"]\nprefix = \"/prod/\"\n\
          [zone.\"gslb.example.com\"]\nns = {{ ns1 = \"192.0.2.53\" }}\n\
-         [check.web]\nurl = \"http://www.example.com/\"\ninterval = \"200ms\"\ntimeout = \"150ms\"\nrecheck = \"100ms\"\n\
+         [verdict]\nflap = false\n[check.web]\nurl = \"http://www.example.com/\"\ninterval = \"500ms\"\ntimeout = \"450ms\"\nrecheck = \"200ms\"\n\
          [endpoint]\n{}{}\
          [pool]\nfirst = {{ endpoints = [\"e0\"] }}\nsecond = {{ endpoints = [\"e1\"] }}\n\
          [service.www]\nnames = [\"{NAME}\"]\npools = [\"first\", \"second\"]\ncheck = \"web\"\nttl = \"1s\"\nttl_min = \"1s\"\n",

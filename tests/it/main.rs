@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, unreachable_pub, reason = "tests panic")]
 
+#[cfg(feature = "etcd")]
+mod canary;
+mod deploy;
 mod dns_answers;
 mod dns_doors;
 mod dns_equal;
@@ -20,21 +23,32 @@ mod fleet;
 mod fleet_direct;
 mod flood;
 mod foresight;
+#[cfg(feature = "etcd")]
+mod glass;
 mod guard;
 mod hostile;
 mod journal;
+#[cfg(feature = "etcd")]
+mod migrate;
 mod mmdb;
 mod operate;
 mod pages;
 mod scale;
+mod secondary;
 #[cfg(feature = "etcd")]
 mod shared;
 mod sim;
 mod store_adopt;
+mod store_backup;
 mod store_contract;
 #[cfg(feature = "etcd")]
 mod store_etcd;
 mod store_files;
+mod store_seal;
+#[cfg(feature = "etcd")]
+mod store_slips;
 mod support;
 mod tidy;
+mod transfer;
+mod transfer_hostile;
 mod unbound;

@@ -23,6 +23,7 @@ pub(crate) fn order(number: u64) -> Override {
         expires: Wall(AT.0 + 7_200_000),
         forced: false,
         over: None,
+        local: false,
         generation: 0,
     }
 }

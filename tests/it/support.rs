@@ -22,7 +22,7 @@ use std::{
 };
 
 /// Nothing that is waited for takes longer, however slow the machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Polls until `ready` gives a value; panics with `what` after [`PATIENCE`].
 pub(crate) fn eventually<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {

@@ -214,10 +214,15 @@ fn wayshift(settings: &Settings, ground: &Path) -> anyhow::Result<PathBuf> {
         None => {
             let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).context("the project's folder")?;
             let cargo = find("cargo").context("cargo, to build wayshift")?;
-            let status = Command::new(cargo)
-                .args(["build", "--release", "--locked", "--bin", "wayshift"])
-                .current_dir(root)
-                .status()?;
+            let mut build = Command::new(cargo);
+            build.args(["build", "--release", "--locked", "--bin", "wayshift"]).current_dir(root);
+            // `cargo run` has told us about our own package, and some build scripts ask for that of theirs: ring, and
+            // half of all crates behind it, would be built anew each time.
+            let told = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+            for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(told)) {
+                build.env_remove(name);
+            }
+            let status = build.status()?;
             if !status.success() {
                 bail!("wayshift does not build");
             }

@@ -53,7 +53,7 @@ impl Content<'_> {
         let mut records = Vec::new();
         left_out.extend(self.losses(service).into_iter().map(|loss| format!("{name}: {loss}")));
         for (family, word) in [(Family::V4, "A"), (Family::V6, "AAAA")] {
-            let (values, _) = self.addresses(service, family);
+            let values = self.addresses(service, family);
             if values.is_empty() {
                 continue;
             }

@@ -34,7 +34,8 @@ fn exported_of(text: &str, format: Format) -> Exported {
     let fleet = load_text("t.toml", text, &|_| None).unwrap_or_else(|problems| panic!("{problems}")).fleet;
     let world = crate::steer::sample::World::default();
     let snapshot = world.snapshot_of(&fleet);
-    export(&snapshot, &LastGood::new(), &fleet.zones[0], format)
+    let table = crate::steer::compile(&snapshot, None, &LastGood::new());
+    export(&table, &LastGood::new(), &fleet.zones[0], format)
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{FromRef, FromRequestParts, State},
+    extract::{FromRequestParts, State},
     http::{StatusCode, request::Parts},
 };
 use serde::Deserialize;
@@ -13,31 +13,30 @@ use crate::{
         ask::Asked,
         auth::{Administrator, Principal},
         edge::RequestId,
+        handles::Handles,
         problem::Problem,
         refusal,
         tell::{Told, page_limit, read_cursor, write_cursor},
         views::{AuditView, Page},
     },
     clock::Clock,
-    store::{AuditDraft, ControlStore},
+    store::{AuditDraft, ControlStore, StoreError},
 };
 
 /// Writes audit entries of one request.
 pub(super) struct Auditor {
     store: Arc<dyn ControlStore>,
+    /// This node's own, where others share the store: what it takes is carried over once that is back.
+    own: Option<Arc<dyn ControlStore>>,
     request: RequestId,
 }
 
-impl<S> FromRequestParts<S> for Auditor
-where
-    S: Sync,
-    Arc<dyn ControlStore>: FromRef<S>,
-{
+impl FromRequestParts<Handles> for Auditor {
     type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, handles: &Handles) -> Result<Self, Problem> {
         let request = parts.extensions.get::<RequestId>().cloned();
         let request = request.ok_or_else(|| Problem::plain(StatusCode::INTERNAL_SERVER_ERROR))?;
-        Ok(Self { store: Arc::from_ref(state), request })
+        Ok(Self { store: Arc::clone(&handles.store), own: handles.local.clone(), request })
     }
 }
 
@@ -66,7 +65,12 @@ impl Auditor {
         reason: Option<String>,
     ) -> Result<(), Problem> {
         let draft = self.draft(who, action, target, reason);
-        self.store.note(draft).await.map_err(|error| refusal::of_store(&error))
+        match (self.store.note(draft.clone()).await, &self.own) {
+            (Err(StoreError::Away { .. } | StoreError::ReadOnly { .. } | StoreError::Unknown(_)), Some(own)) => {
+                own.note(draft).await.map_err(|error| refusal::of_store(&error))
+            }
+            (noted, _) => noted.map_err(|error| refusal::of_store(&error)),
+        }
     }
 }
 
@@ -75,14 +79,20 @@ impl Auditor {
 pub(super) struct Which {
     limit: Option<usize>,
     cursor: Option<String>,
+    /// What this node keeps by itself, because the shared store was out of reach or it may not write there.
+    #[serde(default)]
+    local: bool,
 }
 
 /// Newest first.
 pub(super) async fn audit(
     _: Administrator,
-    Asked(Which { limit, cursor }): Asked<Which>,
+    Asked(Which { limit, cursor, local }): Asked<Which>,
     State(store): State<Arc<dyn ControlStore>>,
+    State(own): State<Option<Arc<dyn ControlStore>>>,
 ) -> Result<Told<Page<AuditView>>, Problem> {
+    let shared_with_nobody = || Problem::bad("local", "this node shares its store with nobody: its audit is the audit");
+    let store = if local { own.ok_or_else(shared_with_nobody)? } else { store };
     let limit = page_limit(limit)?;
     let before = match read_cursor(cursor.as_deref())? {
         None => u64::MAX,

@@ -11,12 +11,15 @@ use axum::{
 use serde::Deserialize;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::audit::Auditor;
+use super::{
+    audit::Auditor,
+    rollout::{self, Wanted},
+};
 use crate::{
     admin::{
         ask::{Asked, Nothing, Text},
         auth::{Administrator, Operator, Viewer},
-        handles::{Condition, NotReloaded, ReloadRequest},
+        handles::{Condition, NotReloaded, ReloadRequest, Reloaded},
         problem::Problem,
         seen::Seen,
         tell::Told,
@@ -24,6 +27,7 @@ use crate::{
     },
     config::{Loaded, Problems, parse_sealed, schema},
     steer::outlook::{Plan, run_cases},
+    store::ControlStore,
 };
 
 /// A configuration waits this long for the one that is judged before it.
@@ -156,15 +160,35 @@ pub(super) struct Reloading {
     /// Back to the configuration that was accepted before the one in effect.
     #[serde(default)]
     previous: bool,
+    /// The node that tries it first; the others follow once it was watched.
+    canary: Option<String>,
+    /// For how long it is watched: `60s`.
+    watch: Option<String>,
 }
 
 /// Reads the file again, all or nothing; or goes back to the configuration before.
 pub(super) async fn reload(
     Administrator(who): Administrator,
-    Asked(Reloading { accept, previous }): Asked<Reloading>,
+    Asked(Reloading { accept, previous, canary, watch }): Asked<Reloading>,
     State(reload): State<mpsc::Sender<ReloadRequest>>,
+    State(store): State<Arc<dyn ControlStore>>,
+    State(seen): State<Seen>,
     auditor: Auditor,
-) -> Result<Told<ReloadView>, Problem> {
+) -> Result<Response, Problem> {
+    match canary {
+        Some(canary) if !previous => {
+            let wanted = Wanted { canary, watch, accept };
+            return rollout::begin(&who, wanted, &seen, &store, &reload, &auditor).await;
+        }
+        Some(_) => {
+            return Err(Problem::bad(
+                "canary",
+                "`canary` is for what the file says, `previous` for what it said before",
+            ));
+        }
+        None if watch.is_some() => return Err(Problem::bad("watch", "`watch` goes with `canary`")),
+        None => {}
+    }
     if previous && accept.is_some() {
         return Err(Problem::bad("accept", "`accept` is for what the file says, `previous` for what it said before"));
     }
@@ -173,16 +197,31 @@ pub(super) async fn reload(
         (None, true) => "config.reload.previous",
         (None, false) => "config.reload",
     };
+    if !previous {
+        rollout::undisturbed(&store)?;
+    }
     auditor.note(&who, action, "config".to_owned(), accept.clone()).await?;
+    match requested(&reload, accept, previous, false).await? {
+        Ok(reloaded) => Ok(Told::of(ReloadView::from(&reloaded)).into_response()),
+        Err(kept) => Err(kept_as(&kept)),
+    }
+}
+
+/// Asks the node, and waits for what comes of it.
+pub(super) async fn requested(
+    reload: &mpsc::Sender<ReloadRequest>,
+    accept: Option<String>,
+    previous: bool,
+    look: bool,
+) -> Result<Result<Reloaded, NotReloaded>, Problem> {
     let busy = || {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "config.busy", "this node cannot reload now")
             .retry_after(Duration::from_secs(1))
     };
     let (reply, answer) = oneshot::channel();
-    reload.try_send(ReloadRequest { accept, previous, reply }).map_err(|_| busy())?;
+    reload.try_send(ReloadRequest { accept, previous, look, reply }).map_err(|_| busy())?;
     match tokio::time::timeout(RELOAD_MAX, answer).await {
-        Ok(Ok(Ok(reloaded))) => Ok(Told::of(ReloadView::from(&reloaded))),
-        Ok(Ok(Err(kept))) => Err(kept_as(&kept)),
+        Ok(Ok(outcome)) => Ok(outcome),
         Ok(Err(_)) => Err(busy()),
         Err(_) => {
             Err(Problem::new(StatusCode::GATEWAY_TIMEOUT, "config.late", "the reload goes on; look at the status"))
@@ -191,7 +230,7 @@ pub(super) async fn reload(
 }
 
 /// Why nothing changed.
-fn kept_as(kept: &NotReloaded) -> Problem {
+pub(super) fn kept_as(kept: &NotReloaded) -> Problem {
     let conflict = |code: &str, detail: String| Problem::new(StatusCode::CONFLICT, code, detail);
     match kept {
         NotReloaded::Problems(problems) => unfit(problems, "nothing changed"),
@@ -206,6 +245,10 @@ fn kept_as(kept: &NotReloaded) -> Problem {
             conflict("config.guard", detail.to_owned())
                 .hint(format!("look at the plan again; it is {} now", plan.digest))
                 .with("plan", PlanView::of(plan))
+        }
+        NotReloaded::Staged => {
+            conflict("config.rollout", "this node tries a configuration of a staged reload".to_owned())
+                .hint("wait for its end: `wayshift status` shows it")
         }
         NotReloaded::NoPrevious => {
             conflict("config.no_previous", "no other configuration was accepted before this one".to_owned())

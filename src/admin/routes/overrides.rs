@@ -7,9 +7,11 @@ mod change;
 mod desk;
 mod effect;
 mod list;
+mod local;
 
 pub(super) use self::{
     change::{create, end, extend},
     effect::blocker,
     list::{one, overrides},
+    local::promote,
 };

@@ -72,7 +72,7 @@ fn simulated(seen: &Seen, author: &str, body: &Simulate) -> Result<SimulationVie
     let down = body.down.iter().map(|text| draft::target(&fleet, text)).collect::<Result<Vec<Selector>, _>>()?;
     let now = Clock::wall();
     let failed = failing(&begun, &down);
-    let orders = orders(&fleet, &Asking { author, now }, body)?;
+    let orders = orders(&fleet, &Asking { author, now, local: false }, body)?;
     let safety = safety(&failed, &orders, now);
     let mut all: Vec<Override> = failed.overrides.iter().cloned().chain(orders).collect();
     all.sort_by(|a, b| a.id.cmp(&b.id));

@@ -65,7 +65,7 @@ pub(super) async fn exported(
     // A large zone takes long enough to be in the way of others.
     let made = tokio::task::spawn_blocking(move || {
         let zone = find(&seen, &name).ok()?;
-        let made = export(&seen.snapshot, &seen.good, zone, format);
+        let made = export(&seen.table(), &seen.good, zone, format);
         let (zone, generation) = (zone.apex.to_string(), seen.snapshot.generation);
         Some(ExportView { zone, format: word, generation, text: made.text, left_out: made.left_out })
     });

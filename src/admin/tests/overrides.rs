@@ -20,6 +20,22 @@ async fn list(house: &House, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn an_order_of_one_node_alone_needs_an_admin_and_a_store_that_others_share() {
+    let house = House::new().await;
+    let refused = house.post(As::Operator, "/v1/overrides?local=true", &drain_aws()).await.expect(403).json();
+    assert_eq!(refused["code"], "local.role");
+    let refused = house.post(As::Admin, "/v1/overrides?local=true", &drain_aws()).await.expect(409).json();
+    assert_eq!(refused["code"], "local.not_shared");
+    house.post(As::Operator, "/v1/overrides/ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6/promote", &json!({})).await.expect(404);
+    house.ask(As::Admin, "GET /v1/audit?local=true", &[], "").await.expect(400);
+    let refused = house.ask(As::Admin, "POST /v1/config/reload?canary=eu-1", &[], "").await.expect(409).json();
+    assert_eq!(refused["code"], "config.rollout");
+    house.ask(As::Admin, "POST /v1/config/reload?watch=9s", &[], "").await.expect(400);
+    house.get("/v1/config/rollout").await.expect(404);
+    assert_eq!(house.generation().await, 0, "nothing of it was done");
+}
+
+#[tokio::test]
 async fn it_is_previewed_made_extended_and_ended() {
     let house = House::new().await;
     let preview = house.post(As::Operator, "/v1/overrides?dry_run=true", &drain_aws()).await.expect(200);

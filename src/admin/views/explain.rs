@@ -253,7 +253,8 @@ impl StepView {
         let of = |id: &OverrideId| orders.iter().find(|order| order.id == *id);
         let lines = ids.iter().filter_map(of).map(|order| {
             let Override { action, target, author, reason, expires, id, .. } = order;
-            format!("{} {target}  by {author}  \"{reason}\"  until {expires}  {id}", action.word())
+            let local = if order.local { "  local, on this node alone" } else { "" };
+            format!("{} {target}  by {author}  \"{reason}\"  until {expires}  {id}{local}", action.word())
         });
         let (lines, data) = (lines.collect(), json!({ "overrides": ids }));
         Self { step: "override".to_owned(), subject, found: None, result: None, lines, data }

@@ -106,6 +106,9 @@ pub struct OverrideView {
     pub state: OverrideState,
     /// Made against a safety rule.
     pub forced: bool,
+    /// It holds on this node alone, and before all others here.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub local: bool,
     /// What it takes in, as selectors: `endpoint:aws-use`, `pool:eu`, `service:www`; at most 100.
     pub matches: Vec<String>,
     /// How many that are.
@@ -263,6 +266,7 @@ impl OverrideView {
             over: order.over.map(Span),
             state,
             forced: order.forced,
+            local: order.local,
             matches,
             matches_total,
             shadows: Vec::new(),
@@ -280,6 +284,9 @@ impl OverrideView {
 
     /// Where it has got to among the other nodes that are known: whether they have applied this version of it.
     pub(in crate::admin) fn everywhere(mut self, company: &Company, order: &Override) -> Self {
+        if order.local {
+            return self;
+        }
         let Receipts { applied, pending, unheard } = receipts(company, order.generation);
         self.applied_on.extend(applied.iter().map(ToString::to_string));
         self.pending_on.extend(pending.iter().map(ToString::to_string));

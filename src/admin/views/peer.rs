@@ -38,6 +38,9 @@ pub struct PeerView {
     /// It probes endpoints.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub probes: Option<bool>,
+    /// It may write to the store, and so takes orders.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub orders: Option<bool>,
     /// The store's generation that it has applied.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub store_generation: Option<u64>,
@@ -74,6 +77,7 @@ impl PeerView {
             silent: Span::default(),
             version: Some(own.version.clone()),
             probes: said.map(|said| said.process.probes),
+            orders: said.map(|said| said.process.orders),
             store_generation: Some(own.store_generation),
             behind: Some(0),
             digest: Some(own.digest.clone()),
@@ -100,6 +104,7 @@ impl PeerView {
             silent: Span(now.since(other.heard)),
             version: said.map(|said| said.process.version.to_string()),
             probes: said.map(|said| said.process.probes),
+            orders: said.map(|said| said.process.orders),
             store_generation: said.map(|said| said.applied.generation),
             behind: said.map(|said| own.store_generation.saturating_sub(said.applied.generation)),
             digest: said.map(|said| said.digest.to_string()),

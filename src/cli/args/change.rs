@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::{At, Manner};
+use crate::model::{NodeId, Span};
 
 pub(in crate::cli) const CHECK_EXAMPLES: &str = "Examples:
   wayshift check
@@ -29,7 +30,8 @@ pub struct CheckArgs {
 pub(in crate::cli) const RELOAD_EXAMPLES: &str = "Examples:
   wayshift check && wayshift reload
   wayshift reload --accept 5f0e8a11c2d34b67     # a plan beyond the reload guard that you have looked at
-  wayshift reload --previous                    # back to the configuration before";
+  wayshift reload --previous                    # back to the configuration before
+  wayshift reload --canary eu-1 --watch 60s     # a fleet: one node first, and back if anything is amiss";
 
 /// Flags of `reload`.
 #[derive(Debug, Args)]
@@ -40,6 +42,15 @@ pub struct ReloadArgs {
     /// Go back to the configuration that was accepted before the one in effect
     #[arg(long)]
     pub(in crate::cli) previous: bool,
+    /// Let this node try it first; the others take it when nothing was amiss, else it goes back
+    #[arg(long, value_name = "NODE", conflicts_with = "previous")]
+    pub(in crate::cli) canary: Option<NodeId>,
+    /// For how long the first one is watched; 60s without this
+    #[arg(long, value_name = "DURATION", requires = "canary")]
+    pub(in crate::cli) watch: Option<Span>,
+    /// Do not wait for the end of a staged reload
+    #[arg(long, requires = "canary")]
+    pub(in crate::cli) no_wait: bool,
     #[command(flatten)]
     pub(in crate::cli) at: At,
     #[command(flatten)]

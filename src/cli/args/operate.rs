@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::{At, Manner};
+use super::{At, Manner, store};
 use crate::model::{NodeId, RegionId};
 
 /// Flags of `serve`.
@@ -142,6 +142,35 @@ pub enum StoreVerb {
   wayshift store adopt --dry-run
   wayshift store adopt --reason \"INC-123 etcd was restored from yesterday's backup\"")]
     Adopt(AdoptArgs),
+    /// Copy overrides and audit of one moment into a file, while nodes run
+    #[command(after_help = store::BACKUP_EXAMPLES)]
+    Backup(store::BackupArgs),
+    /// Say whether a store or a backup is whole, and what is wrong where
+    #[command(after_help = store::VERIFY_EXAMPLES)]
+    Verify(store::VerifyArgs),
+    /// Print overrides and audit, without secrets
+    #[command(after_help = store::DUMP_EXAMPLES)]
+    Dump(store::DumpArgs),
+    /// Make a backup the store, where there is none
+    #[command(after_help = store::RESTORE_EXAMPLES)]
+    Restore(store::RestoreArgs),
+    /// Move the embedded store to one that nodes share, while the node answers
+    #[command(after_help = store::MIGRATE_EXAMPLES)]
+    Migrate(store::MigrateArgs),
+}
+
+impl StoreVerb {
+    /// How it writes, and which node is asked; the others are tools on the store itself.
+    pub(in crate::cli) fn flags(&self) -> (&Manner, Option<&At>) {
+        match self {
+            Self::Adopt(args) => (&args.manner, Some(&args.at)),
+            Self::Backup(args) => (&args.manner, None),
+            Self::Verify(args) => (&args.manner, None),
+            Self::Dump(args) => (&args.manner, None),
+            Self::Restore(args) => (&args.manner, None),
+            Self::Migrate(args) => (&args.manner, None),
+        }
+    }
 }
 
 /// Flags of `store adopt`.

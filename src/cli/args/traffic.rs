@@ -9,7 +9,8 @@ pub(in crate::cli) const DRAIN_EXAMPLES: &str = "Examples:
   wayshift drain provider:aws --for 2h --reason \"INC-123 packet loss\"
   wayshift drain endpoint:aws-use pool:eu --reason \"cert swap\" --yes
   wayshift drain provider:aws --over 10m --reason slowly
-  wayshift drain region:us-* --dry-run";
+  wayshift drain region:us-* --dry-run
+  wayshift drain provider:aws --local --for 30m --reason INC-123    # etcd is gone: this node alone follows";
 
 /// Words and flags of `drain`.
 #[derive(Debug, Args)]
@@ -52,6 +53,9 @@ pub(in crate::cli) struct OrderArgs {
     /// Where a safety rule refuses, leave that part out
     #[arg(long, conflicts_with = "force")]
     pub(in crate::cli) skip_unsafe: bool,
+    /// On this node alone, for at most 1h, while the shared store is out of reach
+    #[arg(long)]
+    pub(in crate::cli) local: bool,
     /// Do not wait until the node's answers show it
     #[arg(long)]
     pub(in crate::cli) no_wait: bool,
@@ -101,6 +105,9 @@ pub enum OverrideVerb {
     /// Let overrides hold longer
     #[command(after_help = "Example:\n  wayshift override extend ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6 --for +1h")]
     Extend(ExtendArgs),
+    /// Make overrides of this node alone the fleet's
+    #[command(after_help = "Example:\n  wayshift override promote ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6")]
+    Promote(PromoteArgs),
     /// End overrides
     #[command(after_help = "Example:\n  wayshift override clear ov_01JD8ZK3T0B6W9E1Q2R3S4T5V6 --reason \"fixed\"")]
     Clear(ClearArgs),
@@ -192,6 +199,21 @@ pub struct ExtendArgs {
     /// Why, for the audit
     #[arg(long, short, value_name = "TEXT")]
     pub(in crate::cli) reason: Option<String>,
+    /// Pass a safety rule; it is audited
+    #[arg(long)]
+    pub(in crate::cli) force: bool,
+    #[command(flatten)]
+    pub(in crate::cli) at: At,
+    #[command(flatten)]
+    pub(in crate::cli) manner: Manner,
+}
+
+/// Words and flags of `override promote`.
+#[derive(Debug, Args)]
+pub struct PromoteArgs {
+    /// Which
+    #[arg(required = true)]
+    pub(in crate::cli) ids: Vec<OverrideId>,
     /// Pass a safety rule; it is audited
     #[arg(long)]
     pub(in crate::cli) force: bool,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::super::{
-    args::traffic::{ClearArgs, ExtendArgs, ShowArgs},
+    args::traffic::{ClearArgs, ExtendArgs, PromoteArgs, ShowArgs},
     client::{Ask, Client},
     ending::{Exit, Failure},
     screen::{Screen, safe, table::Table},
@@ -109,6 +109,23 @@ pub(in crate::cli) async fn extend(args: &ExtendArgs, client: &Client, screen: &
     Ok(Exit::Done)
 }
 
+/// `override promote`.
+pub(in crate::cli) async fn promote(args: &PromoteArgs, client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {
+    for id in &args.ids {
+        let id = id.to_string();
+        let path = ["v1", "overrides", &id, "promote"];
+        let ask = Ask::post(&path, None).with("wait", OTHERS_WAIT);
+        let reply = client.send(if args.force { ask.with("force", "true") } else { ask }).await?;
+        let order: Override = reply.parsed()?;
+        let line = |_| Ok(format!("{}  is the fleet's now\n", safe::cell(&order.id)));
+        screen.show(&reply.body, line, || Ok(fields(std::slice::from_ref(&order))))?;
+        if !order.pending_on.is_empty() {
+            screen.say(&format!("warning: not yet followed by {}", safe::cell(&order.pending_on.join(" "))));
+        }
+    }
+    Ok(Exit::Done)
+}
+
 /// `override clear`.
 pub(in crate::cli) async fn clear(args: &ClearArgs, client: &Client, screen: &mut Screen) -> Result<Exit, Failure> {
     let ids: Vec<String> = args.ids.iter().map(ToString::to_string).collect();
@@ -178,13 +195,14 @@ pub(super) fn table(items: &[Override], now: Wall) -> Table {
             (None, None) => String::new(),
         };
         let forced = if order.forced { " (forced)" } else { "" };
+        let local = if order.local { " (local, this node alone)" } else { "" };
         table.row([
             order.id.as_str().into(),
             deed(order).into(),
             order.target.as_str().into(),
             life.into(),
             order.by.as_str().into(),
-            format!("{}{forced}", order.reason).into(),
+            format!("{}{forced}{local}", order.reason).into(),
         ]);
     }
     table

@@ -70,7 +70,8 @@ async fn ask(draft: &Draft, client: &Client) -> Result<(String, Effect), Failure
         true => draft.body.clone(),
         false => draft.clone().with("reason", Some("preview".into())).body,
     };
-    let reply = client.send(Ask::post(OVERRIDES, Some(Value::Object(body))).with("dry_run", "true")).await?;
+    let ask = draft.asked(Ask::post(OVERRIDES, Some(Value::Object(body))).with("dry_run", "true"));
+    let reply = client.send(ask).await?;
     let effect = reply.parsed()?;
     Ok((reply.body, effect))
 }

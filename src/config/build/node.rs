@@ -19,6 +19,7 @@ impl Build<'_, '_> {
         Settings {
             node: self.node(),
             dns: dns(self.root.section("dns")),
+            replication: self.replication(),
             geo: self.geo(),
             store: self.store(),
             admin: self.admin(),
@@ -150,7 +151,7 @@ impl Build<'_, '_> {
         let identity = match (table.get("cert"), table.get("key")) {
             (Some(cert), Some(key)) => {
                 let cert = cert.text().and_then(|text| self.existing(cert.place, text));
-                let key = secret::read(key, self.reader);
+                let key = secret::read_key(key, self.reader);
                 cert.zip(key)
             }
             (None, None) => None,

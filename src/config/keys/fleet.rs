@@ -18,8 +18,41 @@ pub(super) static ZONE_KEYS: Section = Section {
         Key::new("soa", Table(&SOA), "", "Fields of the generated SOA."),
         Key::new("records", Text(&BLOCK), "", "Further records, as in a master file."),
         Key::new("file", Text(&PATH), "", "A plain master file (RFC 1035) with its own SOA and NS."),
+        Key::new("transfer", Table(&TRANSFER), "", "Which secondaries may fetch the zone (AXFR, IXFR)."),
+        Key::new(
+            "notify",
+            Many(&Text(&NOTIFY_AT)),
+            "[]",
+            "Secondaries that are told of changes, on port 53 or another.",
+        ),
     ],
-    later: &["dnssec", "transfer", "notify", "acme"],
+    later: &["dnssec", "acme"],
+};
+
+static TRANSFER: Section = Section {
+    keys: &[
+        Key::new(
+            "allow",
+            Many(&Text(&NET)),
+            "[]",
+            "From which networks. Of `allow` and `tsig` all that is set must hold.",
+        ),
+        Key::new("tsig", Text(&KEY), "", "With which key the query must be signed."),
+    ],
+    later: &[],
+};
+
+pub(super) static TSIG: Section = Section {
+    keys: &[
+        Key::new(
+            "algorithm",
+            Word(&["hmac-sha256", "hmac-sha384", "hmac-sha512"], &[]),
+            r#""hmac-sha256""#,
+            "How messages are signed.",
+        ),
+        Key::needed("secret", Secret, "The secret in base64, as both sides have it."),
+    ],
+    later: &[],
 };
 
 static SOA: Section = Section {

@@ -170,6 +170,41 @@ fn secrets_are_read_from_where_they_are() {
     }
 }
 
+#[cfg(feature = "etcd")]
+#[test]
+fn a_private_key_is_lines_of_pem_and_its_file_is_read_again() {
+    use crate::model::{PrivateKey, Secret};
+
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n";
+    let folder = folder(&[("node.pem", "x"), ("node.key", KEY), ("other", "from-file\n"), ("creds/node.key", KEY)]);
+    let path = folder.path().to_owned();
+    let env = |name: &str| match name {
+        "KEY" => Some(KEY.to_owned()),
+        "CREDENTIALS_DIRECTORY" => Some(path.join("creds").display().to_string()),
+        _ => None,
+    };
+    let name = folder.path().join("x.toml").display().to_string();
+    let load = |key: &str| {
+        let tls = format!("tls = {{ cert = \"node.pem\", key = {key} }}");
+        let text =
+            format!("{ZONE}{CHECK}[store.etcd]\nendpoints = [\"https://e:2379\"]\n{tls}\n[service.www]\n{SERVICE}");
+        load_text(&name, &text, &env)
+    };
+    for (written, expected) in [
+        ("{ file = \"node.key\" }", PrivateKey::File(path.join("node.key"))),
+        ("{ credential = \"node.key\" }", PrivateKey::File(path.join("creds/node.key"))),
+        ("{ env = \"KEY\" }", PrivateKey::Text(Secret::new(KEY.to_owned()))),
+    ] {
+        let loaded = load(written).unwrap_or_else(|problems| panic!("{problems}"));
+        let etcd = loaded.settings.store.etcd.as_ref().unwrap();
+        assert_eq!(etcd.tls.identity.as_ref().map(|(_, key)| key), Some(&expected), "{written}");
+        assert!(!loaded.effective().to_string().contains("AA=="));
+    }
+    for written in ["{ file = \"other\" }", "{ file = \"none\" }", "{ env = \"NONE\" }"] {
+        assert_eq!(codes_of(load(written)), ["E014"], "{written}");
+    }
+}
+
 #[test]
 fn a_changed_secret_changes_the_check_and_not_the_digest() {
     let load = |secret: &'static str| {

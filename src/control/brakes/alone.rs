@@ -8,7 +8,7 @@ use super::is_down;
 use crate::{
     control::{Controller, voters::Right},
     judge::{alone::Domains, budget::Wish},
-    model::{EndpointIx, Health, Mono, Vote},
+    model::{Availability, EndpointIx, Health, Mono, Vote},
 };
 
 impl Controller {
@@ -68,7 +68,9 @@ impl Controller {
                 Some(probed) => matches!(probed.standing.vote(), Some(Vote::Up { .. })),
                 None => true,
             };
-            let serves = slot.verdict.order.is_none() && slot.base != Health::Down && !is_down(&slot.verdict);
+            // Drained and healthy it serves as soon as nothing else works; ordered down it never does.
+            let ordered_down = matches!(slot.verdict.order, Some((Availability::Down, _)));
+            let serves = !ordered_down && slot.base != Health::Down && !is_down(&slot.verdict);
             passes && serves && !leaving.contains(&slot.endpoint)
         })
     }

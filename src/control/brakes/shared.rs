@@ -14,8 +14,8 @@ use crate::{
         slots::{Slot, Slots},
         voters::Company,
     },
-    judge::freeze::AutoFreeze,
-    model::{BrakeState, EndpointId, Health, Hold, Mono, Out},
+    judge::{freeze::AutoFreeze, incident::State},
+    model::{BrakeState, EndpointId, EndpointIx, Health, Hold, Mono, Out},
 };
 
 /// More than this have to be out before a ballot tells what is held instead.
@@ -50,6 +50,11 @@ impl Controller {
         let target = |place: usize| Some(&self.slots.list[place].as_ref()?.probed.as_ref()?.target);
         let most = |target| others.len() < others.iter().filter(|brakes| brakes.let_go(target, down)).count() * 2;
         places.iter().all(|(place, _)| target(*place).is_some_and(most))
+    }
+
+    /// Whether an endpoint is down as a whole.
+    pub(super) fn is_out(&self, ix: EndpointIx) -> bool {
+        self.brakes.conditions[ix.index()].state == State::Down
     }
 
     /// How many targets are measured down, where what was taken over asks for it.

@@ -6,10 +6,10 @@ use crate::model::{
     Process, SelfTest, Vote,
 };
 
-const UP: Vote = Vote::Up { degraded: false, wavers: false };
+pub(super) const UP: Vote = Vote::Up { degraded: false, wavers: false };
 
 /// One failure and it is down, one pass and it is up; e<i> at p<i % 2> in r<i % 3>.
-fn quick(endpoints: usize, change: impl FnOnce(&mut crate::model::Parts)) -> Arc<Fleet> {
+pub(super) fn quick(endpoints: usize, change: impl FnOnce(&mut crate::model::Parts)) -> Arc<Fleet> {
     let mut parts = parts(endpoints);
     let check = &mut parts.checks[0];
     (check.thresholds.rise, check.thresholds.fall, check.cooldown) = (1, 1, Duration::ZERO);
@@ -19,7 +19,7 @@ fn quick(endpoints: usize, change: impl FnOnce(&mut crate::model::Parts)) -> Arc
 }
 
 /// A node in r0 at p0, for which all has passed.
-fn start(fleet: Arc<Fleet>) -> Node {
+pub(super) fn start(fleet: Arc<Fleet>) -> Node {
     let me = Identity { region: Some("r0".parse().unwrap()), provider: Some("p0".parse().unwrap()), ..identity() };
     let (controller, step) = Controller::new(me, Arc::clone(&fleet), &Memory::default(), at(0));
     let tempi = step.tempi.clone().unwrap();
@@ -30,7 +30,7 @@ fn start(fleet: Arc<Fleet>) -> Node {
 }
 
 /// What another node votes, which stands in a region of its own.
-fn ballot(node: &Node, name: &str, sequence: u64, vote: impl Fn(usize) -> Vote) -> Input {
+pub(super) fn ballot(node: &Node, name: &str, sequence: u64, vote: impl Fn(usize) -> Vote) -> Input {
     let fleet = &node.controller.slots.fleet;
     let votes = (0..fleet.endpoints.len()).map(|endpoint| (target(fleet, endpoint), vote(endpoint)));
     Input::Heard(Ballot {
@@ -46,7 +46,7 @@ fn ballot(node: &Node, name: &str, sequence: u64, vote: impl Fn(usize) -> Vote) 
     })
 }
 
-fn presence(node: &Node, name: &str, sequence: u64, digest: Digest) -> Presence {
+pub(super) fn presence(node: &Node, name: &str, sequence: u64, digest: Digest) -> Presence {
     Presence {
         node: name.parse().unwrap(),
         region: Some(name.parse().unwrap()),
@@ -63,11 +63,11 @@ fn presence(node: &Node, name: &str, sequence: u64, digest: Digest) -> Presence 
 }
 
 fn process() -> Process {
-    Process { boot: 7, version: "1".into(), probes: true, admin: vec!["https://a:8653".into()] }
+    Process { boot: 7, version: "1".into(), probes: true, orders: true, admin: vec!["https://a:8653".into()] }
 }
 
 /// Conditions of the node that were told.
-fn told(node: &mut Node) -> Vec<String> {
+pub(super) fn told(node: &mut Node) -> Vec<String> {
     let told = node.events.drain(..).filter_map(|event| match event {
         Happening::Node { condition, active, .. } => Some(format!("{condition} {active}")),
         Happening::Held { .. }
@@ -86,13 +86,13 @@ fn told(node: &mut Node) -> Vec<String> {
     told.collect()
 }
 
-fn down(node: &Node) -> Vec<usize> {
+pub(super) fn down(node: &Node) -> Vec<usize> {
     let all = 0..node.controller.slots.fleet.endpoints.len();
     all.filter(|endpoint| node.verdict(*endpoint).health == Health::Down).collect()
 }
 
 /// Its other endpoints go on passing: they prove its network.
-fn alive(node: &mut Node, second: u64, dead: &[usize]) {
+pub(super) fn alive(node: &mut Node, second: u64, dead: &[usize]) {
     for endpoint in 0..node.controller.slots.fleet.endpoints.len() {
         node.see(at(second), endpoint, if dead.contains(&endpoint) { fail() } else { Outcome::Pass });
     }

@@ -1,6 +1,9 @@
 //! Overrides and ballots whose times meet a clock that is wrong.
 
-use super::*;
+use super::{
+    modes::{self, UP, presence, quick, start},
+    *,
+};
 use crate::model::{Ballot, SelfTest, Vote};
 
 /// A `down` on the second endpoint until second 600, and a node that holds it.
@@ -121,4 +124,24 @@ fn a_peer_that_begins_again_with_its_clock_put_right_is_heard() {
     assert_eq!(counted(&node), (0, 1));
     say(&mut node, at(15), 1_000, up);
     assert_eq!(counted(&node), (0, 1));
+}
+
+#[test]
+fn what_a_node_said_before_it_could_not_write_proves_nothing_of_its_clock() {
+    let mut node = start(quick(3, |_| ()));
+    let hear = |node: &mut Node, second: u64, sequence: u64, late: u64| {
+        let mut said = presence(node, "r1", sequence, Digest::default());
+        said.clock = Wall(at(second).wall.0 - late);
+        node.step(at(second), [Input::Present(said)]);
+        modes::told(node).into_iter().filter(|told| told.starts_with("clock")).collect::<Vec<_>>()
+    };
+    node.step(at(60), [modes::ballot(&node, "r1", 1, |_| UP)]);
+    // Read when the store is back: a minute old. The next one is of now.
+    assert_eq!(hear(&mut node, 61, 1, 60_000), Vec::<String>::new());
+    assert_eq!(hear(&mut node, 62, 2, 40), Vec::<String>::new());
+    // A clock that really is off is told with the second.
+    let mut node = start(quick(3, |_| ()));
+    node.step(at(60), [modes::ballot(&node, "r1", 1, |_| UP)]);
+    assert_eq!(hear(&mut node, 61, 1, 60_000), Vec::<String>::new());
+    assert_eq!(hear(&mut node, 62, 2, 60_000), ["clock-suspect true"]);
 }

@@ -4,78 +4,66 @@
 
 use std::net::IpAddr;
 
-use super::{Asked, Data, Found};
+use super::Done;
 use crate::{
     dns::{
         message::{HEADER, OPT, flag, meta, option},
-        read::{Edns, SUBNET_ROOM, Subnet},
+        read::{Edns, Plain, SUBNET_ROOM, Subnet},
         write::{EDE_LENGTH, Own},
     },
-    model::{ANSWER_ENDPOINTS_MAX, OWNER_ASKED, RECORD_HEAD, Rrset, kind},
+    model::{ANSWER_ENDPOINTS_MAX, OWNER_ASKED, RECORD_HEAD, kind},
     steer::{Picks, ZoneTable},
 };
 
 /// Most octets of picked addresses.
 pub(super) const PICKED_MAX: usize = ANSWER_ENDPOINTS_MAX as usize * (RECORD_HEAD + 16);
 
+/// What is asked, and the room for an answer.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'s> {
+    pub(super) query: Plain,
+    own: Own<'s>,
+    /// What the OPT will take, without an explanation.
+    tail: usize,
+    /// Where the records must end.
+    limit: usize,
+    /// Octets of the slot.
+    room: usize,
+}
+
+impl<'s> Asked<'s> {
+    /// The reply may have `limit` octets, and the slot has `room`.
+    #[inline(always)]
+    pub(super) fn of(query: Plain, limit: usize, room: usize, own: Own<'s>) -> Self {
+        let tail = query.edns.as_ref().map_or(0, |edns| own.opt_length(edns));
+        Self { query, own, tail, limit: limit.saturating_sub(tail), room }
+    }
+
+    /// Whether records of so many octets can be written. Whether an explanation fits is seen when there is one, and that
+    /// it fits into the slot too is seen to here.
+    #[inline(always)]
+    pub(super) fn fits(&self, octets: usize) -> bool {
+        let end = self.query.end + octets;
+        end <= self.limit && end + self.tail + EDE_LENGTH <= self.room
+    }
+}
+
 /// A reply in the making.
 pub(super) struct Put<'s> {
     slot: &'s mut [u8],
     at: usize,
-    asked: &'s Asked<'s>,
+    asked: Asked<'s>,
 }
 
 impl<'s> Put<'s> {
     /// Behind the question, which stays where it is.
-    pub(super) fn begin(slot: &'s mut [u8], asked: &'s Asked<'s>) -> Self {
+    #[inline(always)]
+    pub(super) fn begin(slot: &'s mut [u8], asked: Asked<'s>) -> Self {
         Self { slot, at: asked.query.end, asked }
     }
 
-    /// Writes it all; the reply's length.
-    #[inline(always)]
-    pub(super) fn reply(mut self, found: &Found<'_>, picks: &Picks<'_>, own: Own<'_>) -> usize {
-        let asked = self.asked;
-        let mut answers = 0_u16;
-        let mut authorities = 0;
-        match &found.data {
-            Data::Nothing => {}
-            Data::Set(set) => {
-                self.bytes(set.records);
-                answers = set.count;
-            }
-            Data::Negative(zone, soa) => {
-                self.negative(zone, *soa, asked.query.end);
-                authorities = 1;
-            }
-            Data::Single(_, one) => {
-                self.address(one.address, one.ttl);
-                answers = 1;
-            }
-            Data::Picked(_) => answers = self.addresses(picks),
-        }
-        let [extended, low] = found.rcode.number().to_be_bytes();
-        debug_assert!(extended == 0 && low < 16, "no extended code is answered here");
-        let bit = |is: bool, bit| if is { bit } else { 0 };
-        let [a0, a1] = answers.to_be_bytes();
-        let edns = asked.query.edns.as_ref();
-        // Of the query's flags two are copied; its opcode is 0.
-        let Some(header) = self.slot.first_chunk_mut::<HEADER>() else { return 0 };
-        header[2] = flag::QR | bit(found.authoritative, flag::AA) | header[2] & flag::RD;
-        header[3] = header[3] & flag::CD | low;
-        header[6..].copy_from_slice(&[a0, a1, 0, authorities, 0, u8::from(edns.is_some())]);
-        if let Some(edns) = edns {
-            self.opt(edns, found, own);
-        }
-        self.at
-    }
-
-    #[inline(always)]
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.slot[self.at..self.at + bytes.len()].copy_from_slice(bytes);
-        self.at += bytes.len();
-    }
-
-    fn addresses(&mut self, picks: &Picks<'_>) -> u16 {
+    /// The picked ones; how many.
+    pub(super) fn addresses(&mut self, picks: &Picks<'_>) -> u16 {
         let mut count = 0;
         for address in picks.addresses() {
             self.address(&address, picks.ttl());
@@ -85,7 +73,7 @@ impl<'s> Put<'s> {
     }
 
     #[inline(always)]
-    fn address(&mut self, address: &IpAddr, ttl: u32) {
+    pub(super) fn address(&mut self, address: &IpAddr, ttl: u32) {
         let [t0, t1, t2, t3] = ttl.to_be_bytes();
         let [o0, o1] = OWNER_ASKED;
         let [_, class] = meta::CLASS_IN.to_be_bytes();
@@ -102,10 +90,10 @@ impl<'s> Put<'s> {
         }
     }
 
-    /// The SOA, its owner a pointer into the question. So are the ends of its names, where the question spells them as
-    /// the zone does.
-    fn negative(&mut self, zone: &ZoneTable, soa: Rrset<'_>, end: usize) {
-        let apex = zone.apex.wire();
+    /// The SOA, its owner a pointer into the question; it is one record. So are the ends of its names, where the question
+    /// spells them as the zone does.
+    pub(super) fn negative(&mut self, zone: &ZoneTable) -> u8 {
+        let (apex, end) = (zone.apex.wire(), self.asked.query.end);
         let apex_at = end - 4 - apex.len();
         #[expect(clippy::cast_possible_truncation, reason = "a question ends far below 2^14")]
         let pointer = (0xc000 | apex_at as u16).to_be_bytes();
@@ -118,15 +106,41 @@ impl<'s> Put<'s> {
                 self.slot[at..at + 2].copy_from_slice(&pointer);
             }
         } else {
-            self.bytes(soa.records);
+            self.bytes(zone.negative().records);
         }
         self.slot[from..from + 2].copy_from_slice(&pointer);
+        1
+    }
+
+    /// Header and OPT; the reply's length.
+    #[inline(always)]
+    pub(super) fn end(mut self, done: &Done) -> usize {
+        let [extended, low] = done.rcode.number().to_be_bytes();
+        debug_assert!(extended == 0 && low < 16, "no extended code is answered here");
+        let bit = |is: bool, bit| if is { bit } else { 0 };
+        let [a0, a1] = done.answers.to_be_bytes();
+        // Of the query's flags two are copied; its opcode is 0.
+        let Some(header) = self.slot.first_chunk_mut::<HEADER>() else { return 0 };
+        header[2] = flag::QR | bit(done.authoritative, flag::AA) | header[2] & flag::RD;
+        header[3] = header[3] & flag::CD | low;
+        header[6..].copy_from_slice(&[a0, a1, 0, done.authorities, 0, u8::from(self.asked.query.edns.is_some())]);
+        if let Some(edns) = self.asked.query.edns {
+            self.opt(&edns, done);
+        }
+        self.at
     }
 
     #[inline(always)]
-    fn opt(&mut self, edns: &Edns, found: &Found<'_>, own: Own<'_>) {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.slot[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
+    }
+
+    #[inline(always)]
+    fn opt(&mut self, edns: &Edns, done: &Done) {
+        let own = self.asked.own;
         // Explaining takes the room that is left.
-        let ede = found.ede.filter(|_| self.at + EDE_LENGTH <= self.asked.limit);
+        let ede = done.ede.filter(|_| self.at + EDE_LENGTH <= self.asked.limit);
         let length = self.asked.tail - OPT + ede.map_or(0, |_| EDE_LENGTH);
         let [s0, s1] = own.face.udp_size.to_be_bytes();
         #[expect(clippy::cast_possible_truncation, reason = "options are short")]
@@ -141,8 +155,8 @@ impl<'s> Put<'s> {
         if let Some(subnet) = &edns.subnet {
             // What is behind the data is written over by what follows, or is no part of the reply.
             match self.slot.get_mut(self.at..).and_then(<[u8]>::first_chunk_mut) {
-                Some(room) => self.at += subnet.put(found.scope, room),
-                None => self.at_the_end(*subnet, found.scope),
+                Some(room) => self.at += subnet.put(done.scope, room),
+                None => self.at_the_end(*subnet, done.scope),
             }
         }
         if let Some(ede) = ede {
@@ -151,7 +165,7 @@ impl<'s> Put<'s> {
     }
 
     /// The echo where the slot has no room for what is behind the data.
-    #[cold]
+    #[inline(always)]
     fn at_the_end(&mut self, subnet: Subnet, scope: u8) {
         let mut room = [0; SUBNET_ROOM];
         let length = subnet.put(scope, &mut room);

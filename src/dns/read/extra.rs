@@ -2,7 +2,7 @@
 
 use super::{Ecs, Edns, Subnet};
 use crate::{
-    dns::message::{UDP_SIZE_MIN, meta, option, u16_at},
+    dns::message::{HEADER, UDP_SIZE_MIN, meta, option, u16_at},
     model::{LABEL_LENGTH_MAX, NAME_LENGTH_MAX, kind},
 };
 
@@ -13,8 +13,8 @@ const FIXED: usize = 10;
 pub(super) enum Extra {
     /// No sequence of records, or an OPT or TSIG that is not one; with the OPT if it was read by then.
     Malformed(Option<Edns>),
-    /// Read to the last octet.
-    Read { edns: Option<Edns>, signed: bool },
+    /// Read to the last octet; with the octets of the TSIG that ends it.
+    Read { edns: Option<Edns>, signed: Option<usize> },
 }
 
 /// One record, its RDATA not looked at.
@@ -30,11 +30,12 @@ struct Record<'p> {
 /// Steps over `before` records and reads `additionals` more, which must end the message.
 pub(super) fn walk(mut rest: &[u8], before: u16, additionals: u16, ecs: Ecs) -> Extra {
     let mut edns = None;
-    let mut signed = false;
+    let mut signed = None;
     for nth in 0..before.saturating_add(additionals) {
         let Some(record) = next(rest) else { return Extra::Malformed(edns) };
+        let octets = rest.len() - record.rest.len();
         rest = record.rest;
-        if signed {
+        if signed.is_some() {
             // A TSIG is the last record of its message (RFC 8945 section 5.1).
             return Extra::Malformed(edns);
         }
@@ -55,12 +56,32 @@ pub(super) fn walk(mut rest: &[u8], before: u16, additionals: u16, ecs: Ecs) -> 
                 if record.class != meta::CLASS_ANY || !is_tsig(record.data) {
                     return Extra::Malformed(edns);
                 }
-                signed = true;
+                signed = Some(octets);
             }
             _ => {}
         }
     }
     if rest.is_empty() { Extra::Read { edns, signed } } else { Extra::Malformed(edns) }
+}
+
+/// The serial of the SOA that `rest` begins with, behind a question.
+pub(super) fn soa_serial(rest: &[u8]) -> Option<u32> {
+    let record = next(rest).filter(|record| record.kind == kind::SOA)?;
+    // Five numbers end its data, whatever the names before them are (RFC 1035 section 3.3.13).
+    let numbers = record.data.last_chunk::<20>()?;
+    Some(u32::from_be_bytes([numbers[0], numbers[1], numbers[2], numbers[3]]))
+}
+
+/// Where in a whole message with one question the TSIG begins that ends it.
+pub(in crate::dns) fn signature_at(packet: &[u8]) -> Option<usize> {
+    let question = owner_length(packet.get(HEADER..)?)? + 4;
+    let mut rest = packet.get(HEADER + question..)?;
+    let records = [6, 8, 10].map(|at| u16_at(packet, at).map_or(0, usize::from));
+    for _ in 1..records.iter().sum() {
+        rest = next(rest)?.rest;
+    }
+    let last = next(rest).filter(|record| record.kind == meta::TSIG && record.rest.is_empty());
+    last.map(|_| packet.len() - rest.len())
 }
 
 fn next(bytes: &[u8]) -> Option<Record<'_>> {

@@ -30,6 +30,8 @@ fn said(reading: &Reading<'_>) -> String {
     match reading {
         Reading::Drop(_) => "drop".into(),
         Reading::Refuse(refusal) => refusal.rcode.to_string().to_lowercase(),
+        // The desk says so, which knows the keys.
+        Reading::Query(query) if query.signed.is_some() => "notauth".into(),
         Reading::Query(_) => "query".into(),
     }
 }

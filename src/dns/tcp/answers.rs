@@ -7,6 +7,7 @@ use crate::{
         handler::General,
         message::STREAM_SIZE_MAX,
         shadow::Shadow,
+        transfer::Outgoing,
     },
     model::Mono,
     telemetry::dns::DropReason,
@@ -17,6 +18,9 @@ use crate::{
 pub(super) const REPLIES_MAX: usize = 64 << 10;
 /// The length in front of each message (RFC 1035 section 4.2.2).
 pub(super) const PREFIX: usize = 2;
+/// Longest query taken, in octets: a name, an OPT with generous options, a signature. A longer one would be held until it
+/// is whole, and ten thousand of them are 640 MB; who announces it is let go.
+pub(super) const QUERY_MAX: usize = 4096;
 
 /// What is left of queries after some were answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub(super) enum Left {
     Whole,
     /// Nothing that is worth reading: what came was no query.
     Rubbish,
+    /// Whatever it is, it waits until a transfer is through, which [`Answers::take_transfer`] gives.
+    Later,
 }
 
 /// Both ways to an answer, and where the replies of one read are put.
@@ -57,16 +63,37 @@ impl Answers {
     pub(super) fn make(&mut self, queries: &[u8], client: &Client, now: Mono) -> (usize, Left) {
         self.end = 0;
         let mut taken = 0;
-        while let Some(query) = whole(&queries[taken..]) {
+        while let Some(query) = first(&queries[taken..]) {
+            let Ok(query) = query else {
+                self.general.desk().counts().dropped(DropReason::Oversize);
+                return (taken, Left::Rubbish);
+            };
             if REPLIES_MAX <= self.end {
                 return (taken, Left::Whole);
             }
             taken += PREFIX + query.len();
-            if self.one(query, client, now) == Handled::Dropped {
-                return (taken, Left::Rubbish);
+            match self.one(query, client, now) {
+                Handled::Replied => {}
+                Handled::Dropped => return (taken, Left::Rubbish),
+                Handled::Transfers => return (taken, Left::Later),
             }
         }
         (taken, Left::Part)
+    }
+
+    /// The transfer that began last.
+    pub(super) fn take_transfer(&mut self) -> Option<Box<Outgoing>> {
+        self.general.desk_mut().take_transfer()
+    }
+
+    /// The next messages of a transfer, as many as are sent at once; whether more follow.
+    pub(super) fn go_on(&self, transfer: &mut Outgoing, out: &mut Vec<u8>) -> bool {
+        while out.len() < REPLIES_MAX {
+            if !self.general.desk().go_on(transfer, out) {
+                return false;
+            }
+        }
+        true
     }
 
     fn one(&mut self, query: &[u8], client: &Client, now: Mono) -> Handled {
@@ -81,8 +108,9 @@ impl Answers {
             Fast::Dropped => return Handled::Dropped,
             Fast::General => {
                 self.reply.clear();
-                if self.general.answer(query, client, &mut self.reply) == Handled::Dropped {
-                    return Handled::Dropped;
+                match self.general.answer(query, client, &mut self.reply) {
+                    Handled::Replied => {}
+                    other @ (Handled::Dropped | Handled::Transfers) => return other,
                 }
                 slot[..self.reply.len()].copy_from_slice(&self.reply);
                 self.reply.len()
@@ -108,8 +136,14 @@ impl Answers {
     }
 }
 
-/// The first query, if all of it is there.
-fn whole(queries: &[u8]) -> Option<&[u8]> {
+/// More than [`QUERY_MAX`].
+struct TooLong;
+
+/// The first query, if all of it is there, or if it need not be.
+fn first(queries: &[u8]) -> Option<Result<&[u8], TooLong>> {
     let (prefix, rest) = queries.split_first_chunk::<PREFIX>()?;
-    rest.get(..usize::from(u16::from_be_bytes(*prefix)))
+    match usize::from(u16::from_be_bytes(*prefix)) {
+        length if QUERY_MAX < length => Some(Err(TooLong)),
+        length => rest.get(..length).map(Ok),
+    }
 }

@@ -16,7 +16,13 @@ use super::{
     answers::{Answers, Left},
     guests::Guest,
 };
-use crate::{dns::desk::Client, model::Mono};
+use crate::{
+    dns::{
+        desk::Client,
+        transfer::{Outgoing, TIME_MAX},
+    },
+    model::Mono,
+};
 
 /// Most octets read at once: a hundred queries and more.
 const READ: usize = 8192;
@@ -68,6 +74,10 @@ pub(super) struct Connection<S> {
     queries: Vec<u8>,
     /// Replies that the client did not take yet.
     unsent: Vec<u8>,
+    /// A transfer under way: what was asked behind it waits.
+    transfer: Option<Box<Outgoing>>,
+    /// When that is cut, however far it is.
+    ends: Mono,
     /// Whole queries wait for a turn.
     waits: bool,
     /// The client will send no more than what the system holds.
@@ -87,6 +97,8 @@ impl<S: Read + Write> Connection<S> {
             client,
             queries: Vec::new(),
             unsent: Vec::new(),
+            transfer: None,
+            ends: now,
             waits: false,
             half_closed: false,
             last: None,
@@ -126,7 +138,11 @@ impl<S: Read + Write> Connection<S> {
             if self.over {
                 return Err(End);
             }
+            self.guest.active();
             self.due = now.plus(if self.queries.is_empty() { limits.idle } else { limits.query });
+        }
+        if self.transfer.is_some() {
+            return self.go_on(tools, limits, now);
         }
         if mem::take(&mut self.waits) {
             let queries = mem::take(&mut self.queries);
@@ -169,13 +185,33 @@ impl<S: Read + Write> Connection<S> {
         Ok(self.next(if is_empty { Next::Readable } else { Next::Turn }))
     }
 
+    /// The next messages of a transfer. Each write's worth must be taken in time, and all of them together.
+    fn go_on(&mut self, tools: &mut Tools, limits: &Limits, now: Mono) -> Result<Next, End> {
+        let Some(transfer) = &mut self.transfer else { return Ok(Next::Turn) };
+        if self.ends <= now {
+            return Err(End);
+        }
+        let mut messages = Vec::new();
+        if !tools.answers.go_on(transfer, &mut messages) {
+            self.transfer = None;
+        }
+        let sent = send(&mut self.stream, &messages)?;
+        messages.drain(..sent);
+        self.unsent = if messages.is_empty() { Vec::new() } else { messages };
+        self.due = now.plus(limits.query).min(self.ends);
+        Ok(if self.unsent.is_empty() { Next::Turn } else { Next::Writable })
+    }
+
     /// Answers whole queries and sends the replies; tells how many octets of queries that took.
     fn answer(&mut self, queries: &[u8], answers: &mut Answers, now: Mono) -> Result<usize, End> {
         let (taken, left) = answers.make(queries, &self.client, now);
         let replies = answers.replies();
         let sent = if replies.is_empty() { 0 } else { send(&mut self.stream, replies)? };
         self.unsent.extend_from_slice(&replies[sent..]);
-        self.waits = left == Left::Whole;
+        if left == Left::Later {
+            (self.transfer, self.ends) = (answers.take_transfer(), now.plus(TIME_MAX));
+        }
+        self.waits = matches!(left, Left::Whole | Left::Later);
         self.over = left == Left::Rubbish;
         if self.over && self.unsent.is_empty() { Err(End) } else { Ok(taken) }
     }

@@ -39,6 +39,29 @@ fn precedence() {
 }
 
 #[test]
+fn a_local_order_comes_before_every_shared_one_of_its_lane() {
+    let fleet = fleet(6);
+    let (e2, one, a) = (EndpointIx::new(2), ServiceIx::new(0), PoolIx::new(0));
+    let local = |n, action, target: &str| Override { local: true, ..order(n, action, target) };
+    let active = [
+        local(1, Action::Up, "all"),
+        local(2, Action::Weight(Weight(9)), "all"),
+        local(3, Action::Pin("b".parse().unwrap()), "all"),
+        order(4, Action::Down, "endpoint:e2"),
+        order(5, Action::Weight(Weight(1)), "endpoint:e2"),
+        order(6, Action::Pin("a".parse().unwrap()), "service:*"),
+    ];
+    let orders = Orders::new(&fleet, &active);
+    assert_eq!(word(orders.availability(e2)), "up all", "older and wider");
+    assert_eq!(word(orders.in_membership(one, a, e2)), "up all");
+    assert_eq!(orders.weight(one, a, e2).map(|(weight, _)| weight.0), Some(9));
+    assert_eq!(orders.pin(one).map(|(pool, _)| pool), Some(PoolIx::new(1)));
+    let orders = Orders::new(&fleet, &active[1..]);
+    assert_eq!(word(orders.availability(e2)), "down endpoint:e2", "lanes do not compete");
+    assert!(!Orders::new(&fleet, &active[..1]).is_empty());
+}
+
+#[test]
 fn pins_weights_and_freezes() {
     let fleet = fleet(6);
     let (one, two) = (ServiceIx::new(0), ServiceIx::new(1));

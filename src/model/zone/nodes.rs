@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    super::DnsName,
+    super::{Digest, DnsName},
     rrset::{self, Rrset, SET_HEAD, Sets},
 };
 
@@ -66,6 +66,18 @@ impl Nodes {
     /// All names, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Node<'_>> + Clone {
         self.0.places.iter().map(|place| self.at(*place))
+    }
+
+    /// The name at a position, counted from 0 in order.
+    #[must_use]
+    pub fn nth(&self, position: usize) -> Option<Node<'_>> {
+        self.0.places.get(position).map(|place| self.at(*place))
+    }
+
+    /// Over everything in here.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest(Sha256::digest(&self.0.run).into())
     }
 
     /// All names with their places in the run.
@@ -133,8 +145,8 @@ impl Nodes {
 
     #[inline(always)]
     fn behind<'r>(&'r self, place: u32, length: usize, name: &'r [u8]) -> Node<'r> {
-        let rest = &self.0.run[place as usize + length..];
-        Node { name, sets: Sets::new(rest[0], &rest[1..]) }
+        // A node's records are always behind its name; where nobody looks at them nothing is read.
+        Node { name, sets: Sets::new(self.0.run.get(place as usize + length..).unwrap_or_default()) }
     }
 
     fn name_at(&self, place: u32) -> &[u8] {

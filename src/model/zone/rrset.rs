@@ -90,28 +90,32 @@ pub(super) fn encode(kind: u16, ttl: u32, data: &[u8], out: &mut Vec<u8>) {
 /// All that stands at one name.
 #[derive(Clone, Copy, Default)]
 pub struct Sets<'r> {
-    count: u8,
-    /// The sets, and whatever stands behind them in the run.
+    /// Their count, the sets, and whatever stands behind them in the run. Without a count there are none.
     run: &'r [u8],
 }
 
 impl<'r> Sets<'r> {
     #[inline]
-    pub(super) fn new(count: u8, run: &'r [u8]) -> Self {
-        Self { count, run }
+    pub(super) fn new(run: &'r [u8]) -> Self {
+        Self { run }
+    }
+
+    #[inline(always)]
+    fn parts(self) -> (u8, &'r [u8]) {
+        self.run.split_first().map_or((0, &[]), |(count, sets)| (*count, sets))
     }
 
     /// Nothing is fixed there.
     #[inline]
     #[must_use]
     pub fn is_empty(self) -> bool {
-        self.count == 0
+        self.len() == 0
     }
 
     /// How many types there are.
     #[must_use]
     pub fn len(self) -> usize {
-        usize::from(self.count)
+        usize::from(self.parts().0)
     }
 
     /// The set of a type.
@@ -124,7 +128,7 @@ impl<'r> Sets<'r> {
     /// All sets, types ascending.
     #[inline(always)]
     pub fn iter(self) -> impl Iterator<Item = Rrset<'r>> + Clone {
-        let (mut left, mut rest) = (self.count, self.run);
+        let (mut left, mut rest) = self.parts();
         std::iter::from_fn(move || {
             left = left.checked_sub(1)?;
             let ([count_high, count_low, a, b, c, d], behind) = rest.split_first_chunk::<SET_HEAD>()?;

@@ -3,14 +3,14 @@
 //! Why the index first: nearly every name of a large zone has nothing to be said of it but its records, and for those the
 //! index is all there is. Nodes are made for the rest as it is found.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{Border, BorderIx, Index, Names, Negative, Node, NodeIx, Place, SetAt, Slot, Way, ZoneTable};
 use crate::model::{
     DnsName, Fleet, NameHash, Nodes, Packing, Rrset, Zone, kind, name_is_within, name_parent as parent,
 };
 
-pub(super) fn build(fleet: &Fleet) -> Names {
+pub(super) fn build(fleet: &Fleet) -> (Names, Arc<[ZoneTable]>) {
     let nesting = Nesting::of(fleet);
     let mut building = Building::of(fleet, &nesting);
     building.records();
@@ -233,24 +233,25 @@ impl<'f, 'n> Building<'f, 'n> {
         }
     }
 
-    fn finish(self) -> Names {
+    fn finish(self) -> (Names, Arc<[ZoneTable]>) {
         let zones = (self.fleet.zones.iter().zip(&self.seams))
             .map(|(zone, above)| ZoneTable {
                 apex: zone.apex.clone(),
                 negative: Negative::new(&zone.apex, zone.negative()),
                 negative_ttl: zone.negative_ttl,
                 above: *above,
+                soa: Box::default(),
             })
             .collect();
-        Names {
-            zones,
+        let names = Names {
             count: self.index.count() + self.seams.iter().flatten().count(),
             runs: self.fleet.zones.iter().map(|zone| zone.nodes.clone()).chain([self.others.finish()]).collect(),
             nodes: self.nodes.into(),
             borders: self.borders.into(),
             index: self.index,
             steered: self.steered,
-        }
+        };
+        (names, zones)
     }
 
     /// The node of a name that a zone sees.

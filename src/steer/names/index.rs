@@ -9,10 +9,17 @@ const SLOTS_PER_HUNDRED: usize = 160;
 /// How much of it may be taken, in percent.
 const FILLED_PERCENT_MAX: usize = 75;
 
-/// Built once, never changed. Open addressing with linear probing.
+/// Free slots behind those that a hash may lead to, so that a walk ends before the array does. It grows if need be.
+const SPARE: usize = 16;
+
+/// Built once, never changed. Open addressing with linear probing, which goes on behind the last slot that a hash leads
+/// to instead of at the beginning.
 #[derive(Debug)]
 pub(super) struct Index {
-    slots: Box<[Slot]>,
+    /// The last one is free.
+    slots: Vec<Slot>,
+    /// A hash leads to one of so many.
+    homes: usize,
     count: usize,
 }
 
@@ -30,6 +37,7 @@ pub(super) struct Slot {
 
 const FREE: u32 = u32::MAX;
 const NO_NODE: u32 = u32::MAX;
+const EMPTY: Slot = Slot { tag: 0, run: FREE, at: 0, node: NO_NODE };
 
 impl Slot {
     /// What there is to know about the name beside its records.
@@ -42,8 +50,8 @@ impl Slot {
 impl Index {
     /// With room for so many names.
     pub(super) fn for_names(count: usize) -> Self {
-        let size = (count * SLOTS_PER_HUNDRED / 100).max(4);
-        Self { slots: vec![Slot { tag: 0, run: FREE, at: 0, node: NO_NODE }; size].into(), count: 0 }
+        let homes = (count * SLOTS_PER_HUNDRED / 100).max(4);
+        Self { slots: vec![EMPTY; homes + SPARE], homes, count: 0 }
     }
 
     /// How many names there are.
@@ -53,7 +61,7 @@ impl Index {
 
     /// Another name would make walks long, or leave no slot free to end them.
     pub(super) fn is_full(&self) -> bool {
-        self.slots.len() * FILLED_PERCENT_MAX < (self.count + 1) * 100
+        self.homes * FILLED_PERCENT_MAX < (self.count + 1) * 100
     }
 
     /// The same with more room; the hash of each name must be told again.
@@ -79,48 +87,41 @@ impl Index {
     pub(super) fn add(&mut self, hash: u64, run: u32, at: u32, node: Option<NodeIx>) {
         let mut place = self.first(hash);
         while self.slots[place].run != FREE {
-            place = self.behind(place);
+            place += 1;
+        }
+        if place + 1 == self.slots.len() {
+            self.slots.reserve_exact(SPARE);
+            self.slots.extend([EMPTY; SPARE]);
         }
         self.count += 1;
         self.slots[place] = Slot { tag: tag(hash), run, at, node: node.map_or(NO_NODE, |ix| ix.0) };
     }
 
     /// The slot with this hash that is the right one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, hash: u64, is_right: impl Fn(Slot) -> bool) -> Option<Slot> {
-        self.walk(hash, is_right).map(|(_, slot)| slot)
+        for slot in self.slots.get(self.first(hash)..)? {
+            if slot.tag == tag(hash) && slot.run != FREE && is_right(*slot) {
+                return Some(*slot);
+            }
+            if slot.run == FREE {
+                break;
+            }
+        }
+        None
     }
 
     /// Where that slot is.
     pub(super) fn place(&self, hash: u64, is_right: impl Fn(Slot) -> bool) -> Option<usize> {
-        self.walk(hash, is_right).map(|(place, _)| place)
+        let (first, is_right) = (self.first(hash), |slot: &Slot| slot.tag == tag(hash) && is_right(*slot));
+        let mut walked = self.slots.get(first..)?.iter().take_while(|slot| slot.run != FREE);
+        walked.position(is_right).map(|steps| first + steps)
     }
 
-    /// There is always a free slot, so it ends.
-    #[inline(always)]
-    fn walk(&self, hash: u64, is_right: impl Fn(Slot) -> bool) -> Option<(usize, Slot)> {
-        let mut place = self.first(hash);
-        loop {
-            let slot = self.slots[place];
-            if slot.run == FREE {
-                return None;
-            }
-            if slot.tag == tag(hash) && is_right(slot) {
-                return Some((place, slot));
-            }
-            place = self.behind(place);
-        }
-    }
-
-    /// The upper half of the hash, scaled to the number of slots: any number will do.
+    /// The upper half of the hash, scaled to the number of homes: any number will do.
     #[inline]
     fn first(&self, hash: u64) -> usize {
-        (((hash >> 32) * self.slots.len() as u64) >> 32) as usize
-    }
-
-    #[inline]
-    fn behind(&self, place: usize) -> usize {
-        if place + 1 == self.slots.len() { 0 } else { place + 1 }
+        (((hash >> 32) * self.homes as u64) >> 32) as usize
     }
 }
 
@@ -166,6 +167,15 @@ mod tests {
     }
 
     #[test]
+    fn behind_the_last_home_there_is_room() {
+        let mut index = Index::for_names(2);
+        let last = |n: u32| u64::MAX - u64::from(n);
+        (0..100).for_each(|n| index.add(last(n), 0, n, None));
+        assert!((0..100).all(|n| index.find(last(n), |slot| slot.at == n).is_some()));
+        assert!(index.find(last(100), |_| true).is_none() && index.place(last(7), |slot| slot.at == 7).is_some());
+    }
+
+    #[test]
     fn an_index_of_nothing_ends() {
         assert!(Index::for_names(0).find(1, |_| true).is_none());
     }
@@ -178,7 +188,7 @@ mod tests {
         for n in 0..100_000 {
             let mut place = index.first(NameHash::of(&wire(n)));
             while index.slots[place].at != n || index.slots[place].run == FREE {
-                (place, _) = (index.behind(place), steps.set(steps.get() + 1));
+                (place, _) = (place + 1, steps.set(steps.get() + 1));
             }
         }
         assert!(steps.get() < 120_000, "{} steps beyond the first for 100,000 names", steps.get());

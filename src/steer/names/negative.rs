@@ -3,13 +3,14 @@
 //! Why: every negative answer has one, and its names mostly end in the zone's own, which stands in the question. Where it
 //! stands there is known only then, so the places of the pointers are kept beside.
 
-use crate::model::{DnsName, RECORD_HEAD};
+use super::put_serial;
+use crate::model::{DnsName, RECORD_HEAD, Serial};
 
 /// Two octets of a pointer.
 const POINTER: [u8; 2] = [0xc0, 0];
 
 /// Both forms.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Negative {
     pub(super) whole: Box<[u8]>,
     pointing: Box<[u8]>,
@@ -32,6 +33,12 @@ impl Negative {
             pointing[RECORD_HEAD - 2..RECORD_HEAD].copy_from_slice(&length.to_be_bytes());
         }
         Self { whole, pointing: pointing.into(), places: places.into() }
+    }
+
+    /// Both end in the same numbers.
+    pub(super) fn set_serial(&mut self, serial: Serial) {
+        put_serial(&mut self.whole, serial);
+        put_serial(&mut self.pointing, serial);
     }
 
     pub(super) fn pointing(&self) -> (&[u8], &[u16]) {

@@ -172,6 +172,7 @@ fn drain(target: &Selector, nth: u64) -> Override {
         expires: Wall(u64::MAX),
         forced: false,
         over: None,
+        local: false,
         generation: 0,
     }
 }

@@ -79,7 +79,13 @@ async fn walk(core: &Core, from: (u64, &str), to: (u64, &str)) -> Result<Option<
 }
 
 /// Entries from one sequence to below another, at most [`PAGES`] of them.
-async fn range(core: &Core, from: u64, before: u64, limit: u64, order: SortOrder) -> Result<Vec<KeyValue>, StoreError> {
+pub(super) async fn range(
+    core: &Core,
+    from: u64,
+    before: u64,
+    limit: u64,
+    order: SortOrder,
+) -> Result<Vec<KeyValue>, StoreError> {
     let end = if before == u64::MAX { end_of(&core.keys.audits()) } else { core.keys.audit(before) };
     let mut found = Err(Trouble::Unanswered(String::new()));
     for page in PAGES {
@@ -93,6 +99,6 @@ async fn range(core: &Core, from: u64, before: u64, limit: u64, order: SortOrder
     found.map(|mut answer| answer.take_kvs()).map_err(|trouble| core.away(&trouble))
 }
 
-fn sequence_of(core: &Core, kv: &KeyValue) -> Option<u64> {
+pub(super) fn sequence_of(core: &Core, kv: &KeyValue) -> Option<u64> {
     std::str::from_utf8(kv.key()).ok()?.strip_prefix(&core.keys.audits())?.parse().ok()
 }

@@ -44,12 +44,32 @@ pub(super) struct Desk {
 }
 
 /// What a transaction is to do beside the audit entry.
-struct Work {
-    effect: Effect,
-    kept: Option<Keep>,
+pub(super) enum Work {
+    /// Nothing.
+    Note,
+    /// A change of overrides, and the answer to it.
+    Change { effect: Box<Effect>, kept: Option<Keep> },
+    /// A slip that still has this revision.
+    Slip { key: String, revision: i64, text: String },
 }
 
-struct Keep {
+impl Work {
+    fn effect(&self) -> Option<&Effect> {
+        match self {
+            Self::Change { effect, .. } => Some(effect),
+            Self::Note | Self::Slip { .. } => None,
+        }
+    }
+
+    fn kept(&self) -> Option<&Keep> {
+        match self {
+            Self::Change { kept, .. } => kept.as_ref(),
+            Self::Note | Self::Slip { .. } => None,
+        }
+    }
+}
+
+pub(super) struct Keep {
     principal: String,
     key: String,
     text: String,
@@ -85,11 +105,12 @@ pub(super) async fn commit(
     };
     let kept = key.map(|key| keep(key, &effect, at)).transpose()?;
     let entity = effect.entity.clone();
-    let mut work = Work { effect, kept };
-    let next = write(core, desk, base, AuditRecord::text(audit), Some(&mut work)).await?;
+    let principal = kept.as_ref().map(|kept| kept.principal.clone());
+    let work = Work::Change { effect: Box::new(effect), kept };
+    let next = write(core, desk, base, AuditRecord::text(audit), work).await?;
     desk.commits += 1;
-    if let Some(kept) = work.kept.filter(|_| desk.commits.is_multiple_of(TRIM_EVERY)) {
-        trim(core, &kept.principal).await;
+    if let Some(principal) = principal.filter(|_| desk.commits.is_multiple_of(TRIM_EVERY)) {
+        trim(core, &principal).await;
     }
     Ok(Committed { durable: next.orders.durable(), entity })
 }
@@ -102,7 +123,7 @@ pub(super) async fn note(core: &Core, desk: &mut Desk, audit: AuditDraft) -> Res
         Some(picture) => Picture::clone(&picture),
         None => newest(core).await?,
     };
-    write(core, desk, base, AuditRecord::text(audit), None).await.map(drop)
+    write(core, desk, base, AuditRecord::text(audit), Work::Note).await.map(drop)
 }
 
 /// Principal and key of an answer that is to be kept.
@@ -157,29 +178,29 @@ fn keep(key: KeepKey, effect: &Effect, at: crate::model::Wall) -> Result<Keep, S
     Ok(Keep { principal, key, text: KeptRecord::text(kept), revision: 0 })
 }
 
-async fn write(
+pub(super) async fn write(
     core: &Core,
     desk: &mut Desk,
     mut base: Picture,
     record: String,
-    mut work: Option<&mut Work>,
+    mut work: Work,
 ) -> Result<Picture, StoreError> {
     for _ in 0..TURNS_MAX {
         if let Some(why) = &base.head.frozen {
             return Err(StoreError::Refused { path: "etcd".into(), why: format!("it is frozen: {why}") });
         }
         let attempt = ulid::Ulid::from_parts(core.time.now().0, fastrand::u128(..)).to_string();
-        let generation = base.head.generation + u64::from(work.is_some());
+        let generation = base.head.generation + u64::from(work.effect().is_some());
         let link = LinkRecord::after(&base.head, generation, attempt, record.clone());
-        let turned = work.as_deref().map(|work| base.turned(&work.effect)).unwrap_or_default();
+        let turned = work.effect().map(|effect| base.turned(effect)).unwrap_or_default();
         let head = HeadRecord { generation, sequence: link.sequence, hash: link.hash.clone(), ..base.head.clone() };
         let mut next = base.stepped(base.revision, head, turned.clone());
         next.head.digest = next.digest();
-        let lease = match &work {
-            Some(work) if work.kept.is_some() => Some(desk.lease.get(core).await?),
-            Some(_) | None => None,
+        let lease = match work.kept() {
+            Some(_) => Some(desk.lease.get(core).await?),
+            None => None,
         };
-        let txn = transaction(core, &base, &next, &link, &turned, work.as_deref(), lease)?;
+        let txn = transaction(core, &base, &next, &link, &turned, &work, lease)?;
         let answer = match send(core, txn).await? {
             Sent::Answered(answer) => answer,
             Sent::LeaseEnded => {
@@ -192,7 +213,7 @@ async fn write(
             core.offer(next.clone()).map_err(|why| core.held(why))?;
             return Ok(next);
         }
-        base = rebased(core, base, &answer, work.as_deref_mut(), &record).await?;
+        base = rebased(core, base, &answer, &mut work, &record).await?;
     }
     Err(StoreError::Refused { path: "etcd".into(), why: "others keep writing to the audit".into() })
 }
@@ -203,7 +224,7 @@ fn transaction(
     next: &Picture,
     link: &LinkRecord,
     turned: &[super::picture::Turned],
-    work: Option<&Work>,
+    work: &Work,
     lease: Option<i64>,
 ) -> Result<Txn, StoreError> {
     let (head, entry) = (core.keys.head(), core.keys.audit(link.sequence));
@@ -223,11 +244,16 @@ fn transaction(
         });
     }
     ops.push(put(&entry, link.text(), None));
-    if let (Some(kept), Some(lease)) = (work.and_then(|work| work.kept.as_ref()), lease) {
+    if let (Some(kept), Some(lease)) = (work.kept(), lease) {
         let key = core.keys.kept(&kept.principal, &kept.key);
         compares.push(Compare::mod_revision(key.as_str(), CompareOp::Equal, kept.revision));
         otherwise.push(TxnOp::get(key.as_str(), None));
         ops.push(put(&key, kept.text.clone(), Some(PutOptions::new().with_lease(lease))));
+    }
+    if let Work::Slip { key, revision, text } = work {
+        compares.push(Compare::mod_revision(key.as_str(), CompareOp::Equal, *revision));
+        otherwise.push(TxnOp::get(key.as_str(), None));
+        ops.push(put(key, text.clone(), None));
     }
     // Last: whoever follows knows with it that the mutation is whole.
     ops.push(put(&head, next.head.text(), None));
@@ -257,6 +283,9 @@ async fn send(core: &Core, txn: Txn) -> Result<Sent, StoreError> {
             Trouble::Unanswered(why) => unanswered = Some(why.clone()),
             Trouble::Refused(..) | Trouble::Unreached(_) => {}
         }
+        if matches!(trouble, Trouble::Refused(Code::Denied, _)) {
+            core.takes_orders(false);
+        }
         let over = matches!(trouble, Trouble::Refused(..)) || until <= Instant::now();
         if over {
             let unknown = |why| StoreError::Unknown(format!("etcd at {}: {why}", core.line.endpoint()));
@@ -282,19 +311,29 @@ async fn rebased(
     core: &Core,
     base: Picture,
     answer: &TxnResponse,
-    work: Option<&mut Work>,
+    work: &mut Work,
     record: &str,
 ) -> Result<Picture, StoreError> {
     let found = gets(answer);
     let at = AuditRecord::parse(record).map_or_else(|_| core.time.now(), |draft| draft.at);
-    let deciding = work.is_some();
-    if let Some(kept) = work.and_then(|work| work.kept.as_mut())
-        && let Some(kv) = found.get(2).and_then(|get| get.kvs().first())
-    {
-        match text(kv).ok().and_then(|text| KeptRecord::parse(text).ok()) {
-            Some(before) if before.young(at) => return Err(StoreError::KeyUsed(Box::new(before))),
-            Some(_) | None => kept.revision = kv.mod_revision(),
+    let deciding = work.effect().is_some();
+    let beside = found.get(2).and_then(|get| get.kvs().first());
+    match work {
+        Work::Change { kept: Some(kept), .. } => {
+            if let Some(kv) = beside {
+                match text(kv).ok().and_then(|text| KeptRecord::parse(text).ok()) {
+                    Some(before) if before.young(at) => return Err(StoreError::KeyUsed(Box::new(before))),
+                    Some(_) | None => kept.revision = kv.mod_revision(),
+                }
+            }
         }
+        Work::Slip { revision, .. } => {
+            let there = beside.map_or(0, etcd_client::KeyValue::mod_revision);
+            if there != *revision {
+                return Err(StoreError::Conflict { current: there.unsigned_abs() });
+            }
+        }
+        Work::Change { kept: None, .. } | Work::Note => {}
     }
     let head = found.first().and_then(|get| get.kvs().first());
     let Some(kv) = head else { return Err(core.held("etcd holds no state any more")) };
@@ -309,7 +348,8 @@ async fn rebased(
     }
 }
 
-fn gets(answer: &TxnResponse) -> Vec<GetResponse> {
+/// What the reads of a transaction found.
+pub(super) fn gets(answer: &TxnResponse) -> Vec<GetResponse> {
     let responses = answer.op_responses().into_iter();
     let gets = responses.filter_map(|response| match response {
         TxnOpResponse::Get(get) => Some(get),

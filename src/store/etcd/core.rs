@@ -11,11 +11,11 @@ use tokio::sync::watch;
 use crate::model::{Memory, Wall};
 
 use super::{
-    super::{Durable, StoreError, records::HeadRecord, time::Time},
+    super::{Durable, Slip, Slips, StoreError, records::HeadRecord, time::Time},
     Contact, Settings,
     fence::Mark,
     keys::Keys,
-    line::{Line, Trouble},
+    line::{Code, Line, Trouble},
     picture::Picture,
 };
 
@@ -29,6 +29,8 @@ pub(super) struct Core {
     contact: watch::Sender<Contact>,
     held: watch::Sender<bool>,
     trouble: watch::Sender<Option<Arc<str>>>,
+    slips: watch::Sender<Arc<Slips>>,
+    takes_orders: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -47,7 +49,7 @@ impl Core {
         let remembered = memory.map_or_else(Durable::default, |memory| Durable {
             epoch: memory.epoch.clone(),
             generation: memory.store_generation,
-            overrides: memory.overrides.clone().into(),
+            overrides: memory.shared().cloned().collect(),
         });
         let mark = memory.map(|memory| Mark { epoch: memory.epoch.clone(), generation: memory.store_generation });
         Self {
@@ -59,6 +61,8 @@ impl Core {
             contact: watch::Sender::new(Contact::Lost("not reached yet".into())),
             held: watch::Sender::new(false),
             trouble: watch::Sender::new(None),
+            slips: watch::Sender::new(Arc::default()),
+            takes_orders: watch::Sender::new(true),
         }
     }
 
@@ -80,6 +84,50 @@ impl Core {
 
     pub(super) fn trouble(&self) -> watch::Receiver<Option<Arc<str>>> {
         self.trouble.subscribe()
+    }
+
+    pub(super) fn slips(&self) -> watch::Receiver<Arc<Slips>> {
+        self.slips.subscribe()
+    }
+
+    /// A slip as it is from now on; gone if there is none. What was read later is not taken back.
+    pub(super) fn slipped(&self, name: &str, slip: Option<Slip>) {
+        self.slips.send_if_modified(|known| {
+            let before = known.get(name);
+            let older = |before: &Slip| slip.as_ref().is_some_and(|slip| slip.revision < before.revision);
+            if before == slip.as_ref() || before.is_some_and(older) {
+                return false;
+            }
+            let slips = Arc::make_mut(known);
+            match slip {
+                Some(slip) => drop(slips.insert(name.to_owned(), slip)),
+                None => drop(slips.remove(name)),
+            }
+            true
+        });
+    }
+
+    /// All slips, as they were listed.
+    pub(super) fn list_slips(&self, slips: Slips) {
+        self.slips.send_if_modified(|known| {
+            let changed = **known != slips;
+            *known = Arc::new(slips);
+            changed
+        });
+    }
+
+    pub(super) fn may_write(&self) -> watch::Receiver<bool> {
+        self.takes_orders.subscribe()
+    }
+
+    /// Whether these credentials may write.
+    pub(super) fn takes_orders(&self, may: bool) {
+        self.takes_orders.send_if_modified(|known| {
+            if *known && !may {
+                tracing::info!("these credentials of etcd only read: orders are for other nodes");
+            }
+            std::mem::replace(known, may) != may
+        });
     }
 
     /// The newest revision that a linear answer named so far.
@@ -195,6 +243,7 @@ impl Core {
             Trouble::Unreached(why) | Trouble::Unanswered(why) => {
                 StoreError::Away { why: format!("etcd at {}: {why}", self.line.endpoint()) }
             }
+            Trouble::Refused(Code::Denied, why) => StoreError::ReadOnly { why: format!("etcd says: {why}") },
             Trouble::Refused(_, why) => {
                 StoreError::Refused { path: format!("etcd at {}", self.line.endpoint()), why: why.clone() }
             }

@@ -4,7 +4,9 @@
 //! |---|---|---|
 //! | `control/head` | - | identity, generation, digest, the audit's head; every mutation compares it |
 //! | `control/override/<id>` | - | an override |
+//! | `control/slip/<name>` | - | a small text beside them |
 //! | `control/audit/<sequence>` | - | an entry of the audit, 20 digits |
+//! | `claim` | - | who fills an etcd in which there is no state yet |
 //! | `kept/<principal>/<key>` | 24 h | the answer to a request; both hashed |
 //! | `fleet/<node>/presence` | 20 s | what a node says of itself |
 //! | `fleet/<node>/ballot` | 20 s | who votes, and the parts of its ballot |
@@ -47,6 +49,15 @@ impl Keys {
         format!("{}control/head", self.root)
     }
 
+    pub(super) fn claim(&self) -> String {
+        format!("{}claim", self.root)
+    }
+
+    /// All kept answers.
+    pub(super) fn all_kept(&self) -> String {
+        format!("{}kept/", self.root)
+    }
+
     pub(super) fn overrides(&self) -> String {
         format!("{}control/override/", self.root)
     }
@@ -57,6 +68,14 @@ impl Keys {
 
     pub(super) fn audits(&self) -> String {
         format!("{}control/audit/", self.root)
+    }
+
+    pub(super) fn slips(&self) -> String {
+        format!("{}control/slip/", self.root)
+    }
+
+    pub(super) fn slip(&self, name: &str) -> String {
+        format!("{}{name}", self.slips())
     }
 
     /// All answers kept for a principal.

@@ -17,6 +17,7 @@ use etcd_client::{
 use tokio::{sync::watch, time::timeout};
 
 use super::Settings;
+use crate::model::PrivateKey;
 
 /// A transaction's answer is waited for this long.
 const TXN_DEADLINE: Duration = Duration::from_secs(5);
@@ -52,7 +53,9 @@ pub(super) enum Code {
     NotFound,
     /// 11: the revision was compacted away, or the answer is larger than [`ANSWER_MAX`].
     OutOfRange,
-    /// Permissions, quota, a request that is too large.
+    /// 7: these credentials may not.
+    Denied,
+    /// Quota, a request that is too large.
     Other,
 }
 
@@ -84,8 +87,9 @@ impl Trouble {
         match i32::from(status.code()) {
             5 => Self::Refused(Code::NotFound, why),
             11 => Self::Refused(Code::OutOfRange, why),
-            // Argument, existence, permission, quota, precondition, method, identity.
-            3 | 6 | 7 | 8 | 9 | 12 | 16 => Self::Refused(Code::Other, why),
+            7 => Self::Refused(Code::Denied, why),
+            // Argument, existence, quota, precondition, method, identity.
+            3 | 6 | 8 | 9 | 12 | 16 => Self::Refused(Code::Other, why),
             // Cancelled, unknown, deadline, aborted, internal, unavailable, lost.
             _ => Self::Unanswered(why),
         }
@@ -293,7 +297,11 @@ async fn options(settings: &Settings) -> Result<ConnectOptions, String> {
             None => with.with_native_roots(),
         };
         if let Some((certificate, key)) = &tls.identity {
-            with = with.identity(Identity::from_pem(read(certificate).await?, key.reveal()));
+            let key = match key {
+                PrivateKey::File(path) => read(path).await?,
+                PrivateKey::Text(key) => key.reveal().as_bytes().to_vec(),
+            };
+            with = with.identity(Identity::from_pem(read(certificate).await?, key));
         }
         options = options.with_tls(with);
     }

@@ -3,7 +3,7 @@
 use etcd_client::{Compare, CompareOp, GetOptions, KeyValue, PutOptions, Txn, TxnOp, TxnOpResponse};
 
 use super::{
-    super::{StoreError, records::HeadRecord},
+    super::{Slip, Slips, StoreError, records::HeadRecord},
     chain,
     core::Core,
     line::{Code, Trouble},
@@ -12,13 +12,15 @@ use super::{
 
 /// Overrides asked for at once; the smaller number is tried where some are so large that an answer exceeds its bound.
 const PAGES: [i64; 2] = [500, 8];
+/// Slips that are listed: one for each node, and a few.
+const SLIPS_MAX: i64 = 5_000;
 /// More audit entries than these between two lists are not checked link by link; verifying the audit checks all.
 const LINKS_CHECKED_MAX: u64 = 10_000;
 
 /// Lists everything and takes it over; the revision it was listed at.
 pub(super) async fn list(core: &Core) -> Result<i64, StoreError> {
     let before = core.picture();
-    let Found { floor, header, head, overrides } = found(core).await?;
+    let Found { floor, header, head, overrides, slips } = found(core).await?;
     let Some(head) = head else {
         core.check(header.as_ref(), floor, "").map_err(|why| core.held(why))?;
         return Err(match core.remembers() {
@@ -54,15 +56,17 @@ pub(super) async fn list(core: &Core) -> Result<i64, StoreError> {
         }
     }
     core.offer(picture).map_err(|why| core.held(why))?;
+    core.list_slips(slips);
     Ok(at)
 }
 
 /// What stands there, at one revision.
 pub(super) struct Found {
     floor: i64,
-    header: Option<etcd_client::ResponseHeader>,
+    pub(super) header: Option<etcd_client::ResponseHeader>,
     pub(super) head: Option<KeyValue>,
     pub(super) overrides: Vec<KeyValue>,
+    slips: Slips,
 }
 
 /// Reads everything, and judges nothing.
@@ -81,8 +85,13 @@ async fn listed(core: &Core, page: i64) -> Result<Found, Trouble> {
     let floor = core.seen();
     let prefix = core.keys.overrides();
     let first = GetOptions::new().with_prefix().with_limit(page);
-    let both = vec![TxnOp::get(core.keys.head(), None), TxnOp::get(prefix.as_str(), Some(first))];
-    let mut answer = core.line.txn(Txn::new().and_then(both)).await?;
+    let slips = GetOptions::new().with_prefix().with_limit(SLIPS_MAX);
+    let all = vec![
+        TxnOp::get(core.keys.head(), None),
+        TxnOp::get(prefix.as_str(), Some(first)),
+        TxnOp::get(core.keys.slips(), Some(slips)),
+    ];
+    let mut answer = core.line.txn(Txn::new().and_then(all)).await?;
     let header = answer.take_header();
     let mut gets = answer.op_responses().into_iter().filter_map(|response| match response {
         TxnOpResponse::Get(get) => Some(get),
@@ -90,6 +99,13 @@ async fn listed(core: &Core, page: i64) -> Result<Found, Trouble> {
     });
     let head = gets.next().and_then(|mut get| get.take_kvs().pop());
     let (mut overrides, mut more) = gets.next().map_or((vec![], false), |mut get| (get.take_kvs(), get.more()));
+    let slips = gets.next().map_or_else(Vec::new, |mut get| get.take_kvs());
+    let slips = slips.iter().map(|kv| {
+        let name = String::from_utf8_lossy(kv.key()).replacen(&core.keys.slips(), "", 1);
+        let text = String::from_utf8_lossy(kv.value()).into_owned();
+        (name, Slip { revision: kv.mod_revision().unsigned_abs(), text })
+    });
+    let slips = slips.collect();
     let revision = header.as_ref().map_or(0, etcd_client::ResponseHeader::revision);
     let end = end_of(&prefix);
     while more && let Some(last) = overrides.last() {
@@ -101,7 +117,7 @@ async fn listed(core: &Core, page: i64) -> Result<Found, Trouble> {
         more = next.more();
         overrides.extend(next.take_kvs());
     }
-    Ok(Found { floor, header, head, overrides })
+    Ok(Found { floor, header, head, overrides, slips })
 }
 
 /// Makes an empty state; whoever comes first makes it. What is returned is why there is no list yet.
@@ -110,12 +126,20 @@ async fn make(core: &Core) -> Result<StoreError, StoreError> {
     let fresh = HeadRecord::fresh(epoch, String::new());
     let digest = Picture::listed(0, 0, fresh.clone(), [], None).digest();
     let text = HeadRecord { digest, ..fresh }.text();
-    let head = core.keys.head();
+    let (head, claim) = (core.keys.head(), core.keys.claim());
     let txn = Txn::new()
-        .when(vec![Compare::create_revision(head.as_str(), CompareOp::Equal, 0)])
+        // Not where another state is on its way to.
+        .when(vec![
+            Compare::create_revision(head.as_str(), CompareOp::Equal, 0),
+            Compare::create_revision(claim.as_str(), CompareOp::Equal, 0),
+        ])
         .and_then(vec![TxnOp::put(head, text, None::<PutOptions>)]);
-    core.line.txn(txn).await.map_err(|trouble| core.away(&trouble))?;
-    Ok(StoreError::Away { why: "a new state was made in etcd".into() })
+    let answer = core.line.txn(txn).await.map_err(|trouble| core.away(&trouble))?;
+    let why = match answer.succeeded() {
+        true => "a new state was made in etcd",
+        false => "a state is being made in etcd",
+    };
+    Ok(StoreError::Away { why: why.into() })
 }
 
 /// The first key after all with a prefix; ours end in a slash.

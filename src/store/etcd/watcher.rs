@@ -11,14 +11,14 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{
     super::{
-        StoreError,
+        Slip, StoreError,
         records::{HeadRecord, LinkRecord},
     },
     Contact,
     core::Core,
     line::{ANSWER_MAX, READ_DEADLINE, Trouble},
     list::{list, text},
-    picture::{Gather, Odd, Step, Told},
+    picture::{Gather, Odd, Picture, Step, Told},
 };
 
 /// Everything is listed anew this often, whatever the watch said.
@@ -30,6 +30,8 @@ enum End {
     Relist,
     /// The line is gone; what was known stays good.
     Cut(StoreError),
+    /// The line goes to another member from now on: no loss, unless that one cannot be followed either.
+    Moved,
     /// What etcd holds may not be followed.
     Held(String),
 }
@@ -46,6 +48,8 @@ impl From<StoreError> for End {
             | StoreError::Damaged { .. }
             | StoreError::InUse { .. }
             | StoreError::Away { .. }
+            | StoreError::Sealed { .. }
+            | StoreError::ReadOnly { .. }
             | StoreError::Unknown(_) => Self::Cut(error),
         }
     }
@@ -58,6 +62,7 @@ pub(super) async fn run(core: Arc<Core>) {
     loop {
         match follow(&core, &mut next, &mut pause).await {
             End::Relist => next = None,
+            End::Moved => {}
             End::Cut(error) => core.stands(Contact::Lost(error.to_string().into())),
             End::Held(why) => {
                 next = None;
@@ -88,7 +93,7 @@ async fn follow(core: &Core, next: &mut Option<i64>, pause: &mut Pause) -> End {
     loop {
         let message = tokio::select! {
             message = watch.message() => message,
-            _ = turns.changed() => return End::Cut(StoreError::Away { why: "another member is asked".into() }),
+            _ = turns.changed() => return End::Moved,
             () = sleep_until(relist_at) => return End::Relist,
         };
         let message = match message {
@@ -114,8 +119,11 @@ async fn resumable(core: &Core) -> Result<(), End> {
     let floor = core.seen();
     let answer = core.line.get(&core.keys.head(), GetOptions::new()).await;
     let answer = answer.map_err(|trouble| End::Cut(core.away(&trouble)))?;
-    let head = answer.kvs().first().and_then(|kv| HeadRecord::parse(text(kv).ok()?).ok()).ok_or(End::Relist)?;
-    if core.picture().is_none_or(|picture| picture.head.epoch != head.epoch) {
+    let kv = answer.kvs().first().ok_or(End::Relist)?;
+    let head = text(kv).ok().and_then(|text| HeadRecord::parse(text).ok()).ok_or(End::Relist)?;
+    // A head older than the one that is known: a watch from there on would wait in silence for what is gone.
+    let known = |picture: &Picture| picture.head.epoch == head.epoch && picture.revision <= kv.mod_revision();
+    if !core.picture().is_some_and(|picture| known(&picture)) {
         return Err(End::Relist);
     }
     core.check(answer.header(), floor, &head.epoch).map_err(End::Held)
@@ -159,6 +167,9 @@ fn take(core: &Core, message: &WatchResponse, gather: &mut Gather, next: &mut Op
             Told::Override((name.to_owned(), value))
         } else if key.starts_with(&core.keys.audits()) {
             Told::Link(value)
+        } else if let Some(name) = key.strip_prefix(&core.keys.slips()) {
+            core.slipped(name, value.map(|text| Slip { revision: kv.mod_revision().unsigned_abs(), text }));
+            continue;
         } else {
             continue;
         };

@@ -20,6 +20,8 @@ pub(in crate::store) struct PresenceRecord {
     boot: String,
     version: String,
     probes: bool,
+    #[serde(default = "yes")]
+    orders: bool,
     #[serde(default)]
     admin: Vec<String>,
     sequence: u64,
@@ -34,6 +36,11 @@ pub(in crate::store) struct PresenceRecord {
     self_test: String,
 }
 
+/// A program that does not say so knew no other nodes than those that write.
+fn yes() -> bool {
+    true
+}
+
 impl PresenceRecord {
     pub(in crate::store) fn text(presence: &Presence) -> String {
         write(&Self {
@@ -44,6 +51,7 @@ impl PresenceRecord {
             boot: format!("{:016x}", presence.process.boot),
             version: presence.process.version.to_string(),
             probes: presence.process.probes,
+            orders: presence.process.orders,
             admin: presence.process.admin.iter().map(ToString::to_string).collect(),
             sequence: presence.sequence,
             link: presence.mode.link.word().into(),
@@ -58,6 +66,7 @@ impl PresenceRecord {
         })
     }
 
+    #[cfg_attr(not(any(feature = "etcd", test)), expect(dead_code, reason = "presences are read from etcd alone"))]
     pub(in crate::store) fn parse(text: &str) -> Result<Presence, RecordError> {
         let record: Self = read(text)?;
         let word = |what, word: &str| RecordError::Word { what, word: word.into() };
@@ -75,6 +84,7 @@ impl PresenceRecord {
                 boot,
                 version: record.version.into(),
                 probes: record.probes,
+                orders: record.orders,
                 admin: record.admin.into_iter().map(Into::into).collect(),
             },
             sequence: record.sequence,

@@ -49,8 +49,9 @@ pub(in crate::store) fn an_override() -> impl Strategy<Value = Override> {
     ];
     let texts = (".{0,40}", ".{0,20}");
     let times = (a_wall(), a_wall(), a_wall());
-    (an_override_id(), action, a_selector(), texts, times, any::<bool>(), any::<u64>()).prop_map(
-        |(id, action, target, (reason, author), (created, from, expires), forced, generation)| Override {
+    let flags = (any::<bool>(), any::<bool>());
+    (an_override_id(), action, a_selector(), texts, times, flags, any::<u64>()).prop_map(
+        |(id, action, target, (reason, author), (created, from, expires), (forced, local), generation)| Override {
             id,
             action,
             target,
@@ -61,6 +62,7 @@ pub(in crate::store) fn an_override() -> impl Strategy<Value = Override> {
             expires,
             forced,
             over: None,
+            local,
             generation,
         },
     )
@@ -79,6 +81,7 @@ pub(in crate::store) fn plain_override(number: u64) -> Override {
         expires: Wall(100_000_000),
         forced: false,
         over: None,
+        local: false,
         generation: 0,
     }
 }
@@ -228,14 +231,14 @@ pub(in crate::store) fn a_ballot() -> impl Strategy<Value = Ballot> {
 #[cfg(feature = "etcd")]
 pub(in crate::store) fn a_presence() -> impl Strategy<Value = Presence> {
     let digest = || any::<[u8; 32]>().prop_map(Digest);
-    let process = (any::<u64>(), ".{0,9}", any::<bool>(), vec("https://[a-z]{1,9}:8653", 0..3)).prop_map(
-        |(boot, version, probes, admin)| Process {
+    let process = (any::<u64>(), ".{0,9}", any::<bool>(), any::<bool>(), vec("https://[a-z]{1,9}:8653", 0..3))
+        .prop_map(|(boot, version, probes, orders, admin)| Process {
             boot,
             version: version.into(),
             probes,
+            orders,
             admin: admin.into_iter().map(Into::into).collect(),
-        },
-    );
+        });
     let mode = ((0..Link::WORDS.len()), any::<bool>(), any::<bool>()).prop_map(|(at, held, frozen)| Mode {
         link: Link::WORDS[at].1,
         held,

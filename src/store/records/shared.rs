@@ -76,6 +76,12 @@ impl LinkRecord {
         Self { v: RECORD_VERSION, sequence, generation, attempt, previous: head.hash.clone(), hash, record }
     }
 
+    /// An entry that another store made, with its place in the chain.
+    pub(in crate::store) fn moved(entry: &crate::store::backup::Entry) -> Self {
+        let crate::store::backup::Entry { sequence, generation, attempt, previous, hash, record } = entry.clone();
+        Self { v: RECORD_VERSION, sequence, generation, attempt, previous, hash, record }
+    }
+
     /// Whether it follows an entry of this sequence and hash.
     pub(in crate::store) fn follows(&self, sequence: u64, hash: &str) -> bool {
         self.sequence == sequence + 1
@@ -125,6 +131,33 @@ impl KeptRecord {
 
     pub(in crate::store) fn parse(text: &str) -> Result<Idempotency, RecordError> {
         Ok(read::<Self>(text)?.into())
+    }
+}
+
+/// Who fills an etcd in which there is no state yet: whoever else would write there compares it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::store) struct ClaimRecord {
+    v: u32,
+    /// Of what: the same again goes on with it.
+    pub id: String,
+    /// A store that is sealed meanwhile, and not a backup.
+    pub moving: bool,
+    /// From where, for people.
+    pub from: String,
+    pub at: Wall,
+}
+
+impl ClaimRecord {
+    pub(in crate::store) fn new(id: String, moving: bool, from: String, at: Wall) -> Self {
+        Self { v: RECORD_VERSION, id, moving, from, at }
+    }
+
+    pub(in crate::store) fn text(&self) -> String {
+        write(self)
+    }
+
+    pub(in crate::store) fn parse(text: &str) -> Result<Self, RecordError> {
+        read(text)
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
         database::{classify, count, integer},
         orders::Orders,
     },
-    apply, chain,
+    apply, chain, seal,
 };
 
 /// How a database stood to the snapshot file.
@@ -67,15 +67,16 @@ pub(super) fn adopt(
     if known.is_some_and(|known| memory.store_generation <= known) {
         return Ok(Adopted::Nothing);
     }
+    // A state that has gone on elsewhere is not brought up to it here: it takes no writes.
+    seal::refuse(db, file)?;
     let from = orders.generation;
     let taken: Vec<Override> = memory
-        .overrides
-        .iter()
+        .shared()
         .filter(|order| orders.all.get(&order.id).is_none_or(|held| **held != **order))
         .cloned()
         .collect();
     let adopted = if memory.epoch == orders.epoch {
-        let remembered: BTreeSet<&OverrideId> = memory.overrides.iter().map(|order| &order.id).collect();
+        let remembered: BTreeSet<&OverrideId> = memory.shared().map(|order| &order.id).collect();
         let ended: Vec<OverrideId> = orders.all.keys().filter(|id| !remembered.contains(id)).cloned().collect();
         for id in &ended {
             apply::forget(db, orders, id).map_err(told)?;

@@ -55,6 +55,26 @@ pub(super) const STEPS: &[&str] = &[
         generation INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    -- At most one row: where the store is moved to, and once it is there, the epoch it has there. While it is here
+    -- nothing of the state changes, whichever program has the file open.
+    CREATE TABLE seal (
+        one         INTEGER PRIMARY KEY CHECK (one = 1),
+        at          INTEGER NOT NULL,
+        destination TEXT    NOT NULL,
+        moved       TEXT
+    ) STRICT;
+    CREATE TRIGGER sealed_meta BEFORE UPDATE ON meta WHEN EXISTS (SELECT 1 FROM seal)
+        BEGIN SELECT RAISE(ABORT, 'the store is sealed'); END;
+    CREATE TRIGGER sealed_put BEFORE INSERT ON override WHEN EXISTS (SELECT 1 FROM seal)
+        BEGIN SELECT RAISE(ABORT, 'the store is sealed'); END;
+    CREATE TRIGGER sealed_delete BEFORE DELETE ON override WHEN EXISTS (SELECT 1 FROM seal)
+        BEGIN SELECT RAISE(ABORT, 'the store is sealed'); END;
+    CREATE TRIGGER sealed_update BEFORE UPDATE ON override WHEN EXISTS (SELECT 1 FROM seal)
+        BEGIN SELECT RAISE(ABORT, 'the store is sealed'); END;
+    CREATE TRIGGER sealed_audit BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM seal)
+        BEGIN SELECT RAISE(ABORT, 'the store is sealed'); END;
+",
 ];
 
 /// The row of a new database. Its epoch is a ULID, so no two databases ever share one.

@@ -20,7 +20,7 @@ use super::{
     },
     adopt::{self, Adopted},
     apply::{self, Request, Stop},
-    chain, keys,
+    chain, keys, seal,
 };
 
 /// Most jobs that share one fsync.
@@ -97,7 +97,7 @@ impl Writer {
     pub(super) fn new(db: Connection, file: PathBuf, time: Arc<Time>) -> Result<(Self, Watched), StoreError> {
         let orders = apply::read(&db, &file)?;
         let (durable, seen) = watch::channel(orders.durable());
-        let (trouble, told) = watch::channel(None);
+        let (trouble, told) = watch::channel(seal::refuse(&db, &file).err().map(|error| error.to_string().into()));
         let ended = Ended::default();
         Ok((Self { db, file, time, orders, ended, durable, trouble, distrusted: false }, (seen, told)))
     }
@@ -156,6 +156,13 @@ impl Writer {
                 return Err(classify(file, &error));
             }
         };
+        // Adopting looks for itself: where there is nothing to take it is done.
+        if !jobs.as_slice().iter().all(|job| matches!(job, Job::Adopt { .. }))
+            && let Err(sealed) = seal::refuse(&tx, file)
+        {
+            waiting.extend(jobs.map(Job::unmade));
+            return Err(sealed);
+        }
         while let Some(job) = jobs.next() {
             let (one, failure) = match job {
                 Job::Commit { request, answer } => {
@@ -253,12 +260,16 @@ fn again(error: &StoreError) -> StoreError {
         StoreError::Damaged { path, why } => StoreError::Damaged { path: path.clone(), why: why.clone() },
         StoreError::Unknown(why) => StoreError::Unknown(why.clone()),
         StoreError::Refused { path, why } => StoreError::Refused { path: path.clone(), why: why.clone() },
+        StoreError::Sealed { path, destination, moved } => {
+            StoreError::Sealed { path: path.clone(), destination: destination.clone(), moved: *moved }
+        }
         StoreError::Conflict { .. }
         | StoreError::NoOverride(_)
         | StoreError::KeyUsed(_)
         | StoreError::Full { .. }
         | StoreError::InUse { .. }
         | StoreError::Away { .. }
+        | StoreError::ReadOnly { .. }
         | StoreError::Held { .. } => StoreError::Unknown(error.to_string()),
     }
 }

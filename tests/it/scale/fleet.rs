@@ -1,7 +1,7 @@
 //! A large fleet: endpoints in twenty regions of five providers, a pool to five endpoints of a region, and a service to
 //! two pools of different regions.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Debug, net::Ipv4Addr, str::FromStr, sync::Arc, time::Duration};
 
 use wayshift::{
     control::Identity,
@@ -30,12 +30,16 @@ pub(super) fn region_of_endpoint(endpoint: usize) -> usize {
     endpoint / POOL % REGIONS
 }
 
+fn id<T: FromStr<Err: Debug>>(text: &str) -> T {
+    text.parse().expect("texts here are ids")
+}
+
 pub(super) fn identity(node: usize) -> Identity {
     let region = region_of_node(node);
     Identity {
-        node: format!("node-{node:03}").parse().unwrap(),
-        region: Some(format!("region-{region}").parse().unwrap()),
-        provider: Some(format!("provider-{}", region % PROVIDERS).parse().unwrap()),
+        node: id(&format!("node-{node:03}")),
+        region: Some(id(&format!("region-{region}"))),
+        provider: Some(id(&format!("provider-{}", region % PROVIDERS))),
     }
 }
 
@@ -44,9 +48,9 @@ pub(super) fn fleet(endpoints: usize) -> Arc<Fleet> {
     let endpoint = |i: usize| {
         let region = region_of_endpoint(i);
         Endpoint {
-            id: format!("web-{i:05}").parse().unwrap(),
-            provider: format!("provider-{}", region % PROVIDERS).parse().unwrap(),
-            region: format!("region-{region}").parse().unwrap(),
+            id: id(&format!("web-{i:05}")),
+            provider: id(&format!("provider-{}", region % PROVIDERS)),
+            region: id(&format!("region-{region}")),
             serves: Serves::Addresses(Addresses::V4(Ipv4Addr::from_bits(0x0a00_0001 + i as u32))),
             weight: Weight(1),
             capacity: None,
@@ -59,7 +63,7 @@ pub(super) fn fleet(endpoints: usize) -> Arc<Fleet> {
         }
     };
     let pool = |p: usize| Pool {
-        id: format!("pool-{p}").parse().unwrap(),
+        id: id(&format!("pool-{p}")),
         members: (p * POOL..(p + 1) * POOL)
             .map(|i| Member { endpoint: EndpointIx::new(i), weight: Weight(1) })
             .collect(),
@@ -73,8 +77,8 @@ pub(super) fn fleet(endpoints: usize) -> Arc<Fleet> {
     };
     let arm = |p: usize| Arm { pool: PoolIx::new(p), weight: Weight(1), subjects: Box::default() };
     let service = |s: usize| Service {
-        id: format!("shop-{s}").parse().unwrap(),
-        names: Box::new([format!("shop-{s}.example").parse().unwrap()]),
+        id: id(&format!("shop-{s}")),
+        names: Box::new([id(&format!("shop-{s}.example"))]),
         arms: [2 * s, 2 * s + 1].map(arm).into(),
         steer: Steer::Failover,
         ttl: 30,
@@ -87,7 +91,7 @@ pub(super) fn fleet(endpoints: usize) -> Arc<Fleet> {
         tuning: Tuning::default(),
     };
     let check = Check {
-        id: "web".parse().unwrap(),
+        id: id("web"),
         kind: CheckKind::Tcp { port: 80 },
         interval: INTERVAL,
         timeout: TIMEOUT,
@@ -98,7 +102,7 @@ pub(super) fn fleet(endpoints: usize) -> Arc<Fleet> {
         revision: 1,
     };
     Fleet::assemble(Parts {
-        zones: vec![Zone { apex: "example".parse().unwrap(), negative_ttl: 30, nodes: Nodes::default() }],
+        zones: vec![Zone { apex: id("example"), negative_ttl: 30, nodes: Nodes::default() }],
         checks: vec![check],
         endpoints: (0..pools * POOL).map(endpoint).collect(),
         pools: (0..pools).map(pool).collect(),
@@ -108,7 +112,7 @@ pub(super) fn fleet(endpoints: usize) -> Arc<Fleet> {
         safety: Safety::default(),
         ..Parts::default()
     })
-    .unwrap()
+    .expect("the parts fit together")
 }
 
 /// DECIDING section 2: the longest time from a death to the verdict, with an interval's jitter.

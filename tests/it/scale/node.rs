@@ -81,7 +81,7 @@ impl Node {
     pub(super) fn start(me: Identity, fleet: &Arc<Fleet>, memory: &Memory, t: u64) -> (Self, Step) {
         let now = Now { mono: Mono(BEGINS), wall: Wall(BASE + t) };
         let (mut controller, step) = Controller::new(me, Arc::clone(fleet), memory, now);
-        controller.introduce(Process { boot: t, version: "sim".into(), probes: true, admin: Vec::new() });
+        controller.introduce(Process { boot: t, version: "sim".into(), probes: true, orders: true, admin: Vec::new() });
         let node = Self {
             scribe: Scribe::new(format!("{t:016x}")),
             controller,
@@ -204,7 +204,7 @@ impl Node {
             self.inbox.push(Input::Observed(Observation {
                 target: probe.target.clone(),
                 revision: 1,
-                address: (fleet.endpoint(endpoint).address(Family::V4).unwrap(), 80).into(),
+                address: (fleet.endpoint(endpoint).address(Family::V4).expect("all of them have one"), 80).into(),
                 at: now,
                 outcome,
                 phases: Phases::default(),

@@ -36,7 +36,8 @@ pub(super) fn table(size: Size, phases: &[Phase]) -> String {
     for phase in phases {
         let Writes { transactions, octets, .. } = phase.writes;
         let per_second = |count: usize| count as u64 / phase.seconds;
-        let after = phase.converged.map_or("-".into(), |after: Duration| format!("{:.1} s", after.as_secs_f64()));
+        let after =
+            phase.converged.map_or_else(|| "-".into(), |after: Duration| format!("{:.1} s", after.as_secs_f64()));
         let _ = writeln!(
             text,
             "| {} | {after} | {} | {} | {} | {} | {} | {:.1} | {:.1} |",

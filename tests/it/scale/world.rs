@@ -243,7 +243,7 @@ impl World {
         for node in 0..self.nodes.len() {
             let from = region_of_node(node);
             let (dead, cut) = (&self.dead, self.cut == Some(from));
-            let reaches = |endpoint: usize| !dead[endpoint] && !(cut && region_of_endpoint(endpoint) != from);
+            let reaches = |endpoint: usize| !dead[endpoint] && (!cut || region_of_endpoint(endpoint) == from);
             let Some((step, took)) = self.nodes[node].turn(self.t, reaches) else { continue };
             self.phase.took += took;
             self.phase.longest = self.phase.longest.max(took);

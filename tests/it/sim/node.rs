@@ -119,7 +119,7 @@ impl Node {
     pub(super) fn start(&mut self, t: u64) -> Step {
         let now = Now { mono: Mono(BEGINS), wall: self.wall(t) };
         let (mut controller, step) = Controller::new(self.me.clone(), Arc::clone(&self.fleet), &self.disk, now);
-        controller.introduce(Process { boot: t, version: "sim".into(), probes: true, admin: Vec::new() });
+        controller.introduce(Process { boot: t, version: "sim".into(), probes: true, orders: true, admin: Vec::new() });
         let told = Told {
             known: self.disk.known.clone(),
             shared: (self.disk.store_generation, self.disk.overrides.clone().into()),
@@ -213,6 +213,8 @@ impl Run {
             | Input::Anchored { .. }
             | Input::Reloaded(_)
             | Input::Load { .. }
+            | Input::Local(_)
+            | Input::TakesOrders(_)
             | Input::Resolved { .. } => None,
         });
     }
@@ -263,6 +265,8 @@ impl Run {
                 | Input::Forget(_)
                 | Input::Anchored { .. }
                 | Input::Reloaded(_)
+                | Input::Local(_)
+                | Input::TakesOrders(_)
                 | Input::Resolved { .. } => {}
             }
         }

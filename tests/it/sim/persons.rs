@@ -75,6 +75,7 @@ impl World {
                     expires: Wall(from + life),
                     forced: self.rng.bool(),
                     over,
+                    local: false,
                     generation: self.store.0,
                 };
                 if !self.is_refused(&order, now) || order.forced {

@@ -211,6 +211,7 @@ impl World {
             expires: Wall(now.0 + RESTORED),
             forced: false,
             over: None,
+            local: false,
             generation: self.store.0,
         });
     }

@@ -11,6 +11,7 @@ use super::{
     super::audit::Auditor,
     desk::{Desk, Outcome, Wait, commit},
     effect::{blocker, preview, told, unchanged_effect},
+    local,
 };
 use crate::{
     admin::{
@@ -40,7 +41,18 @@ const PENDING: &str = "wayshift-pending";
 pub(in crate::admin::routes) struct Dry {
     #[serde(default)]
     dry_run: bool,
+    /// On this node alone, while the shared store is out of reach.
+    #[serde(default)]
+    local: bool,
     /// How long to wait for the other nodes: `5s`.
+    wait: Option<Wait>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::admin::routes) struct Extending {
+    #[serde(default)]
+    dry_run: bool,
     wait: Option<Wait>,
 }
 
@@ -68,21 +80,25 @@ pub(super) fn stale(tag: &str, current: impl serde::Serialize) -> Problem {
 
 pub(in crate::admin::routes) async fn create(
     Operator(who): Operator,
-    Asked(Dry { dry_run, wait }): Asked<Dry>,
+    Asked(Dry { dry_run, local, wait }): Asked<Dry>,
     headers: HeaderMap,
-    State(desk): State<Desk>,
+    State(mut desk): State<Desk>,
     auditor: Auditor,
     Body { value: body, octets }: Body<NewOverride>,
 ) -> Result<Response, Problem> {
-    let key = Key::of(&headers, "POST /v1/overrides", &octets)?;
+    let request = if local { "POST /v1/overrides?local=true" } else { "POST /v1/overrides" };
+    let key = Key::of(&headers, request, &octets)?;
+    if local {
+        desk = local::break_glass(&desk, &who).await?;
+    }
     if let (Some(key), false) = (&key, dry_run)
-        && let Some(replay) = key.find(&desk.store, &who).await?
+        && let Some(replay) = desk.kept(key, &who).await?
     {
         return replayed(&desk, replay);
     }
     let fleet = &desk.seen.snapshot.fleet;
     let now = Clock::wall();
-    let order = draft::read(fleet, &Asking { author: &who.name, now }, &body)?;
+    let order = draft::read(fleet, &Asking { author: &who.name, now, local }, &body)?;
     allow(&who, fleet, &order, body.force)?;
     if dry_run {
         return preview(&desk, &headers, &order, now).await;
@@ -92,7 +108,7 @@ pub(in crate::admin::routes) async fn create(
         if !fence(&headers, &tag) {
             return Err(stale(&tag, serde_json::json!({ "etag": tag })));
         }
-        let effect = weigh(fleet, &desk.seen.snapshot.verdicts, &durable.overrides, &order, now);
+        let effect = weigh(fleet, &desk.seen.snapshot.verdicts, &desk.all(durable), &order, now);
         if !order.forced
             && let Some(problem) = refused(fleet, &order, &effect)
         {
@@ -116,7 +132,7 @@ pub(in crate::admin::routes) async fn create(
 }
 
 /// 201 with its place and version.
-fn created(view: &OverrideView) -> Response {
+pub(super) fn created(view: &OverrideView) -> Response {
     let place = HeaderValue::from_str(&format!("/v1/overrides/{}", view.id));
     let told = Told { view, tag: Some(view.etag.clone()), status: StatusCode::CREATED };
     let mut response = told.into_response();
@@ -127,7 +143,7 @@ fn created(view: &OverrideView) -> Response {
 }
 
 /// The answer that was given to the same request before; only where it has got to since is of now.
-fn replayed(desk: &Desk, replay: Replay) -> Result<Response, Problem> {
+pub(super) fn replayed(desk: &Desk, replay: Replay) -> Result<Response, Problem> {
     let Replay { status, body } = replay;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     let mut response = match serde_json::from_str::<OverrideView>(&body) {
@@ -154,17 +170,22 @@ fn replayed(desk: &Desk, replay: Replay) -> Result<Response, Problem> {
 pub(in crate::admin::routes) async fn extend(
     Operator(who): Operator,
     Named(id): Named<String>,
-    Asked(Dry { dry_run, wait }): Asked<Dry>,
+    Asked(Extending { dry_run, wait }): Asked<Extending>,
     headers: HeaderMap,
     State(desk): State<Desk>,
     auditor: Auditor,
     Body { value: body, octets }: Body<ExtendOverride>,
 ) -> Result<Response, Problem> {
     let id = read_id(&id)?;
+    let shared = desk.clone();
+    let desk = desk.holding(&id);
+    if desk.is_of_this_node() {
+        local::break_glass(&shared, &who).await?;
+    }
     let reason = draft::given_reason(body.reason.as_deref())?;
     let key = Key::of(&headers, &format!("PATCH /v1/overrides/{id}"), &octets)?;
     if let (Some(key), false) = (&key, dry_run)
-        && let Some(replay) = key.find(&desk.store, &who).await?
+        && let Some(replay) = desk.kept(key, &who).await?
     {
         return replayed(&desk, replay);
     }
@@ -183,7 +204,7 @@ pub(in crate::admin::routes) async fn extend(
         // Who may not force may not carry on what was forced either, unless it would pass without.
         let forced = body.force || (order.forced && who.role == Role::Admin);
         if order.expires < expires && !forced {
-            let effect = weigh(fleet, &desk.seen.snapshot.verdicts, &durable.overrides, &added, now);
+            let effect = weigh(fleet, &desk.seen.snapshot.verdicts, &desk.all(durable), &added, now);
             if let Some(problem) = refused(fleet, &added, &effect) {
                 return Err(problem);
             }
@@ -236,10 +257,11 @@ pub(in crate::admin::routes) async fn end(
     auditor: Auditor,
 ) -> Result<Response, Problem> {
     let id = read_id(&id)?;
+    let desk = desk.holding(&id);
     let reason = draft::given_reason(reason.as_deref())?;
     let key = Key::of(&headers, &format!("DELETE /v1/overrides/{id}"), b"")?;
     if let (Some(key), false) = (&key, dry_run)
-        && let Some(replay) = key.find(&desk.store, &who).await?
+        && let Some(replay) = desk.kept(key, &who).await?
     {
         return replayed(&desk, replay);
     }
@@ -288,18 +310,18 @@ pub(in crate::admin::routes) async fn end(
     }
 }
 
-fn read_id(text: &str) -> Result<OverrideId, Problem> {
+pub(super) fn read_id(text: &str) -> Result<OverrideId, Problem> {
     text.parse().map_err(|_| Problem::no("override", text))
 }
 
 /// One that has not ended.
-fn find<'d>(durable: &'d Durable, id: &OverrideId, now: Wall) -> Result<&'d Override, Problem> {
+pub(super) fn find<'d>(durable: &'d Durable, id: &OverrideId, now: Wall) -> Result<&'d Override, Problem> {
     let order = durable.overrides.iter().find(|order| order.id == *id && now < order.expires);
     order.ok_or_else(|| Problem::no("override", &id.to_string()))
 }
 
 /// Whether someone may: operators within their scope, force for admins alone.
-fn allow(who: &Principal, fleet: &Fleet, order: &Override, force: bool) -> Result<(), Problem> {
+pub(super) fn allow(who: &Principal, fleet: &Fleet, order: &Override, force: bool) -> Result<(), Problem> {
     if !who.may_override(fleet, &order.target) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "scope", "the target is outside your scope")
             .hint("GET /v1/whoami shows your scope"));
@@ -311,7 +333,7 @@ fn allow(who: &Principal, fleet: &Fleet, order: &Override, force: bool) -> Resul
 }
 
 /// The refusal of a safety rule, with what would pass.
-fn refused(fleet: &Fleet, order: &Override, effect: &Effect) -> Option<Problem> {
+pub(super) fn refused(fleet: &Fleet, order: &Override, effect: &Effect) -> Option<Problem> {
     let first = effect.refusals.first()?;
     let details: Vec<String> = effect.refusals.iter().map(|refusal| refusal.explain(fleet)).collect();
     let blocking: Vec<String> = effect.refusals.iter().map(|refusal| blocker(fleet, refusal)).collect();
@@ -327,6 +349,6 @@ fn refused(fleet: &Fleet, order: &Override, effect: &Effect) -> Option<Problem> 
 }
 
 /// The override as audit entries hold it.
-fn as_json(snapshot: &Snapshot, order: &Override) -> String {
+pub(super) fn as_json(snapshot: &Snapshot, order: &Override) -> String {
     serde_json::to_string(&OverrideView::of(snapshot, order).bare()).unwrap_or_default()
 }

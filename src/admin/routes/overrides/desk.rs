@@ -1,6 +1,6 @@
 //! What changing an override needs: the store, whose turn it is, and how far a change has got.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use axum::{extract::FromRef, http::StatusCode};
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use crate::{
         seen::Seen,
         views::receipts,
     },
-    model::{Company, Snapshot, Span},
+    model::{Company, Override, OverrideId, Snapshot, Span},
     store::{AuditDraft, Change, Committed, ControlStore, Durable, Seen as Fence, StoreError},
 };
 
@@ -28,7 +28,11 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 /// What changing needs.
 #[derive(Clone)]
 pub(in crate::admin::routes) struct Desk {
+    /// Where changes go: to the store, or to this node's own.
     pub(super) store: Arc<dyn ControlStore>,
+    /// The other one of the two, if there are two.
+    beside: Option<Arc<dyn ControlStore>>,
+    of_this_node: bool,
     turn: Turn,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     company: watch::Receiver<Arc<Company>>,
@@ -39,6 +43,8 @@ impl FromRef<Handles> for Desk {
     fn from_ref(handles: &Handles) -> Self {
         Self {
             store: Arc::clone(&handles.store),
+            beside: handles.local.clone(),
+            of_this_node: false,
             turn: handles.turn.clone(),
             snapshot: handles.snapshot.clone(),
             company: handles.company.clone(),
@@ -79,7 +85,7 @@ pub(super) async fn commit(
     let _turn = desk.turn.take().await;
     let mut last = StoreError::Conflict { current: 0 };
     for _ in 0..refusal::TRIES_MAX {
-        let durable = desk.store.load().await.map_err(|error| refusal::of_store(&error))?;
+        let durable = desk.store.load().await.map_err(|error| desk.refusal(&error))?;
         let (change, audit) = decide(&durable)?;
         let ends = matches!(change, Change::End { .. });
         let creates = matches!(change, Change::Create(_));
@@ -91,13 +97,54 @@ pub(super) async fn commit(
                 let key = key.ok_or_else(|| Problem::plain(StatusCode::INTERNAL_SERVER_ERROR))?;
                 return key.compare(*kept).map(Outcome::Again);
             }
-            Err(error) => return Err(refusal::of_store(&error)),
+            Err(error) => return Err(desk.refusal(&error)),
         }
     }
     Err(refusal::of_store(&last))
 }
 
 impl Desk {
+    /// The desk of this node alone; none where nobody shares the store.
+    pub(super) fn of_this_node(&self) -> Option<Self> {
+        let own = Arc::clone(self.beside.as_ref()?);
+        Some(Self { store: own, beside: Some(Arc::clone(&self.store)), of_this_node: true, ..self.clone() })
+    }
+
+    /// Whether changes are for this node alone.
+    pub(super) fn is_of_this_node(&self) -> bool {
+        self.of_this_node
+    }
+
+    /// The desk whose store holds an override; that of the shared one where none does.
+    pub(super) fn holding(self, id: &OverrideId) -> Self {
+        let holds = |desk: &Self| desk.durable().overrides.iter().any(|order| order.id == *id);
+        match self.of_this_node().filter(|own| holds(own) && !holds(&self)) {
+            Some(own) => own,
+            None => self,
+        }
+    }
+
+    /// All that apply on this node, where its store is in this state.
+    pub(super) fn all(&self, durable: &Durable) -> Vec<Override> {
+        let mut all = durable.overrides.to_vec();
+        if let Some(beside) = &self.beside {
+            let beside = Arc::clone(&beside.watch().borrow());
+            let known: HashSet<&OverrideId> = durable.overrides.iter().map(|order| &order.id).collect();
+            all.extend(beside.overrides.iter().filter(|order| !known.contains(&order.id)).cloned());
+        }
+        all
+    }
+
+    /// What an error of the store means here.
+    pub(super) fn refusal(&self, error: &StoreError) -> Problem {
+        refusal::of_store_among(error, &self.seen.company, self.beside.is_some() && !self.of_this_node)
+    }
+
+    /// The answer to the same request before.
+    pub(super) async fn kept(&self, key: &Key, who: &Principal) -> Result<Option<Replay>, Problem> {
+        key.find(&self.store, who, |error| self.refusal(error)).await
+    }
+
     pub(super) fn durable(&self) -> Arc<Durable> {
         Arc::clone(&self.store.watch().borrow())
     }
@@ -112,6 +159,9 @@ impl Desk {
 
     /// The other nodes, once all of them have applied a generation or the wait is over. Without one: as they are.
     pub(super) async fn everywhere(&self, generation: u64, wait: Option<Wait>) -> Arc<Company> {
+        if self.of_this_node {
+            return Arc::default();
+        }
         let mut company = self.company.clone();
         if let Some(Wait(wait)) = wait {
             let all = company.wait_for(|company| receipts(company, generation).pending.is_empty());

@@ -16,7 +16,7 @@ use crate::{
         hypothesis::effect,
         picture::Picture,
         problem::Problem,
-        reach, refusal,
+        reach,
         seen::Seen,
         tell::Told,
         views::{BlockedView, EFFECT_MAX, EffectView, MATCHES_MAX, OverrideView, SafetyView},
@@ -141,14 +141,15 @@ pub(super) async fn preview(
     order: &Override,
     now: Wall,
 ) -> Result<Response, Problem> {
-    let durable = desk.store.load().await.map_err(|error| refusal::of_store(&error))?;
+    let durable = desk.store.load().await.map_err(|error| desk.refusal(&error))?;
     let tag = collection_tag(durable.generation);
     if !fence(headers, &tag) {
         return Err(stale(&tag, serde_json::json!({ "etag": tag })));
     }
     let snapshot = &desk.seen.snapshot;
     let fleet = &snapshot.fleet;
-    let weighed = weigh(fleet, &snapshot.verdicts, &durable.overrides, order, now);
+    let all = desk.all(&durable);
+    let weighed = weigh(fleet, &snapshot.verdicts, &all, order, now);
     let after = with(snapshot, order);
     let (effect, effect_total) = effect(&desk.seen.table(), after.clone(), EFFECT_MAX);
     let blocked = |refusal: &Refusal| BlockedView {
@@ -157,7 +158,7 @@ pub(super) async fn preview(
         detail: refusal.explain(fleet),
     };
     let refused: Vec<BlockedView> = weighed.refusals.iter().map(blocked).collect();
-    let rivals = reach::rivals(fleet, order, durable.overrides.iter());
+    let rivals = reach::rivals(fleet, order, all.iter());
     let kept = reach::kept(&Picture::of(&after, &desk.seen.good), order);
     let warnings = warnings(&desk.seen, &after, order, &kept, &rivals.beat_it);
     let view = EffectView {

@@ -1,10 +1,9 @@
 //! Looking at overrides.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use serde::Deserialize;
 
+use super::desk::Desk;
 use crate::{
     admin::{
         ask::{Asked, Named, Nothing},
@@ -16,7 +15,6 @@ use crate::{
     },
     clock::Clock,
     model::{Glob, OverrideId, Wall},
-    store::ControlStore,
 };
 
 #[derive(Debug, Deserialize)]
@@ -58,13 +56,14 @@ pub(in crate::admin::routes) async fn overrides(
     _: Viewer,
     Asked(filter): Asked<Filter>,
     State(seen): State<Seen>,
-    State(store): State<Arc<dyn ControlStore>>,
+    State(desk): State<Desk>,
 ) -> Result<Told<Page<OverrideView>>, Problem> {
-    let durable = Arc::clone(&store.watch().borrow());
+    let durable = desk.durable();
+    let all = desk.all(&durable);
     let state = states(filter.state.as_deref())?;
     let now = Clock::wall();
     let fits = |glob: &Option<String>, text: &str| glob.as_deref().is_none_or(|glob| Glob::from(glob).fits(text));
-    let found = durable.overrides.iter().enumerate().filter(|(_, order)| {
+    let found = all.iter().enumerate().filter(|(_, order)| {
         state(now, order.from, order.expires)
             && fits(&filter.action, order.action.word())
             && fits(&filter.target, &order.target.to_string())
@@ -72,7 +71,7 @@ pub(in crate::admin::routes) async fn overrides(
     });
     let keys = found.map(|(place, order)| (order.id.to_string(), place));
     let view = |place: usize| {
-        let order = &durable.overrides[place];
+        let order = &all[place];
         OverrideView::of(&seen.snapshot, order).everywhere(&seen.company, order)
     };
     let page = page(keys, filter.limit, filter.cursor.as_deref(), view)?;
@@ -84,11 +83,11 @@ pub(in crate::admin::routes) async fn one(
     Named(id): Named<String>,
     _: Asked<Nothing>,
     State(seen): State<Seen>,
-    State(store): State<Arc<dyn ControlStore>>,
+    State(desk): State<Desk>,
 ) -> Result<Told<OverrideView>, Problem> {
-    let durable = Arc::clone(&store.watch().borrow());
+    let all = desk.all(&desk.durable());
     let id: OverrideId = id.parse().map_err(|_| Problem::no("override", &id))?;
-    let order = durable.overrides.iter().find(|order| order.id == id);
+    let order = all.iter().find(|order| order.id == id);
     let order = order.ok_or_else(|| Problem::no("override", &id.to_string()))?;
     let view = OverrideView::of(&seen.snapshot, order).among(&seen.snapshot, &seen.good, order);
     let view = view.everywhere(&seen.company, order);

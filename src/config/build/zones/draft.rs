@@ -261,8 +261,8 @@ impl Draft {
         Zone { apex: self.apex, negative_ttl, nodes: packing.finish() }
     }
 
-    /// A number that is the same for equal content on every node. It does not grow with time: nothing transfers zones
-    /// in this version, and so nothing compares serials.
+    /// A number that is the same for equal content on every node. It does not grow with time: a zone that has secondaries
+    /// gets another one where it is answered, and nobody else compares serials.
     pub(super) fn serial(&self) -> u32 {
         let mut order: Vec<Named<'_>> = self.owners().collect();
         order.sort_by(|a, b| a.wire().cmp(b.wire()));

@@ -1,5 +1,7 @@
 //! A connection over a scripted stream: what it reads and writes, turn by turn.
 
+mod zones;
+
 use std::{collections::VecDeque, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use super::*;
@@ -8,7 +10,7 @@ use crate::{
         sample,
         tcp::{
             Guests,
-            answers::{PREFIX, REPLIES_MAX},
+            answers::{PREFIX, QUERY_MAX, REPLIES_MAX},
             guests::bell,
         },
     },
@@ -206,6 +208,20 @@ fn what_is_no_query_ends_it_after_the_replies_to_what_was() {
     assert_eq!(table.turn(), Next::Writable);
     table.stream().takes = None;
     assert_eq!((table.turn(), table.stream().replies.len()), (Next::Never, 2 * FRAME));
+}
+
+#[test]
+fn nobody_is_waited_for_who_announces_more_than_a_query() {
+    let beginning = |length: usize| [&u16::try_from(length).unwrap().to_be_bytes()[..], &[0; 12]].concat();
+    let longest = [frames(2), beginning(QUERY_MAX)].concat();
+    let mut table = Table::new(&[&longest]);
+    assert_eq!((table.turn(), table.stream().replies.len()), (Next::Readable, 2 * FRAME));
+    for length in [QUERY_MAX + 1, 65_535] {
+        let mut table = Table::new(&[&[frames(2), beginning(length)].concat()]);
+        assert_eq!((table.turn(), table.stream().replies.len()), (Next::Never, 2 * FRAME), "{length}");
+        let mut table = Table::new(&[&beginning(length)[..PREFIX]]);
+        assert_eq!((table.turn(), table.held()), (Next::Never, 0), "{length}");
+    }
 }
 
 #[test]

@@ -63,8 +63,11 @@ pub(super) fn are_lawful(
         }
         let confirmed = model.agreed.get(&endpoint).is_some_and(|at| at.0 + ms(setup.budget.confirm) <= now.mono.0);
         let outage = in_outage(model, &endpoint);
+        if had_left {
+            continue;
+        }
         new.insert(endpoint.clone());
-        model.left.push((now.mono, endpoint, !confirmed && !outage && !had_left));
+        model.left.push((now.mono, endpoint, !confirmed && !outage));
     }
     // What turns out to belong to an outage is paid back.
     let refunded: Vec<usize> = (0..model.left.len()).filter(|at| in_outage(model, &model.left[*at].1)).collect();
