@@ -209,7 +209,9 @@ impl Node {
             metrics: Arc::clone(&metrics.probe),
         };
         if disk.shared {
-            direct::start(&mut tasks, &settings, &handle, &stop);
+            let parts =
+                direct::Parts { settings: &settings, core: &handle, clock, herald: &herald, metrics: &metrics.control };
+            direct::start(&mut tasks, &parts, &stop);
         }
         probing.start(&mut tasks, &handle, &stop);
         let (config_of_places, until) = (config_seen.clone(), stop.child_token());

@@ -25,6 +25,8 @@ use axum::{
     routing::{delete, get, post, put},
 };
 
+use crate::config::AdminSettings;
+
 use super::{
     edge::{self, Edge},
     handles::Handles,
@@ -32,14 +34,15 @@ use super::{
 };
 
 /// All routes behind the edge.
-pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
+pub(super) fn router(handles: &Handles, settings: &AdminSettings) -> Router {
     let edge = Arc::new(Edge::new(
         Arc::clone(&handles.keys),
         handles.clock,
         handles.identity.node.clone(),
         handles.snapshot.clone(),
         Arc::clone(&handles.metrics),
-        origins.to_vec(),
+        settings.origins.clone(),
+        settings.peers.iter().flat_map(|peers| &peers.at).map(ToString::to_string).collect(),
     ));
     Router::new()
         .route("/livez", get(life::livez))

@@ -329,7 +329,8 @@ static PEERS: Section = Section {
             List(&Text(&ORIGIN), 1, 8),
             "Where the others reach this node's admin API: through a proxy that speaks TLS, or a tunnel's loopback.",
         ),
-        Key::needed("token", Kind::Secret, "What the others are asked with: a viewer's token that all nodes know."),
+        Key::needed("token", Kind::Secret, "What nodes ask each other with: one token for all of them."),
+        Key::new("ca", Text(&PATH), "", "A private trust anchor (PEM), beside the machine's own."),
     ],
     later: &[],
 };
@@ -339,7 +340,7 @@ static TOKEN: Section = Section {
         Key::needed("name", Text(&TEXT), "Who it is in the audit."),
         Key::needed(
             "role",
-            Word(&["viewer", "operator", "admin"], &["push", "acme", "externaldns"]),
+            Word(&["peer", "viewer", "operator", "admin"], &["push", "acme", "externaldns"]),
             "What it may do.",
         ),
         Key::new("scope", List(&Text(&SELECTOR), 0, 100), "[]", "Where an operator may act; everywhere by default."),

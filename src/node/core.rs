@@ -121,14 +121,16 @@ impl Core {
         if let Some(presence) = said.clone() {
             bus.introduce(presence);
         }
+        let mut spoken = None;
         if let Some(ballot) = with_store.ballot.or(step.ballot) {
+            spoken = Some(Arc::new(ballot.clone()));
             bus.publish(ballot);
         }
         let (snapshot, snapshots) = watch::channel(snapshot);
         let (tempi, tempis) = watch::channel(tempi);
         let (duties, duties_seen) = watch::channel(duties);
         let (company, companies) = watch::channel(Arc::default());
-        let (ballot, ballots) = watch::channel(None);
+        let (ballot, ballots) = watch::channel(spoken);
         let (memory, memories) = watch::channel(Arc::new(remembered));
         let (beat, beats) = watch::channel(now.mono);
         let (published, publishes) = watch::channel(Arc::default());
@@ -280,6 +282,7 @@ impl Core {
             mode: self.controller.mode(),
             own: self.said.clone(),
             votes: self.controller.votes(),
+            overdue: self.controller.overdue(now.mono),
             others: self.controller.nodes(now),
         };
         self.company.send_if_modified(|known| {

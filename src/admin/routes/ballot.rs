@@ -8,23 +8,25 @@ use tokio::sync::watch;
 use crate::{
     admin::{
         ask::{Asked, Nothing},
-        auth::Viewer,
+        auth::Peering,
         problem::Problem,
         tell::Told,
         views::BallotView,
     },
+    clock::Clock,
     model::Ballot,
 };
 
 /// The newest; 404 until there is one.
 pub(super) async fn ballot(
-    _: Viewer,
+    _: Peering,
     _: Asked<Nothing>,
+    State(clock): State<Clock>,
     State(newest): State<watch::Receiver<Option<Arc<Ballot>>>>,
 ) -> Result<Told<BallotView>, Problem> {
     let newest = newest.borrow().clone();
     let newest = newest.ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND, "ballot.none", "this node has not spoken yet: it speaks within 2 s")
     })?;
-    Ok(Told::of(BallotView::of(&newest)))
+    Ok(Told::of(BallotView::of(&newest, clock.mono().since(newest.clock))))
 }

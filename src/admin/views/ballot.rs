@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{Ballot, NodeId},
+    model::{Ballot, NodeId, ms},
     store::ballots::Scribe,
 };
 
@@ -16,16 +16,19 @@ pub struct BallotView {
     pub node: NodeId,
     /// Rises with each ballot of this node.
     pub sequence: u64,
+    /// How long ago it was spoken, in milliseconds. Nobody counts a ballot that is too old, however new it is to them.
+    pub age_ms: u64,
     /// Names and texts, in the store's own form.
     pub pieces: Vec<(String, String)>,
 }
 
 impl BallotView {
-    /// All of it.
+    /// All of it, spoken so long ago.
     #[must_use]
-    pub fn of(ballot: &Ballot) -> Self {
+    pub fn of(ballot: &Ballot, age: Duration) -> Self {
         let draft = Scribe::new("direct".into()).draft(ballot, Duration::ZERO);
         let pieces = draft.writes.into_iter().filter_map(|(piece, text)| Some((piece.to_string(), text?)));
-        Self { node: ballot.node.clone(), sequence: ballot.sequence, pieces: pieces.collect() }
+        let (node, sequence) = (ballot.node.clone(), ballot.sequence);
+        Self { node, sequence, age_ms: ms(age), pieces: pieces.collect() }
     }
 }
