@@ -138,6 +138,14 @@ fn single_values_are_judged() {
             "[admin]\nlisten = [\"0.0.0.0:8653\"]",
             "4 E031 the admin API listens on loopback and Unix sockets alone in this version",
         ),
+        (
+            "[admin.peers]\nat = [\"http://eu-1.example.com:8653\"]\ntoken = \"ws_a_0123456789012345678901234567890123456789012\"",
+            "4 E031 other nodes cannot be told to come to `http://eu-1.example.com:8653`: it is neither https nor an address of this machine",
+        ),
+        (
+            "[admin.peers]\nat = [\"https://eu-1.example.com:8653\"]\ntoken = \"hunter2\"",
+            "5 E014 this is no token: a token is ws_<name>_<43 characters>",
+        ),
         ("[admin]\norigins = [\"https://a/b\"]", "4 E025 `https://a/b` is not an origin"),
         ("[telemetry]\nlog = \"info\"", "4 E005 `log` is a string here"),
         ("[[pool]]\nendpoints = []", "3 E005 `pool` is a list here"),
