@@ -2,7 +2,7 @@
 
 use crate::support::{Endpoint, Node, etcd::Server, eventually};
 
-pub(crate) const NAME: &str = "www.gslb.example.com";
+const NAME: &str = "www.gslb.example.com";
 
 /// Three regions at three providers, and one endpoint in two of them.
 pub(crate) fn config(server: &Server, region: &str, endpoints: &[&Endpoint]) -> String {
@@ -32,7 +32,7 @@ pub(crate) fn answers(node: &Node, endpoint: &Endpoint) {
 }
 
 /// Every node hears every other and answers as they do.
-pub(crate) fn together(nodes: &[Node]) {
+fn together(nodes: &[Node]) {
     for node in nodes {
         eventually("the nodes to agree", || {
             let peers = node.json(&["node", "list"]);

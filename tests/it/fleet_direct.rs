@@ -9,7 +9,7 @@ use std::{
 use wayshift::model::new_token;
 
 use crate::{
-    fleet::{NAME, answers, config, together},
+    fleet::{answers, config},
     support::{Endpoint, Node, etcd::Server, eventually, write_config},
 };
 
@@ -132,19 +132,21 @@ fn without_the_store_the_nodes_of_a_fleet_still_vote() {
 #[test]
 fn a_ballot_is_for_those_who_have_the_token() {
     let server = Server::start();
-    let endpoint = Endpoint::start("127.0.1.53");
+    let (endpoint, other) = (Endpoint::start("127.0.1.53"), Endpoint::start("127.0.1.54"));
     let at = free("127.0.8.4");
-    let node = start(&server, "eu", at, &[&endpoint, &endpoint]);
+    let node = start(&server, "eu", at, &[&endpoint, &other]);
     let curl = |path: &str, token: Option<&str>| {
         let mut curl = Command::new("curl");
         curl.args(["-sS", "-o", "/dev/null", "-w", "%{http_code}", &format!("http://{at}{path}")]);
-        token.into_iter().for_each(|token| drop(curl.args(["-H", &format!("Authorization: Bearer {token}")])));
+        if let Some(token) = token {
+            curl.args(["-H", &format!("Authorization: Bearer {token}")]);
+        }
         String::from_utf8(curl.output().unwrap().stdout).unwrap()
     };
-    let (own, other) = (new_token("peers", &[7; 32]).unwrap(), new_token("peers", &[8; 32]).unwrap());
+    let (own, forged) = (new_token("peers", &[7; 32]).unwrap(), new_token("peers", &[8; 32]).unwrap());
     answers(&node, &endpoint);
     assert_eq!(curl("/v1/ballot", Some(&own)), "200");
-    assert_eq!(curl("/v1/ballot", Some(&other)), "401");
+    assert_eq!(curl("/v1/ballot", Some(&forged)), "401");
     assert_eq!(curl("/v1/ballot", None), "401");
     assert_eq!(curl("/v1/status", Some(&own)), "403", "it opens nothing else");
     let shown = node.json(&["config", "show"]).to_string();
