@@ -138,19 +138,29 @@ fn single_values_are_judged() {
             "[admin]\nlisten = [\"0.0.0.0:8653\"]",
             "4 E031 the admin API listens on loopback and Unix sockets alone in this version",
         ),
-        (
-            "[admin.peers]\nat = [\"http://eu-1.example.com:8653\"]\ntoken = \"ws_a_0123456789012345678901234567890123456789012\"",
-            "4 E031 other nodes cannot be told to come to `http://eu-1.example.com:8653`: it is neither https nor an address of this machine",
-        ),
-        (
-            "[admin.peers]\nat = [\"https://eu-1.example.com:8653\"]\ntoken = \"hunter2\"",
-            "5 E014 this is no token: a token is ws_<name>_<43 characters>",
-        ),
         ("[admin]\norigins = [\"https://a/b\"]", "4 E025 `https://a/b` is not an origin"),
         ("[telemetry]\nlog = \"info\"", "4 E005 `log` is a string here"),
         ("[[pool]]\nendpoints = []", "3 E005 `pool` is a list here"),
         ("pool = 7", "3 E003 zone `gslb.example.com` has no key `pool`"),
     ]);
+}
+
+#[test]
+fn other_nodes_come_by_tls_or_a_tunnel_and_with_a_token() {
+    let fits = ("https://eu-1.example.com:8653", "ws_a_0123456789012345678901234567890123456789012");
+    let clear = "it is neither https nor an address of this machine: what it carries could be read and changed on the way";
+    let clear = format!("4 E031 other nodes cannot be told to come to `http://eu-1.example.com:8653`: {clear}");
+    let no_token = "5 E014 this is no token: a token is ws_<name>_<43 characters>";
+    for ((at, token), expected) in [
+        (fits, None),
+        (("http://127.0.0.1:8653", fits.1), None),
+        (("http://eu-1.example.com:8653", fits.1), Some(clear.as_str())),
+        ((fits.0, "hunter2"), Some(no_token)),
+    ] {
+        let found = problems(&with(&format!("[admin.peers]\nat = [\"{at}\"]\ntoken = \"{token}\"")));
+        let errors: Vec<_> = found.iter().filter(|problem| problem.contains(" E0")).map(String::as_str).collect();
+        assert_eq!(errors, expected.into_iter().collect::<Vec<_>>(), "{at} {token}");
+    }
 }
 
 #[cfg(not(feature = "etcd"))]
