@@ -148,7 +148,8 @@ fn single_values_are_judged() {
 #[test]
 fn other_nodes_come_by_tls_or_a_tunnel_and_with_a_token() {
     let fits = ("https://eu-1.example.com:8653", "ws_a_0123456789012345678901234567890123456789012");
-    let clear = "it is neither https nor an address of this machine: what it carries could be read and changed on the way";
+    let clear =
+        "it is neither https nor an address of this machine: what it carries could be read and changed on the way";
     let clear = format!("4 E031 other nodes cannot be told to come to `http://eu-1.example.com:8653`: {clear}");
     let no_token = "5 E014 this is no token: a token is ws_<name>_<43 characters>";
     for ((at, token), expected) in [
