@@ -67,7 +67,7 @@ impl Admin {
                 },
             }
         }
-        let router = routes::router(handles, &settings.origins);
+        let router = routes::router(handles, settings);
         Ok(Self { doors, router, stop: handles.stop.clone(), warnings })
     }
 

@@ -44,8 +44,8 @@ pub use self::{
     schema::schema,
     settings::{
         AdminListen, AdminSettings, AdminToken, Chaos, DnsSettings, Ecs, EtcdSettings, EtcdTls, GeoSettings, Keep,
-        LogFormat, LogLevel, LogSettings, NodeSettings, Role, Roles, Settings, StoreSettings, TcpSettings,
-        TelemetrySettings, Threads,
+        LogFormat, LogLevel, LogSettings, NodeSettings, PeerSettings, Role, Roles, Settings, StoreSettings,
+        TcpSettings, TelemetrySettings, Threads,
     },
 };
 

@@ -6,6 +6,7 @@
 
 mod brakes;
 mod deciding;
+pub mod direct;
 mod duties;
 mod events;
 mod feeds;

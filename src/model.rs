@@ -43,6 +43,7 @@ mod mode;
 mod name;
 mod observation;
 mod overrides;
+mod peer_url;
 mod policy;
 mod position;
 mod presence;
@@ -81,6 +82,7 @@ pub use self::{
     overrides::{
         Action, LOCAL_LASTS_MAX, Lane, OVERRIDES_MAX, Override, OverrideId, OverrideIdError, REASON_LENGTH_MAX,
     },
+    peer_url::{NotPeerUrl, PeerUrl},
     policy::{
         Alone, FlapHold, KeepRule, Lives, OwnView, PanicBelow, Quorum, ReloadGuard, RemovalBudget, Safety, Startup,
         VerdictPolicy,

@@ -10,6 +10,7 @@ mod carry;
 mod chores;
 mod condition;
 mod core;
+mod direct;
 mod disk;
 mod durable;
 mod herald;
@@ -126,7 +127,7 @@ impl Node {
         let identity = map::identity(&settings.node);
         let places = read_places(&boot, &metrics).await?;
         let mut parts = core_parts(&boot, &disk, &herald, identity.clone(), clock, bus, &metrics);
-        parts.process = disk.shared.then(|| map::process(&settings.node));
+        parts.process = disk.shared.then(|| map::process(&settings));
         parts.locator = places.locator();
         let (editions, editions_seen) = watch::channel(Arc::default());
         parts.editions = editions_seen;
@@ -179,6 +180,7 @@ impl Node {
             inbox: handle.inbox.clone(),
             probe: api_probe,
             condition: conditions.watch(),
+            ballot: handle.ballot.clone(),
             registry: Arc::new(std::mem::take(&mut registry)),
             metrics: Arc::clone(&metrics.http),
             keys: Arc::clone(&keys),
@@ -206,6 +208,11 @@ impl Node {
             clock,
             metrics: Arc::clone(&metrics.probe),
         };
+        if disk.shared {
+            let parts =
+                direct::Parts { settings: &settings, core: &handle, clock, herald: &herald, metrics: &metrics.control };
+            direct::start(&mut tasks, &parts, &stop);
+        }
         probing.start(&mut tasks, &handle, &stop);
         let (config_of_places, until) = (config_seen.clone(), stop.child_token());
         tasks.spawn(async move {

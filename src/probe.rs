@@ -13,6 +13,7 @@ mod http;
 mod job;
 mod loads;
 mod names;
+mod peers;
 mod runner;
 mod schedule;
 mod tcp;
@@ -29,6 +30,7 @@ pub use self::{
     anchors::{Anchors, Asked},
     loads::{Loads, Reading},
     names::{ADDRESSES_MAX, Directory, Found, Lookup, NAMES_MAX, Names, Part, System},
+    peers::{PeerError, Peers},
     runner::Runner,
 };
 use crate::model::{EndpointId, NodeId, Observation};

@@ -169,6 +169,11 @@ macro_rules! role {
 }
 
 role!(
+    /// The request comes from another node, or from whoever is allowed more.
+    Peering,
+    Role::Peer
+);
+role!(
     /// The request is allowed to look. First among a handler's arguments, so that refusals come before readings.
     Viewer,
     Role::Viewer

@@ -45,6 +45,7 @@ pub(super) struct Edge {
     snapshot: watch::Receiver<Arc<Snapshot>>,
     metrics: Arc<HttpMetrics>,
     origins: Vec<String>,
+    names: Vec<String>,
     principals: Limiter<String>,
     strangers: Limiter<Source>,
     refusals: Limiter<Source>,
@@ -58,6 +59,7 @@ impl Edge {
         snapshot: watch::Receiver<Arc<Snapshot>>,
         metrics: Arc<HttpMetrics>,
         origins: Vec<String>,
+        names: Vec<String>,
     ) -> Self {
         Self {
             keys,
@@ -66,6 +68,7 @@ impl Edge {
             snapshot,
             metrics,
             origins,
+            names,
             principals: Limiter::new(PRINCIPAL),
             strangers: Limiter::new(STRANGER),
             refusals: Limiter::new(REFUSALS),
@@ -147,7 +150,8 @@ impl Edge {
         Ok(Admitted::Asking)
     }
 
-    /// DNS rebinding needs a name of the attacker's in `Host`; addresses, `localhost` and our own origins pass.
+    /// DNS rebinding needs a name of the attacker's in `Host`; addresses, `localhost`, our own origins and what other
+    /// nodes know us by pass.
     fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         let mut fields = headers.get_all(header::HOST).iter();
         let named = uri.authority().map(|authority| authority.as_str().to_owned());
@@ -157,7 +161,7 @@ impl Edge {
         let host = host.as_ref().map_or("", |authority| authority.host());
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let is_address = bare.parse::<std::net::IpAddr>().is_ok();
-        let is_ours = self.origins.iter().any(|origin| {
+        let is_ours = self.origins.iter().chain(&self.names).any(|origin| {
             let own = origin.parse::<Uri>().ok();
             own.as_ref().and_then(Uri::host).is_some_and(|own| own.eq_ignore_ascii_case(host))
         });

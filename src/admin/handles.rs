@@ -12,7 +12,7 @@ use crate::{
     clock::Clock,
     config::{Loaded, Problems},
     control::{Identity, Input},
-    model::{Company, EndpointId, Observation, Snapshot, Wall},
+    model::{Ballot, Company, EndpointId, Observation, Snapshot, Wall},
     steer::{Live, outlook::Plan},
     store::{ControlStore, journal::Journal},
     telemetry::http::HttpMetrics,
@@ -31,6 +31,8 @@ pub struct Handles {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// All nodes, as this one sees them.
     pub company: watch::Receiver<Arc<Company>>,
+    /// This node's newest ballot, for peers.
+    pub ballot: watch::Receiver<Option<Arc<Ballot>>>,
     /// The answer table in force, to explain and to preview.
     pub live: Live,
     /// Overrides and audit.
@@ -156,6 +158,7 @@ part! {
     clock: Clock,
     snapshot: watch::Receiver<Arc<Snapshot>>,
     company: watch::Receiver<Arc<Company>>,
+    ballot: watch::Receiver<Option<Arc<Ballot>>>,
     live: Live,
     store: Arc<dyn ControlStore>,
     local: Option<Arc<dyn ControlStore>>,

@@ -2,6 +2,7 @@
 
 mod audit;
 mod availability;
+mod ballot;
 mod config;
 mod events;
 mod explain;
@@ -24,6 +25,8 @@ use axum::{
     routing::{delete, get, post, put},
 };
 
+use crate::config::AdminSettings;
+
 use super::{
     edge::{self, Edge},
     handles::Handles,
@@ -31,14 +34,15 @@ use super::{
 };
 
 /// All routes behind the edge.
-pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
+pub(super) fn router(handles: &Handles, settings: &AdminSettings) -> Router {
     let edge = Arc::new(Edge::new(
         Arc::clone(&handles.keys),
         handles.clock,
         handles.identity.node.clone(),
         handles.snapshot.clone(),
         Arc::clone(&handles.metrics),
-        origins.to_vec(),
+        settings.origins.clone(),
+        settings.peers.iter().flat_map(|peers| &peers.at).map(ToString::to_string).collect(),
     ));
     Router::new()
         .route("/livez", get(life::livez))
@@ -48,6 +52,7 @@ pub(super) fn router(handles: &Handles, origins: &[String]) -> Router {
         .route("/v1/whoami", get(look::whoami))
         .route("/v1/nodes", get(look::nodes))
         .route("/v1/nodes/{id}", delete(look::forget))
+        .route("/v1/ballot", get(ballot::ballot))
         .route("/v1/services", get(inventory::services))
         .route("/v1/services/{id}", get(inventory::service))
         .route("/v1/services/{id}/up", get(inventory::service_up))

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{AdminToken, Role, load_text},
+    config::{AdminSettings, AdminToken, Role, load_text},
     control::{Controller, Identity, Input},
     model::{LastGood, Memory, Observation, Outcome, Phases, Wall, hash_token, new_token},
     steer::{Live, compile},
@@ -85,7 +85,7 @@ rules = [{ name = "one-cloud", keep = 1, of = ["provider:aws", "provider:gcp"] }
 struct House {
     router: Router,
     handles: Handles,
-    tokens: [String; 4],
+    tokens: [String; 5],
     condition: watch::Sender<Arc<Condition>>,
     reloads: mpsc::Receiver<ReloadRequest>,
     probes: mpsc::Receiver<ProbeRequest>,
@@ -98,6 +98,8 @@ struct House {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum As {
     Nobody,
+    /// Another node.
+    Peer,
     Viewer,
     Operator,
     Admin,
@@ -131,10 +133,10 @@ impl Answer {
 
 impl House {
     async fn new() -> Self {
-        Self::with_origins(&[]).await
+        Self::with(AdminSettings::default()).await
     }
 
-    async fn with_origins(origins: &[String]) -> Self {
+    async fn with(settings: AdminSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Clock::start();
         let loaded = Arc::new(load_text("wayshift.toml", CONFIG, &|_| None).unwrap());
@@ -196,10 +198,10 @@ impl House {
         let all_up = all_up.await.is_ok();
         assert!(all_up, "{:?} {:?}", tasks.try_join_next(), snapshot.borrow().verdicts);
 
-        let tokens = ["viewer", "operator", "admin", "aws"].map(|name| {
+        let tokens = ["viewer", "operator", "admin", "aws", "peer"].map(|name| {
             new_token(name, &getrandom::u64().unwrap().to_be_bytes().repeat(4).try_into().unwrap()).unwrap()
         });
-        let roles = [Role::Viewer, Role::Operator, Role::Admin, Role::Operator];
+        let roles = [Role::Viewer, Role::Operator, Role::Admin, Role::Operator, Role::Peer];
         let known = tokens.iter().zip(roles).map(|(token, role)| AdminToken {
             name: token.split('_').nth(1).unwrap().to_owned(),
             role,
@@ -220,6 +222,7 @@ impl House {
             started: Clock::wall(),
             snapshot,
             company: watch::channel(Arc::default()).1,
+            ballot: watch::channel(None).1,
             live,
             store,
             local: None,
@@ -236,7 +239,7 @@ impl House {
             keys: Arc::new(Keys::new(known.collect())),
             stop: CancellationToken::new(),
         };
-        let router = routes::router(&handles, origins);
+        let router = routes::router(&handles, &settings);
         Self { router, handles, tokens, condition, reloads, probes, pushed, _tasks: tasks, _folder: folder }
     }
 
@@ -247,6 +250,7 @@ impl House {
             As::Operator => &self.tokens[1],
             As::Admin => &self.tokens[2],
             As::Aws => &self.tokens[3],
+            As::Peer => &self.tokens[4],
         };
         Some(format!("Bearer {token}"))
     }

@@ -6,6 +6,7 @@
 
 mod audit;
 mod availability;
+mod ballot;
 mod check;
 mod config;
 mod endpoint;
@@ -30,6 +31,7 @@ pub(crate) use self::event::samples;
 pub use self::{
     audit::AuditView,
     availability::{AssumptionsView, AvailabilityView, MeasuredView, ModelView, ServiceAvailabilityView, WhatIfView},
+    ballot::BallotView,
     check::{CheckView, ExpectView, LimitView, WindowView},
     config::{ChangedView, ConfigProblemView, ConfigView, ReloadView, ValidateView},
     endpoint::{AddressView, EndpointView, OrderView, PhasesView, ResultView, TallyView},

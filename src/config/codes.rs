@@ -100,7 +100,7 @@ const CODES: &[(&str, &str)] = &[
     ),
     (
         "E031",
-        "An admin listener that is reachable from other machines. It would carry tokens in the clear; TLS for it is not in this version.",
+        "An admin listener that is reachable from other machines, or an address for other nodes that is neither https nor loopback. It would carry tokens in the clear; TLS for listeners is not in this version.",
     ),
     (
         "E032",

@@ -311,6 +311,7 @@ static ADMIN: Section = Section {
             "Loopback addresses and Unix sockets.",
         ),
         Key::new("origins", List(&Text(&ORIGIN), 0, 64), "[]", "Web pages of other origins that may call it."),
+        Key::new("peers", Table(&PEERS), "", "How nodes ask each other for ballots while the store is out of reach."),
         Key::new(
             "token",
             List(&Table(&TOKEN), 0, 1000),
@@ -321,12 +322,25 @@ static ADMIN: Section = Section {
     later: &["tls", "pages"],
 };
 
+static PEERS: Section = Section {
+    keys: &[
+        Key::needed(
+            "at",
+            List(&Text(&ORIGIN), 1, 8),
+            "Where the others reach this node's admin API: through a proxy that speaks TLS, or a tunnel's loopback.",
+        ),
+        Key::needed("token", Kind::Secret, "What nodes ask each other with: one token for all of them."),
+        Key::new("ca", Text(&PATH), "", "A private trust anchor (PEM), beside the machine's own."),
+    ],
+    later: &[],
+};
+
 static TOKEN: Section = Section {
     keys: &[
         Key::needed("name", Text(&TEXT), "Who it is in the audit."),
         Key::needed(
             "role",
-            Word(&["viewer", "operator", "admin"], &["push", "acme", "externaldns"]),
+            Word(&["peer", "viewer", "operator", "admin"], &["push", "acme", "externaldns"]),
             "What it may do.",
         ),
         Key::new("scope", List(&Text(&SELECTOR), 0, 100), "[]", "Where an operator may act; everywhere by default."),

@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use ipnet::IpNet;
 
-use crate::model::{NodeId, PrivateKey, ProviderId, RegionId, Replication, Secret, Selector, Wall, words};
+use crate::model::{NodeId, PeerUrl, PrivateKey, ProviderId, RegionId, Replication, Secret, Selector, Wall, words};
 
 /// Everything that is not the fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,7 @@ impl Settings {
             ("[store] path", self.store.path == after.store.path),
             ("[store] etcd", self.store.etcd == after.store.etcd),
             ("[admin] listen", self.admin.listen == after.admin.listen),
+            ("[admin] peers", self.admin.peers == after.admin.peers),
             ("[telemetry]", self.telemetry == after.telemetry),
         ];
         settings.into_iter().filter_map(|(name, same)| (!same).then_some(name)).collect()
@@ -197,6 +198,19 @@ pub struct AdminSettings {
     pub tokens: Vec<AdminToken>,
     /// Web pages of other origins that may call it.
     pub origins: Vec<String>,
+    /// How nodes ask each other directly.
+    pub peers: Option<PeerSettings>,
+}
+
+/// How nodes of a fleet ask each other while the store is out of reach.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerSettings {
+    /// Where the others reach this node's admin API; at least one.
+    pub at: Vec<PeerUrl>,
+    /// What this node asks others with, and lets them in by: one for all nodes.
+    pub token: Secret,
+    /// A private trust anchor (PEM), beside the machine's own.
+    pub ca: Option<PathBuf>,
 }
 
 /// One admin listener.
@@ -251,6 +265,8 @@ pub struct AdminToken {
 /// What a principal may do; each includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
+    /// Read this node's ballot: what other nodes are.
+    Peer,
     /// Look.
     Viewer,
     /// Move traffic within its scope.
@@ -307,7 +323,7 @@ pub enum LogFormat {
 
 words!(Ecs { Use = "use", Ignore = "ignore" });
 words!(Chaos { Hide = "hide", Version = "version" });
-words!(Role { Viewer = "viewer", Operator = "operator", Admin = "admin" });
+words!(Role { Peer = "peer", Viewer = "viewer", Operator = "operator", Admin = "admin" });
 words!(LogLevel { Error = "error", Warn = "warn", Info = "info", Debug = "debug", Trace = "trace" });
 words!(LogFormat { Auto = "auto", Pretty = "pretty", Json = "json" });
 
@@ -364,6 +380,7 @@ impl Default for AdminSettings {
             listen_explicit: false,
             tokens: Vec::new(),
             origins: Vec::new(),
+            peers: None,
         }
     }
 }

@@ -113,6 +113,7 @@ fn settings(settings: &Settings) -> Map<String, Value> {
         "admin": {
             "listen": admin.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "origins": admin.origins, "token": tokens,
+            "peers": admin.peers.as_ref().map(|peers| json!({ "at": peers.at.iter().map(ToString::to_string).collect::<Vec<_>>(), "token": REDACTED, "ca": peers.ca })),
         },
         "telemetry": {
             "log": { "level": telemetry.log.level.word(), "format": telemetry.log.format.word() },

@@ -264,7 +264,7 @@ impl Controller {
         let alone = self.voters.company().is_alone();
         let failed = self.self_test == SelfTest::Failed;
         let hold = if self.brakes.freeze.holds() { Hold::Freeze } else { Hold::Budget };
-        let (mut wishes, mut paid_elsewhere) = (Vec::new(), BTreeSet::new());
+        let (mut wishes, mut paid_elsewhere, mut undecided) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         let mut places: BTreeMap<EndpointIx, Vec<(usize, Health)>> = BTreeMap::new();
         self.brakes.confirmed_at = None;
         let down = self.measured_down();
@@ -281,6 +281,7 @@ impl Controller {
             let reached = waiting.reached;
             if !self.is_voted(&would_leave) {
                 // By now it is disputed, or nobody votes: what is in force stays.
+                undecided.insert(ix);
             } else if hold == Hold::Budget && !alone && self.had_left(&would_leave, down) {
                 paid_elsewhere.insert(ix);
             } else {
@@ -293,7 +294,8 @@ impl Controller {
             }
             places.insert(ix, would_leave);
         }
-        let kept = self.keep_alone(&mut wishes, &places, now.mono);
+        let mut kept = self.keep_alone(&mut wishes, &places, now.mono);
+        kept.append(&mut undecided);
         self.brakes.unproven = !kept.is_empty();
         let granted = if hold == Hold::Budget && !wishes.is_empty() {
             self.brakes.budget.grant(&policy, self.slots.fleet.endpoints.len(), now.mono, wishes)

@@ -10,6 +10,8 @@ use crate::model::{ADMIN_ADDRESSES_MAX, Applied, Mono, Now, Presence, Process};
 
 /// Its own heartbeat not back for this long, a node is detached (DECIDING section 4).
 pub(super) const ECHO_WITHIN: Duration = Duration::from_secs(8);
+/// Not back for this long, it is overdue: two of them in a row are missing.
+const OVERDUE_AFTER: Duration = Duration::from_secs(5);
 /// Shortest time between two presences; changes in between go out together.
 const GAP: Duration = Duration::from_millis(250);
 /// Longest time between two presences, if a quarter of `stale_after` is not shorter.
@@ -59,6 +61,13 @@ impl Heartbeat {
 }
 
 impl Controller {
+    /// Whether its own heartbeat should have come back by now: peers are asked directly, so that no ballot is stale when
+    /// the node calls itself detached.
+    #[must_use]
+    pub fn overdue(&self, now: Mono) -> bool {
+        self.heartbeat.back.is_some_and(|back| back.plus(OVERDUE_AFTER) <= now)
+    }
+
     /// What this process is: from now on the node says of itself that it is there, in [`super::Step::presence`]. For a
     /// node whose store it shares with others.
     pub fn introduce(&mut self, mut process: Process) {

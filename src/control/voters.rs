@@ -15,8 +15,8 @@ use super::Identity;
 use crate::{
     judge::{suspect::Course, vantages::Vantage},
     model::{
-        Ballot, BrakeState, EndpointId, Fleet, Known, Mono, NodeId, Now, Presence, ProviderId, RegionId, SelfTest,
-        Snapshot, Target, Vote, Wall,
+        Ballot, BrakeState, EndpointId, Fleet, Known, Mono, NodeId, Now, PeerUrl, Presence, ProviderId, RegionId,
+        SelfTest, Snapshot, Target, Vote, Wall,
     },
 };
 
@@ -69,7 +69,7 @@ pub(super) struct Peer {
     /// What its clock showed when it said so.
     clock: Mono,
     probes: bool,
-    pub admin: Vec<Box<str>>,
+    pub admin: Vec<PeerUrl>,
 }
 
 /// What of the count has changed.

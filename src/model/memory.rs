@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{EndpointId, Health, NodeId, Override, OverrideId, PoolId, ProviderId, RegionId, ServiceId, Target, Wall};
+use super::{
+    EndpointId, Health, NodeId, Override, OverrideId, PeerUrl, PoolId, ProviderId, RegionId, ServiceId, Target, Wall,
+};
 
 /// For each service the endpoints of the last answer set that was healthy, with their pool, in answer order.
 pub type LastGood = BTreeMap<ServiceId, Vec<(PoolId, EndpointId)>>;
@@ -99,5 +101,5 @@ pub struct Known {
     /// When it was last heard.
     pub heard: Wall,
     /// Where its admin API was, for ballots by the direct way while the store is out of reach.
-    pub admin: Vec<Box<str>>,
+    pub admin: Vec<PeerUrl>,
 }

@@ -3,7 +3,7 @@
 //! Nothing is decided on another node's clock or on a lease: a presence counts from its arrival, on the reader's own
 //! monotonic clock (STATE rule 5).
 
-use super::{Digest, Mode, Mono, NodeId, ProviderId, RegionId, SelfTest, Wall};
+use super::{Digest, Mode, Mono, NodeId, PeerUrl, ProviderId, RegionId, SelfTest, Wall};
 
 /// Most addresses of its admin API that a node tells; of more, the last ones are ignored.
 pub const ADMIN_ADDRESSES_MAX: usize = 8;
@@ -19,8 +19,8 @@ pub struct Process {
     pub probes: bool,
     /// Whether it may write to the store that is shared: others send those to it whom they must refuse.
     pub orders: bool,
-    /// Base URLs under which peers reach its admin API, for ballots by the direct way.
-    pub admin: Vec<Box<str>>,
+    /// Where peers reach its admin API, for ballots by the direct way.
+    pub admin: Vec<PeerUrl>,
 }
 
 /// What a node publishes beside its ballot. Whole and self-contained: a lost one heals with the next.
@@ -84,7 +84,7 @@ pub struct NodeSeen {
     /// Whether it answers as we do.
     pub agreement: Agreement,
     /// Where its admin API may be reached: what it last said, or what is remembered.
-    pub admin: Vec<Box<str>>,
+    pub admin: Vec<PeerUrl>,
 }
 
 /// All nodes, as one of them sees them.
@@ -96,6 +96,8 @@ pub struct Company {
     pub own: Option<Presence>,
     /// Whether its own votes count.
     pub votes: bool,
+    /// Its own heartbeat should have come back through the store by now.
+    pub overdue: bool,
     /// The others, sorted by name.
     pub others: Vec<NodeSeen>,
 }

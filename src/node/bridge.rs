@@ -14,9 +14,9 @@ use crate::{
         NotReloaded, ProbeRequest, Recent, ReloadRequest, Reloaded,
         auth::{self, Keys},
     },
-    config::{AdminToken, Loaded, Settings},
+    config::{AdminToken, Loaded, Role, Settings},
     control::Input,
-    model::{Fleet, Observation},
+    model::{Fleet, Observation, Secret, hash_token},
     probe::{Asked, Found, ProbeNow, Reading},
 };
 
@@ -191,21 +191,31 @@ pub(super) fn tokens(
     });
 }
 
-/// The configured tokens; without any, the one in the store's folder, which is made if it is not there.
+/// That of other nodes, and the configured tokens; without any, the one in the store's folder, which is made if it is not
+/// there.
 #[must_use]
 pub(super) fn known_tokens(settings: &Settings) -> Vec<AdminToken> {
+    // First of all, so that one that is configured as well counts as what it says there.
+    let mut known: Vec<_> = settings.admin.peers.iter().map(|peers| of_peers(&peers.token)).collect();
     if !settings.admin.tokens.is_empty() {
-        return settings.admin.tokens.clone();
+        known.extend(settings.admin.tokens.iter().cloned());
+        return known;
     }
     match auth::ensure_admin_token(&settings.store.path) {
         Ok(own) => {
             let (path, fresh) = (own.path.display(), own.fresh);
             tracing::info!(%path, fresh, "no [[admin.token]] is configured; the admin token is in this file");
-            vec![own.into_token()]
+            known.push(own.into_token());
         }
         Err(error) => {
             tracing::error!(error = %super::with_source(&error), "there is no admin token; the Unix socket still serves");
-            Vec::new()
         }
     }
+    known
+}
+
+/// What other nodes come with is what they are asked with.
+fn of_peers(token: &Secret) -> AdminToken {
+    let hash = hash_token(token.reveal());
+    AdminToken { name: "peers".into(), role: Role::Peer, scope: Vec::new(), hash, expires: None }
 }

@@ -29,7 +29,8 @@ use crate::{
     clock::Clock,
     control::{Controller, Identity, Input, Loss, Step},
     model::{
-        Company, Duties, Event, Fleet, Happening, LastGood, Memory, Mono, Now, Presence, Process, Snapshot, Tempi,
+        Ballot, Company, Duties, Event, Fleet, Happening, LastGood, Memory, Mono, Now, Presence, Process, Snapshot,
+        Tempi,
     },
     steer::{Editions, Live, Locator},
     store::{BallotBus, Durable},
@@ -66,6 +67,7 @@ pub(super) struct Core {
     tempi: watch::Sender<Arc<Tempi>>,
     duties: watch::Sender<Arc<Duties>>,
     company: watch::Sender<Arc<Company>>,
+    ballot: watch::Sender<Option<Arc<Ballot>>>,
     /// When the company was last looked at, and what this node last said of itself.
     looked: Mono,
     said: Option<Presence>,
@@ -119,13 +121,16 @@ impl Core {
         if let Some(presence) = said.clone() {
             bus.introduce(presence);
         }
+        let mut spoken = None;
         if let Some(ballot) = with_store.ballot.or(step.ballot) {
+            spoken = Some(Arc::new(ballot.clone()));
             bus.publish(ballot);
         }
         let (snapshot, snapshots) = watch::channel(snapshot);
         let (tempi, tempis) = watch::channel(tempi);
         let (duties, duties_seen) = watch::channel(duties);
         let (company, companies) = watch::channel(Arc::default());
+        let (ballot, ballots) = watch::channel(spoken);
         let (memory, memories) = watch::channel(Arc::new(remembered));
         let (beat, beats) = watch::channel(now.mono);
         let (published, publishes) = watch::channel(Arc::default());
@@ -137,6 +142,7 @@ impl Core {
             tempi: tempis,
             duties: duties_seen,
             company: companies,
+            ballot: ballots,
             memory: memories,
             panics: Arc::clone(&panics),
             beat: beats,
@@ -165,6 +171,7 @@ impl Core {
             tempi,
             duties,
             company,
+            ballot,
             looked: Mono::default(),
             said,
             memory,
@@ -275,6 +282,7 @@ impl Core {
             mode: self.controller.mode(),
             own: self.said.clone(),
             votes: self.controller.votes(),
+            overdue: self.controller.overdue(now.mono),
             others: self.controller.nodes(now),
         };
         self.company.send_if_modified(|known| {
@@ -321,6 +329,7 @@ impl Core {
         }
         if let Some(ballot) = ballot {
             self.news.published(ballot.sequence);
+            self.ballot.send_replace(Some(Arc::new(ballot.clone())));
             self.bus.publish(ballot);
         }
         if let Some(presence) = presence {

@@ -8,15 +8,15 @@ pub(super) fn identity(node: &config::NodeSettings) -> Identity {
     Identity { node: node.name.clone(), region: node.region.clone(), provider: node.provider.clone() }
 }
 
-/// What this process is to others: each start is another life. Its admin API is told to nobody, because it is bound
-/// where no other machine reaches it.
-pub(super) fn process(node: &config::NodeSettings) -> Process {
+/// What this process is to others: each start is another life. Where its admin API is reached is what the configuration
+/// says: it is bound where no other machine reaches it.
+pub(super) fn process(settings: &config::Settings) -> Process {
     Process {
         boot: fastrand::u64(..),
         version: env!("CARGO_PKG_VERSION").into(),
-        probes: node.roles.probe,
+        probes: settings.node.roles.probe,
         orders: true,
-        admin: Vec::new(),
+        admin: settings.admin.peers.as_ref().map(|peers| peers.at.clone()).unwrap_or_default(),
     }
 }
 

@@ -63,12 +63,14 @@ impl Trust {
         Ok(Profile { base: self.base(&judge)?, judge, name })
     }
 
-    /// How to speak TLS to whatever a URL names, verified by the machine's anchors; a client that never does is given
+    /// How to speak TLS to whatever a URL names, verified by a check's anchors; a client that never does is given
     /// something that verifies nothing, because it asks for something.
-    pub(super) fn client(&self, verified: bool) -> Result<ClientConfig, String> {
-        let inner = match self.verifiers.get(&None) {
-            Some(verifier) => Some(verifier.clone()?),
-            None if verified => return Err("the trust anchors were not read".into()),
+    pub(super) fn client(&self, verified: Option<&TlsCheck>) -> Result<ClientConfig, String> {
+        let inner = match verified {
+            Some(tls) => {
+                let ready = self.verifiers.get(&tls.ca).cloned();
+                Some(ready.unwrap_or_else(|| Err("the trust anchors were not read".into()))?)
+            }
             None => None,
         };
         self.base(&Arc::new(Judge { provider: Arc::clone(&self.provider), inner }))

@@ -62,6 +62,32 @@ pub enum Kind {
     Left,
 }
 
+impl std::fmt::Display for Piece {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Part(kind, number) => write!(f, "{}/{number}", kind.word()),
+            Self::Record => f.write_str("ballot"),
+        }
+    }
+}
+
+impl std::str::FromStr for Piece {
+    type Err = NotAPiece;
+    fn from_str(name: &str) -> Result<Self, NotAPiece> {
+        if name == "ballot" {
+            return Ok(Self::Record);
+        }
+        let (word, number) = name.split_once('/').ok_or(NotAPiece)?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word).ok_or(NotAPiece)?;
+        number.parse().map(|number| Self::Part(kind, number)).map_err(|_| NotAPiece)
+    }
+}
+
+/// The text is no name of a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no name of a piece of a ballot")]
+pub struct NotAPiece;
+
 impl Kind {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Votes, Self::Paths, Self::Out, Self::Left];

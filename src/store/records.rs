@@ -23,12 +23,17 @@ pub use self::{event::EventRecord, memory::MemoryRecord};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Action, Override, OverrideId, PoolId, Selector, Wall, Weight};
+use crate::model::{ADMIN_ADDRESSES_MAX, Action, Override, OverrideId, PeerUrl, PoolId, Selector, Wall, Weight};
 
 use super::AuditDraft;
 
 /// The version this program writes, and the newest it reads.
 pub const RECORD_VERSION: u32 = 1;
+
+/// Where a node says it is reached. What nothing may be sent to is left out, and so are more than a node can have.
+fn reached_at(written: &[String]) -> Vec<PeerUrl> {
+    written.iter().filter_map(|at| at.parse().ok()).take(ADMIN_ADDRESSES_MAX).collect()
+}
 
 /// Why a record is not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
@@ -19,6 +19,8 @@ pub struct ControlMetrics {
     verdicts: Family<To, Counter>,
     failover: Family<Stage, Histogram, fn() -> Histogram>,
     reloads: Family<Result, Counter>,
+    direct: Family<Result, Counter>,
+    reached: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,6 +48,8 @@ impl ControlMetrics {
             verdicts: Family::default(),
             failover: Family::new_with_constructor(seconds),
             reloads: Family::default(),
+            direct: Family::default(),
+            reached: Gauge::default(),
         };
         registry.register(
             "verdict_changes",
@@ -59,6 +63,16 @@ impl ControlMetrics {
             metrics.failover.clone(),
         );
         registry.register("config_reloads", "Reloads, by what came of them", metrics.reloads.clone());
+        registry.register(
+            "direct_questions",
+            "Questions to other nodes for their ballots while the store carries none, by what came of them",
+            metrics.direct.clone(),
+        );
+        registry.register(
+            "direct_peers",
+            "Other nodes that answer such questions now; 0 while none are asked",
+            metrics.reached.clone(),
+        );
         metrics
     }
 
@@ -73,6 +87,17 @@ impl ControlMetrics {
     /// Decided answers are served.
     pub fn applied(&self, took: Duration) {
         self.failover.get_or_create(&Stage { stage: "apply" }).observe(took.as_secs_f64());
+    }
+
+    /// Another node was asked directly, and its ballot was had or not.
+    pub fn asked_directly(&self, heard: bool) {
+        let result = if heard { "heard" } else { "unheard" };
+        self.direct.get_or_create(&Result { result }).inc();
+    }
+
+    /// So many others answer directly.
+    pub fn peers_reached(&self, count: usize) {
+        self.reached.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// A reload took place, or was refused.

@@ -6,7 +6,7 @@ const NAME: &str = "www.gslb.example.com";
 
 /// Three regions at three providers, and one endpoint in two of them. What comes back is believed after 1 s and not after
 /// 30, and silence counts after 6 s and not after 10: nothing that is asserted here is about either.
-fn config(server: &Server, region: &str, endpoints: &[&Endpoint]) -> String {
+pub(crate) fn config(server: &Server, region: &str, endpoints: &[&Endpoint]) -> String {
     let endpoint = |at: usize, provider: &str| {
         let address = endpoints[at].address;
         format!("e{at} = {{ provider = \"{provider}\", address = \"{}\", check_at = \"{address}\" }}\n", address.ip())
@@ -27,7 +27,7 @@ fn config(server: &Server, region: &str, endpoints: &[&Endpoint]) -> String {
     )
 }
 
-fn answers(node: &Node, endpoint: &Endpoint) {
+pub(crate) fn answers(node: &Node, endpoint: &Endpoint) {
     let address = endpoint.address.ip().to_string();
     eventually(&format!("{address} is answered"), || (node.short(NAME, "A") == [address.clone()]).then_some(()));
 }

@@ -21,6 +21,8 @@ mod failover;
 mod feeds;
 #[cfg(feature = "etcd")]
 mod fleet;
+#[cfg(feature = "etcd")]
+mod fleet_direct;
 mod flood;
 mod foresight;
 #[cfg(feature = "etcd")]

@@ -61,6 +61,8 @@ fn configurations_on_the_pages_load() {
     for file in ["tls/etcd-ca.pem", "tls/node.pem", "node.key"] {
         fs::write(folder.path().join(file), "-----BEGIN PRIVATE KEY-----\n").unwrap();
     }
+    let token = format!("ws_peers_{}\n", "A".repeat(43));
+    fs::write(folder.path().join("peers.token"), token).unwrap();
     fs::create_dir(folder.path().join("tsig")).unwrap();
     fs::write(folder.path().join("tsig/xfr.key"), "QUJDRA==\n").unwrap();
     let credentials = folder.path().display().to_string();

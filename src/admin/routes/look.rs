@@ -9,7 +9,7 @@ use super::audit::Auditor;
 use crate::{
     admin::{
         ask::{Asked, Named, Nothing},
-        auth::{Administrator, Viewer},
+        auth::{Administrator, Peering, Viewer},
         condition::NodeParts,
         handles::Condition,
         problem::Problem,
@@ -65,7 +65,7 @@ pub(super) async fn forget(
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub(super) async fn whoami(Viewer(who): Viewer, _: Asked<Nothing>) -> Told<WhoamiView> {
+pub(super) async fn whoami(Peering(who): Peering, _: Asked<Nothing>) -> Told<WhoamiView> {
     Told::of(WhoamiView {
         principal: who.name,
         role: who.role.word().to_owned(),

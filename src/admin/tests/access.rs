@@ -3,13 +3,18 @@
 use serde_json::json;
 
 use super::{As, House, drain_aws};
+use crate::{
+    config::{AdminSettings, PeerSettings},
+    model::Secret,
+};
 
 /// Every route with what it takes; `{ok}` is the status for the role that suffices.
-const ROUTES: [(&str, As, u16); 38] = [
+const ROUTES: [(&str, As, u16); 39] = [
     ("GET /metrics", As::Viewer, 200),
     ("GET /v1/status", As::Viewer, 200),
-    ("GET /v1/whoami", As::Viewer, 200),
+    ("GET /v1/whoami", As::Peer, 200),
     ("GET /v1/nodes", As::Viewer, 200),
+    ("GET /v1/ballot", As::Peer, 404),
     ("GET /v1/services", As::Viewer, 200),
     ("GET /v1/services/www", As::Viewer, 200),
     ("GET /v1/services/www/up", As::Viewer, 200),
@@ -37,21 +42,23 @@ const ROUTES: [(&str, As, u16); 38] = [
     ("GET /v1/config/schema", As::Viewer, 200),
     ("POST /v1/config/validate", As::Operator, 200),
     ("GET /v1/audit", As::Admin, 200),
-    ("GET /v1/nothing", As::Viewer, 404),
-    ("GET /", As::Viewer, 404),
-    ("PUT /v1/status", As::Viewer, 405),
-    ("DELETE /v1/services/www", As::Viewer, 405),
-    ("POST /v1/endpoints/aws-use", As::Viewer, 405),
+    ("GET /v1/nothing", As::Peer, 404),
+    ("GET /", As::Peer, 404),
+    ("PUT /v1/status", As::Peer, 405),
+    ("DELETE /v1/services/www", As::Peer, 405),
+    ("POST /v1/endpoints/aws-use", As::Peer, 405),
     ("HEAD /v1/status", As::Viewer, 200),
-    ("OPTIONS /v1/status", As::Viewer, 405),
+    ("OPTIONS /v1/status", As::Peer, 405),
 ];
+
+const RANKS: [As; 5] = [As::Nobody, As::Peer, As::Viewer, As::Operator, As::Admin];
 
 #[tokio::test]
 async fn each_route_opens_at_its_role_and_tells_nobody_else_that_it_is_there() {
     let house = House::new().await;
     for (line, needs, ok) in ROUTES {
-        for (rank, who) in [As::Nobody, As::Viewer, As::Operator, As::Admin].into_iter().enumerate() {
-            let enough = [As::Nobody, As::Viewer, As::Operator, As::Admin].iter().position(|role| *role == needs);
+        for (rank, who) in RANKS.into_iter().enumerate() {
+            let enough = RANKS.iter().position(|role| *role == needs);
             let expected = match rank {
                 0 => 401,
                 rank if Some(rank) < enough => 403,
@@ -140,9 +147,17 @@ async fn a_flood_of_one_principal_is_slowed_and_nobody_else() {
     house.ask(As::Nobody, "GET /livez", &[], "").await.expect(200);
 }
 
+/// A page of another origin, and a proxy by which other nodes come.
+fn settings() -> AdminSettings {
+    let at = vec!["https://eu-1.example.com:8653".parse().unwrap()];
+    let peers = PeerSettings { at, token: Secret::new("ws_peers_x".into()), ca: None };
+    let origins = vec!["https://wayshift.example.com".to_owned()];
+    AdminSettings { origins, peers: Some(peers), ..AdminSettings::default() }
+}
+
 #[tokio::test]
 async fn names_that_are_not_ours_are_refused_before_anything_else() {
-    let house = House::with_origins(&["https://wayshift.example.com".to_owned()]).await;
+    let house = House::with(settings()).await;
     for (host, status) in [
         ("127.0.0.1", 200),
         ("127.0.0.1:8653", 200),
@@ -150,19 +165,20 @@ async fn names_that_are_not_ours_are_refused_before_anything_else() {
         ("localhost:8653", 200),
         ("LOCALHOST", 200),
         ("wayshift.example.com", 200),
+        ("eu-1.example.com:8653", 200),
         ("attacker.example", 421),
         ("localhost.attacker.example", 421),
         ("127.0.0.1.attacker.example", 421),
         ("", 421),
     ] {
-        let answer = house.ask(As::Viewer, "GET /v1/whoami", &[&format!("host: {host}")], "").await;
+        let answer = house.ask(As::Peer, "GET /v1/whoami", &[&format!("host: {host}")], "").await;
         assert_eq!(answer.status.as_u16(), status, "{host}: {}", answer.text);
     }
 }
 
 #[tokio::test]
 async fn pages_of_other_origins_change_nothing() {
-    let house = House::with_origins(&["https://wayshift.example.com".to_owned()]).await;
+    let house = House::with(settings()).await;
     let json = "content-type: application/json";
     for (fields, status) in [
         (vec![json], 200),
@@ -181,6 +197,8 @@ async fn pages_of_other_origins_change_nothing() {
     let asked = ["origin: https://wayshift.example.com", "access-control-request-method: POST"];
     let preflight = house.ask(As::Nobody, "OPTIONS /v1/overrides", &asked, "").await.expect(204);
     assert_eq!(preflight.header("access-control-allow-origin"), "https://wayshift.example.com");
+    let asked = ["origin: https://eu-1.example.com:8653", "access-control-request-method: POST"];
+    house.ask(As::Nobody, "OPTIONS /v1/overrides", &asked, "").await.expect(401);
     let asked = ["origin: https://attacker.example", "access-control-request-method: POST"];
     let refused = house.ask(As::Nobody, "OPTIONS /v1/overrides", &asked, "").await.expect(401);
     assert_eq!(refused.header("access-control-allow-origin"), "");

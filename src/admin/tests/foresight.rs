@@ -135,7 +135,7 @@ async fn a_load_is_pushed_where_it_is_asked_for() {
     let snapshot = outlook::hypothesis::carried(&house.handles.snapshot.borrow(), &fleet);
     let (_kept, seen) = tokio::sync::watch::channel(std::sync::Arc::new(snapshot));
     house.handles.snapshot = seen;
-    house.router = super::routes::router(&house.handles, &[]);
+    house.router = super::routes::router(&house.handles, &Default::default());
     put(&house, As::Operator, "gcp-use", r#"{"load": 3.5}"#).await.expect(204);
     put(&house, As::Operator, "gcp-use", r#"{"load": -1}"#).await.expect(422);
     put(&house, As::Operator, "gcp-use", r#"{"laod": 1}"#).await.expect(400);

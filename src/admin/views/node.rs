@@ -100,7 +100,7 @@ pub struct HealthCounts {
 pub struct WhoamiView {
     /// `token:web-oncall`, `uid:1000`.
     pub principal: String,
-    /// `viewer`, `operator` or `admin`.
+    /// `peer`, `viewer`, `operator` or `admin`.
     pub role: String,
     /// What an operator's overrides must stay within; empty means everything.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]

@@ -61,7 +61,7 @@ pub struct HashArgs {
     #[arg(long, value_name = "NAME", requires = "new")]
     pub(in crate::cli) name: Option<String>,
     /// What it may do, in the lines to paste
-    #[arg(long, value_name = "ROLE", requires = "new", default_value = "viewer", value_parser = ["viewer", "operator", "admin"])]
+    #[arg(long, value_name = "ROLE", requires = "new", default_value = "viewer", value_parser = ["peer", "viewer", "operator", "admin"])]
     pub(in crate::cli) role: String,
     #[command(flatten)]
     pub(in crate::cli) manner: Manner,

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, path::PathBuf};
 
-use crate::model::{NodeId, RegionId};
+use crate::model::{NodeId, PeerUrl, RegionId, is_token};
 
 use super::{Build, span, word_of};
 use crate::config::{
@@ -182,12 +182,40 @@ impl Build<'_, '_> {
         }
         let tokens = self.tokens(table);
         let origins = table.get("origins").map_or(&[][..], Node::items);
+        let peers = table.entry("peers").and_then(|entry| self.peers(entry.node.table()?));
         AdminSettings {
+            peers,
             listen: if written.is_empty() { default.listen } else { written },
             listen_explicit: listen.is_some(),
             tokens,
             origins: origins.iter().filter_map(|item| item.text().map(Into::into)).collect(),
         }
+    }
+
+    fn peers(&mut self, table: &Table) -> Option<PeerSettings> {
+        let mut at = Vec::new();
+        for item in table.get("at").map_or(&[][..], Node::items) {
+            let Some(text) = item.text() else { continue };
+            match text.parse::<PeerUrl>() {
+                Ok(url) => at.push(url),
+                Err(why) => self.report().add(
+                    Raw::error("E031", format!("other nodes cannot be told to come to `{text}`: {why}")).at(
+                        item.place,
+                        "write https://host:port of a proxy that speaks TLS, or http://127.0.0.1:port of a tunnel's end",
+                    ),
+                ),
+            }
+        }
+        let ca = table.get("ca").and_then(|node| self.existing(node.place, node.text()?));
+        let written = table.get("token")?;
+        let token = secret::read(written, self.reader)?;
+        if !is_token(token.reveal()) {
+            self.report().add(
+                Raw::error("E014", "this is no token: a token is ws_<name>_<43 characters>")
+                    .at(written.place, "`wayshift token hash --new --name peers` makes one"),
+            );
+        }
+        Some(PeerSettings { at, token, ca })
     }
 
     fn tokens(&mut self, table: &Table) -> Vec<AdminToken> {
@@ -203,9 +231,9 @@ impl Build<'_, '_> {
                 self.report().add(raw);
             }
             if let (false, true, Some(node)) =
-                (token.scope.is_empty(), token.role == Role::Viewer, item.table().and_then(|table| table.get("scope")))
+                (token.scope.is_empty(), token.role <= Role::Viewer, item.table().and_then(|table| table.get("scope")))
             {
-                let message = "a viewer's scope does nothing: a viewer sees everything and changes nothing";
+                let message = "a scope is an operator's: viewers and peers change nothing";
                 self.report().add(Raw::error("E029", message).at(node.place, "leave it out"));
             }
             tokens.push(token);

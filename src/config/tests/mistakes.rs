@@ -145,6 +145,25 @@ fn single_values_are_judged() {
     ]);
 }
 
+#[test]
+fn other_nodes_come_by_tls_or_a_tunnel_and_with_a_token() {
+    let fits = ("https://eu-1.example.com:8653", "ws_a_0123456789012345678901234567890123456789012");
+    let clear =
+        "it is neither https nor an address of this machine: what it carries could be read and changed on the way";
+    let clear = format!("4 E031 other nodes cannot be told to come to `http://eu-1.example.com:8653`: {clear}");
+    let no_token = "5 E014 this is no token: a token is ws_<name>_<43 characters>";
+    for ((at, token), expected) in [
+        (fits, None),
+        (("http://127.0.0.1:8653", fits.1), None),
+        (("http://eu-1.example.com:8653", fits.1), Some(clear.as_str())),
+        ((fits.0, "hunter2"), Some(no_token)),
+    ] {
+        let found = problems(&with(&format!("[admin.peers]\nat = [\"{at}\"]\ntoken = \"{token}\"")));
+        let errors: Vec<_> = found.iter().filter(|problem| problem.contains(" E0")).map(String::as_str).collect();
+        assert_eq!(errors, expected.into_iter().collect::<Vec<_>>(), "{at} {token}");
+    }
+}
+
 #[cfg(not(feature = "etcd"))]
 #[test]
 fn a_program_without_etcd_says_so() {

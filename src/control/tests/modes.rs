@@ -62,7 +62,7 @@ pub(super) fn presence(node: &Node, name: &str, sequence: u64, digest: Digest) -
 }
 
 fn process() -> Process {
-    Process { boot: 7, version: "1".into(), probes: true, orders: true, admin: vec!["https://a:8653".into()] }
+    Process { boot: 7, version: "1".into(), probes: true, orders: true, admin: vec!["https://a:8653".parse().unwrap()] }
 }
 
 /// Conditions of the node that were told.

@@ -8,7 +8,7 @@ use super::super::recall::Recall;
 use crate::{
     clock::Clock,
     control::{Identity, Input},
-    model::{Company, Duties, Event, Fleet, Memory, Mono, Process, Snapshot, Tempi},
+    model::{Ballot, Company, Duties, Event, Fleet, Memory, Mono, Process, Snapshot, Tempi},
     steer::{Editions, Live, Locator},
     store::{BallotBus, Durable},
     telemetry::control::ControlMetrics,
@@ -64,6 +64,8 @@ pub(in crate::node) struct CoreHandle {
     pub(in crate::node) duties: watch::Receiver<Arc<Duties>>,
     /// Who else is there, at most a second old.
     pub(in crate::node) company: watch::Receiver<Arc<Company>>,
+    /// This node's newest ballot.
+    pub(in crate::node) ballot: watch::Receiver<Option<Arc<Ballot>>>,
     /// What to write into the snapshot file.
     pub(in crate::node) memory: watch::Receiver<Arc<Recall>>,
     /// How often deciding or compiling has panicked.

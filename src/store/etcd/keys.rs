@@ -17,10 +17,7 @@
 
 use crate::model::NodeId;
 
-use super::super::{
-    ballots::{self, Kind},
-    sum,
-};
+use super::super::{ballots, sum};
 
 /// The layout's version: another one would stand beside it.
 const LAYOUT: &str = "v1/";
@@ -98,8 +95,7 @@ impl Keys {
     pub(super) fn piece(&self, node: &NodeId, piece: &Piece) -> String {
         let name = match piece {
             Piece::Presence => "presence".to_owned(),
-            Piece::Ballot(ballots::Piece::Record) => "ballot".to_owned(),
-            Piece::Ballot(ballots::Piece::Part(kind, number)) => format!("{}/{number}", kind.word()),
+            Piece::Ballot(piece) => piece.to_string(),
         };
         format!("{}{node}/{name}", self.fleet())
     }
@@ -108,15 +104,7 @@ impl Keys {
     pub(super) fn read_piece(&self, key: &[u8]) -> Option<(NodeId, Piece)> {
         let rest = std::str::from_utf8(key).ok()?.strip_prefix(&self.fleet())?;
         let (node, name) = rest.split_once('/')?;
-        let piece = match name.split_once('/') {
-            None if name == "presence" => Piece::Presence,
-            None if name == "ballot" => Piece::Ballot(ballots::Piece::Record),
-            Some((word, number)) => {
-                let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word)?;
-                Piece::Ballot(ballots::Piece::Part(kind, number.parse().ok()?))
-            }
-            None => return None,
-        };
+        let piece = if name == "presence" { Piece::Presence } else { Piece::Ballot(name.parse().ok()?) };
         Some((node.parse().ok()?, piece))
     }
 }
@@ -124,6 +112,7 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ballots::Kind;
 
     #[test]
     fn a_prefix_has_one_slash_at_its_end_however_it_was_written() {

@@ -12,7 +12,7 @@ use crate::model::{
 use super::{
     OverrideRecord, RECORD_VERSION, RecordError,
     event::{family_of, health},
-    read, write,
+    reached_at, read, write,
 };
 
 /// A node's memory as kept.
@@ -129,20 +129,20 @@ struct KnownRecord {
     provider: Option<ProviderId>,
     heard: Wall,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    admin: Vec<Box<str>>,
+    admin: Vec<String>,
 }
 
 impl From<&Known> for KnownRecord {
     fn from(known: &Known) -> Self {
         let Known { region, provider, heard, admin } = known.clone();
-        Self { region, provider, heard, admin }
+        Self { region, provider, heard, admin: admin.iter().map(ToString::to_string).collect() }
     }
 }
 
 impl From<KnownRecord> for Known {
     fn from(record: KnownRecord) -> Self {
         let KnownRecord { region, provider, heard, admin } = record;
-        Self { region, provider, heard, admin }
+        Self { region, provider, heard, admin: reached_at(&admin) }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::model::{Applied, Digest, Link, Mode, NodeId, Presence, Process, Provi
 
 use super::{
     super::ballots::{self_test_of, self_test_word},
-    RECORD_VERSION, RecordError, read, write,
+    RECORD_VERSION, RecordError, reached_at, read, write,
 };
 
 /// A presence as kept. Ids of configurations and lives are texts: other programs read JSON numbers as floats.
@@ -85,7 +85,7 @@ impl PresenceRecord {
                 version: record.version.into(),
                 probes: record.probes,
                 orders: record.orders,
-                admin: record.admin.into_iter().map(Into::into).collect(),
+                admin: reached_at(&record.admin),
             },
             sequence: record.sequence,
             mode: Mode {

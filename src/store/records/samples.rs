@@ -237,7 +237,7 @@ pub(in crate::store) fn a_presence() -> impl Strategy<Value = Presence> {
             version: version.into(),
             probes,
             orders,
-            admin: admin.into_iter().map(Into::into).collect(),
+            admin: admin.iter().map(|at| at.parse().unwrap()).collect(),
         });
     let mode = ((0..Link::WORDS.len()), any::<bool>(), any::<bool>()).prop_map(|(at, held, frozen)| Mode {
         link: Link::WORDS[at].1,
@@ -271,7 +271,7 @@ pub(in crate::store) fn a_memory() -> impl Strategy<Value = Memory> {
     let verdicts = proptest::collection::btree_map(a_target(), remembered, 0..6);
     let last_good = proptest::collection::btree_map(an_id(), vec((an_id(), an_id()), 0..4), 0..4);
     let head = (a_wall(), any::<u64>(), "[0-9A-Z]{0,26}", any::<u64>());
-    let admin = vec("https://[a-z]{1,9}:8653".prop_map(String::into_boxed_str), 0..3);
+    let admin = vec("https://[a-z]{1,9}:8653".prop_map(|at| at.parse().unwrap()), 0..3);
     let peer = (option::of(an_id()), option::of(an_id()), a_wall(), admin)
         .prop_map(|(region, provider, heard, admin)| Known { region, provider, heard, admin });
     let known = proptest::collection::btree_map(an_id(), peer, 0..4);
