@@ -82,7 +82,7 @@ pub enum Hold {
     Budget,
     /// Held up: nearly everything fails at once, and removals wait.
     Freeze,
-    /// Held up: no other node is heard, and it is not sure enough.
+    /// Held up: no other node is heard, and it is not sure enough; or the votes no longer suffice for it.
     Alone,
 }
 
