@@ -74,7 +74,7 @@ fn back_from_alone_only_votes_let_go() {
         alive(&mut node, second, &[1, 2, 4, 5]);
         node.step(at(second), [ballot(&node, "r1", sequence, says(Vote::Abstain(OwnFault::Lag)))]);
     }
-    assert_eq!((link(&node), down(&node), node.verdict(1).cause.clone()), (Link::Connected, vec![], Cause::NoVotes));
+    assert_eq!((link(&node), down(&node), node.verdict(1).cause), (Link::Connected, vec![], Cause::NoVotes));
     node.step(at(61), [ballot(&node, "r1", 99, says(Vote::Down))]);
     assert_eq!(down(&node), [1], "the other's network is proven");
 }
