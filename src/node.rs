@@ -114,16 +114,11 @@ impl Node {
         let clock = Clock::start();
         let started = clock.now().wall;
         let settings = boot.loaded.settings.clone();
-        let disk = Disk::open(&settings.store, started).await?;
+        let copies = std::mem::take(&mut boot.copies);
+        let mut disk = Disk::open(&settings.store, boot.stale.is_none().then_some(copies), started).await?;
         let bus = disk.bus.clone().unwrap_or(bus);
         let (metrics, mut registry) = Metrics::new();
         let herald = Arc::new(Herald::new(Arc::clone(&disk.journal)));
-        let (accepted, copies) = (disk.accepted.clone(), std::mem::take(&mut boot.copies));
-        // The disk's time for it is nobody's waiting time.
-        let kept = boot
-            .stale
-            .is_none()
-            .then(|| tokio::task::spawn_blocking(move || reload::keep(&accepted, &copies, started)));
         let identity = map::identity(&settings.node);
         let places = read_places(&boot, &metrics).await?;
         let mut parts = core_parts(&boot, &disk, &herald, identity.clone(), clock, bus, &metrics);
@@ -253,7 +248,7 @@ impl Node {
             conditions.run(herald, snapshot, clock, until).await;
             "conditions"
         });
-        let until = stop.child_token();
+        let (until, kept) = (stop.child_token(), disk.kept.take());
         tasks.spawn(async move {
             if let Some(kept) = kept
                 && let Err(panic) = kept.await

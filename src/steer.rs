@@ -39,5 +39,5 @@ pub use self::{
     names::{Elsewhere, Glue, Lookup, Served, ZoneTable},
     pick::{Draw, Outcome, Picks, Seat, Seated, Single},
     steering::Steering,
-    table::{AnswerTable, compile},
+    table::{AnswerTable, Ground, compile, compile_on},
 };

@@ -54,12 +54,14 @@ pub(super) struct Sheet<'t> {
     pub(super) at: &'t dyn Fn(usize, usize) -> Place,
 }
 
-struct State {
+struct State<'t> {
     origin: DnsName,
     ttl: Option<u32>,
     last_ttl: Option<u32>,
     /// Of the last record, in wire form; empty before the first.
     owner: Vec<u8>,
+    /// The same as it was written: most owners are written several times, one below the other.
+    written: &'t str,
     /// Where the next owner is read into: one that is not a name leaves the last.
     next_owner: Vec<u8>,
     /// Of the last record.
@@ -73,6 +75,7 @@ pub(super) fn read(sheet: &Sheet<'_>, origin: &DnsName, report: &mut Report, tak
         ttl: None,
         last_ttl: None,
         owner: Vec::new(),
+        written: "",
         next_owner: Vec::new(),
         rdata: Vec::new(),
     };
@@ -97,9 +100,9 @@ pub(super) fn read(sheet: &Sheet<'_>, origin: &DnsName, report: &mut Report, tak
     }
 }
 
-impl State {
+impl<'t> State<'t> {
     /// Type, TTL and place of a record; its owner and data stay in here.
-    fn entry(&mut self, entry: &Entry<'_>, sheet: &Sheet<'_>) -> Result<Option<(u16, u32, Place)>, Raw> {
+    fn entry(&mut self, entry: &Entry<'t>, sheet: &Sheet<'_>) -> Result<Option<(u16, u32, Place)>, Raw> {
         let place = |token: &Token<'_>| (sheet.at)(token.at, token.at + token.raw.len());
         let mut tokens = entry.tokens.as_slice();
         if let [first, rest @ ..] = tokens
@@ -111,10 +114,13 @@ impl State {
         if !entry.indented
             && let [owner, rest @ ..] = tokens
         {
-            DnsName::write_under(owner.raw, &self.origin, &mut self.next_owner).map_err(|error| {
-                Raw::error("E022", format!("the owner is not a name: {error}")).at(place(owner), "")
-            })?;
-            std::mem::swap(&mut self.owner, &mut self.next_owner);
+            if owner.raw != self.written {
+                DnsName::write_under(owner.raw, &self.origin, &mut self.next_owner).map_err(|error| {
+                    Raw::error("E022", format!("the owner is not a name: {error}")).at(place(owner), "")
+                })?;
+                std::mem::swap(&mut self.owner, &mut self.next_owner);
+                self.written = owner.raw;
+            }
             tokens = rest;
         }
         let Some(head) = entry.tokens.first() else { return Ok(None) };
@@ -186,6 +192,8 @@ impl State {
                 self.origin = DnsName::under(to.raw, &self.origin).map_err(|error| {
                     Raw::error("E022", format!("the origin is not a name: {error}")).at(place(to), "")
                 })?;
+                // What is relative means another name from here on.
+                self.written = "";
             }
             "$GENERATE" => {
                 let message = "`$GENERATE` is not supported: it is an extension of one server";

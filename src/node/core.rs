@@ -352,8 +352,11 @@ impl Core {
     fn swap(&mut self, snapshot: Arc<Snapshot>, events: &mut Vec<Event>) {
         let before = self.live.load();
         let none = LastGood::new();
-        let Ok(table) = catch_unwind(AssertUnwindSafe(|| crate::steer::compile(&snapshot, Some(&before), &none)))
-        else {
+        // It stays where it is until its fleet comes.
+        let other = before.snapshot().fleet.digest != snapshot.fleet.digest;
+        let ground = other.then(|| self.live.prepared()).flatten();
+        let compiled = || crate::steer::compile_on(ground, &snapshot, Some(&before), &none);
+        let Ok(table) = catch_unwind(AssertUnwindSafe(compiled)) else {
             self.panics.fetch_add(1, Ordering::Relaxed);
             tracing::error!(generation = snapshot.generation, "compiling panicked; the last table stays");
             return;

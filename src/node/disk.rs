@@ -6,11 +6,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 
-use super::shared::{self, Ails, Shared};
+use super::{
+    reload,
+    shared::{self, Ails, Shared},
+};
 use crate::{
-    config::StoreSettings,
+    config::{SourceFile, StoreSettings},
     model::{Memory, Wall},
     store::{
         BallotBus, ControlStore, StoreError,
@@ -51,6 +54,8 @@ pub(super) struct Disk {
     pub(super) keeper: Arc<Keeper>,
     /// Accepted configurations.
     pub(super) accepted: AcceptedFolder,
+    /// The configuration of this start is being kept there.
+    pub(super) kept: Option<JoinHandle<()>>,
     /// The one that is not to be started from.
     pub(super) held_back: Arc<HeldBack>,
     /// Why the store takes no writes.
@@ -60,12 +65,17 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// Opens everything in the store's folder, and the shared store if there is one.
+    /// Opens everything in the store's folder, and the shared store if there is one. `copies` are kept as accepted meanwhile:
+    /// whoever waits for a disk leaves the processor to others.
     ///
     /// # Errors
     /// [`StoreError::InUse`] alone where the store is embedded: another process has it, and two may not. A shared one
     /// needs the folder besides.
-    pub(super) async fn open(settings: &StoreSettings, now: Wall) -> Result<Self, StoreError> {
+    pub(super) async fn open(
+        settings: &StoreSettings,
+        copies: Option<Vec<SourceFile>>,
+        now: Wall,
+    ) -> Result<Self, StoreError> {
         let folder = &settings.path;
         let mut notes = Vec::new();
         let opened = match &settings.etcd {
@@ -77,6 +87,10 @@ impl Disk {
             }
             None => embedded(folder, now, &mut notes).await?,
         };
+        // Not before it is sure that the folder is this process's own.
+        let accepted = AcceptedFolder::new(folder);
+        let keeping = accepted.clone();
+        let kept = copies.map(|copies| tokio::task::spawn_blocking(move || reload::keep(&keeping, copies, now)));
         let local = opened.bus.is_some().then(|| own(folder, opened.found.as_ref(), now, &mut notes));
         Ok(Self {
             local,
@@ -89,7 +103,8 @@ impl Disk {
             journal: Arc::new(Journal::open(folder, now)),
             memory: opened.found.unwrap_or_default(),
             keeper: Arc::new(Keeper { file: Mutex::new(opened.file), trouble: watch::Sender::new(None) }),
-            accepted: AcceptedFolder::new(folder),
+            accepted,
+            kept,
             held_back: Arc::new(HeldBack::open(folder)),
             broken: opened.broken,
             notes,

@@ -1,10 +1,7 @@
 //! The reload desk: one reload at a time, all or nothing, and nothing that goes beyond the reload guard unless somebody
 //! has looked at its plan.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -18,7 +15,7 @@ use crate::{
     control::Input,
     model::{Digest, Event, Fleet, Happening, Snapshot, Wall},
     node::{boot::Env, herald::Herald},
-    steer::{Live, outlook::Plan},
+    steer::{Ground, Live, outlook::Plan},
     store::{accepted::AcceptedFolder, held_back::HeldBack},
     telemetry::control::ControlMetrics,
 };
@@ -227,7 +224,7 @@ impl Desk {
         let mut loaded = self.read().await?;
         let copies = std::mem::take(&mut loaded.copies);
         let loaded = Arc::new(loaded);
-        self.guard(&loaded, accept.as_deref()).await?;
+        let ground = self.guard(&loaded, accept.as_deref()).await?;
         if !take {
             let before = Arc::clone(&self.config.borrow());
             let needs_restart = before.settings.needs_restart(&loaded.settings);
@@ -237,25 +234,30 @@ impl Desk {
         if let Err(error) = self.held.set(None) {
             tracing::warn!(%error, "the mark of a staged reload stays");
         }
+        // Taking it costs no second compilation.
+        ground.into_iter().for_each(|ground| self.live.prepare(ground));
         Ok(self.adopt(loaded, Some(copies)).await)
     }
 
-    /// Whether a change is so small that nobody needs to have looked at it, or somebody has.
-    async fn guard(&self, loaded: &Loaded, accept: Option<&str>) -> Result<(), Kept> {
+    /// Whether a change is so small that nobody needs to have looked at it, or somebody has. What was compiled to see it.
+    async fn guard(&self, loaded: &Loaded, accept: Option<&str>) -> Result<Option<Ground>, Kept> {
         let (table, fleet) = (self.live.load(), Arc::clone(&loaded.fleet));
         if accept.is_none() && table.snapshot().fleet.digest == fleet.digest {
-            return Ok(());
+            return Ok(None);
         }
-        let planned = tokio::task::spawn_blocking(move || Box::new(Plan::of(&table, &fleet))).await;
-        let plan = planned.map_err(|panic| {
+        let planned = tokio::task::spawn_blocking(move || {
+            let after = Plan::table(&table, &fleet);
+            (Box::new(Plan::between(&table, &after)), after.ground())
+        });
+        let (plan, ground) = planned.await.map_err(|panic| {
             tracing::error!(%panic, "planning the reload panicked; nothing changed");
             Kept::Problems(self.refuse(Problems::default()))
         })?;
         let digest = plan.digest.to_string();
         match accept {
-            Some(accepted) if accepted == digest => return Ok(()),
+            Some(accepted) if accepted == digest => return Ok(Some(ground)),
             Some(_) => {}
-            None if plan.exceeded.is_empty() => return Ok(()),
+            None if plan.exceeded.is_empty() => return Ok(Some(ground)),
             None => {}
         }
         self.metrics.reload(false);
@@ -335,7 +337,7 @@ impl Desk {
 
     async fn keep(&self, copies: Vec<SourceFile>) {
         let (accepted, at) = (self.accepted.clone(), self.clock.now().wall);
-        if let Err(panic) = tokio::task::spawn_blocking(move || keep(&accepted, &copies, at)).await {
+        if let Err(panic) = tokio::task::spawn_blocking(move || keep(&accepted, copies, at)).await {
             tracing::error!(%panic, "keeping the configuration panicked; it serves and is not kept");
         }
     }
@@ -348,9 +350,9 @@ impl Desk {
 
 /// Keeps the files of a configuration that serves. Without them a later bad file would find nothing to go back to, so
 /// trouble is said, but it stops nothing.
-pub(super) fn keep(accepted: &AcceptedFolder, copies: &[SourceFile], at: Wall) {
-    let files: Vec<(&Path, &str)> = copies.iter().map(|file| (file.path.as_path(), file.text.as_str())).collect();
-    if let Err(error) = accepted.save(&files, at) {
+pub(super) fn keep(accepted: &AcceptedFolder, copies: Vec<SourceFile>, at: Wall) {
+    let files = copies.into_iter().map(|file| (file.path, file.text)).collect();
+    if let Err(error) = accepted.save(files, at) {
         tracing::warn!(error = %super::with_source(&error), "the accepted configuration is not kept");
     }
 }

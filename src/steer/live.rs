@@ -10,7 +10,7 @@ use std::{
 
 use arc_swap::{ArcSwap, cache::Cache};
 
-use super::{AnswerTable, Editions, Locator};
+use super::{AnswerTable, Editions, Ground, Locator};
 
 /// Old tables held for their readers. Beyond it the oldest is let go, and a door that sleeps on it frees it. Tables of
 /// one fleet share nearly all they hold, so these cost little.
@@ -22,13 +22,15 @@ pub struct Live {
     table: Arc<ArcSwap<AnswerTable>>,
     /// Only swapping locks it.
     retired: Arc<Mutex<VecDeque<Arc<AnswerTable>>>>,
+    /// Of a fleet that is about to come.
+    ahead: Arc<Mutex<Option<Ground>>>,
 }
 
 impl Live {
     /// Begins with a table.
     #[must_use]
     pub fn new(table: AnswerTable) -> Self {
-        Self { table: Arc::new(ArcSwap::from_pointee(table)), retired: Arc::default() }
+        Self { table: Arc::new(ArcSwap::from_pointee(table)), retired: Arc::default(), ahead: Arc::default() }
     }
 
     /// The table in force.
@@ -48,6 +50,17 @@ impl Live {
             retired.pop_front();
         }
         table
+    }
+
+    /// Leaves a ground for the swapper, who will come to its fleet.
+    pub fn prepare(&self, ground: Ground) {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ground);
+    }
+
+    /// The ground that was left, which is gone then: it is as large as a table.
+    #[must_use]
+    pub fn prepared(&self) -> Option<Ground> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Puts the same table in force with another locator, and gives it back: no decision depends on where clients are,

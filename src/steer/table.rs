@@ -78,15 +78,36 @@ impl Steerings {
     }
 }
 
+/// The part of a table that depends on the fleet alone, which is nearly all the work of compiling another fleet: taken
+/// from a table that was made to look at, for the one that is put in force.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    fleet: Digest,
+    fixed: Arc<Fixed>,
+}
+
 /// Compiles a snapshot. Total: a valid fleet always compiles, and equal input gives an equal table.
 ///
 /// `previous` makes it cheap and carries on what was last answered while healthy; `remembered` is that set from before
 /// the start, for the services `previous` does not know.
 #[must_use]
 pub fn compile(snapshot: &Arc<Snapshot>, previous: Option<&AnswerTable>, remembered: &LastGood) -> AnswerTable {
+    compile_on(None, snapshot, previous, remembered)
+}
+
+/// The same, with a ground that was made ahead. One of another fleet is no help and does no harm.
+#[must_use]
+pub fn compile_on(
+    ground: Option<Ground>,
+    snapshot: &Arc<Snapshot>,
+    previous: Option<&AnswerTable>,
+    remembered: &LastGood,
+) -> AnswerTable {
     let orders = Orders::new(&snapshot.fleet, &snapshot.overrides);
     let same = previous.filter(|previous| previous.snapshot.fleet.digest == snapshot.fleet.digest);
-    let fixed = same.map_or_else(|| Fixed::of(snapshot), |previous| Arc::clone(&previous.fixed));
+    let ahead = ground.filter(|ground| ground.fleet == snapshot.fleet.digest).map(|ground| ground.fixed);
+    let fixed = same.map(|previous| Arc::clone(&previous.fixed)).or(ahead);
+    let fixed = fixed.unwrap_or_else(|| Fixed::of(&snapshot.fleet));
     let mut compiling = Compiling { snapshot, orders, making: Making::new(snapshot, &fixed.facts) };
     let steerings = match (same, previous) {
         (Some(previous), _) => compiling.changed(previous),
@@ -115,8 +136,7 @@ pub fn compile(snapshot: &Arc<Snapshot>, previous: Option<&AnswerTable>, remembe
 }
 
 impl Fixed {
-    fn of(snapshot: &Snapshot) -> Arc<Self> {
-        let fleet = &snapshot.fleet;
+    fn of(fleet: &Fleet) -> Arc<Self> {
         let (names, zones) = Names::build(fleet);
         Arc::new(Self { names, zones, uses: Uses::of(fleet), facts: Facts::of(fleet) })
     }
@@ -243,6 +263,12 @@ impl AnswerTable {
         let fleet = &self.snapshot.fleet;
         let steerings = self.steerings.iter();
         steerings.filter_map(|steering| Some((steering.service().clone(), steering.good_by_id(fleet)?))).collect()
+    }
+
+    /// What of it depends on the fleet alone.
+    #[must_use]
+    pub fn ground(&self) -> Ground {
+        Ground { fleet: self.snapshot.fleet.digest, fixed: Arc::clone(&self.fixed) }
     }
 
     /// What it was compiled from.

@@ -91,12 +91,12 @@ impl AcceptedFolder {
         Self { path: store.join(ACCEPTED_FOLDER) }
     }
 
-    /// Keeps a configuration, unless the newest is the same; `false` then. It is there whole or not at all.
+    /// Keeps a configuration, unless the newest is the same; `false` then. It is there whole or not at all. Each text is let
+    /// go of once it is written, before the disk is waited for: texts are as large as all that is made of them.
     ///
     /// # Errors
     /// [`AcceptedError::Disk`]; those kept before are still there.
-    pub fn save<P: AsRef<Path>, T: AsRef<str>>(&self, files: &[(P, T)], at: Wall) -> Result<bool, AcceptedError> {
-        let files: Vec<(&Path, &str)> = files.iter().map(|(path, text)| (path.as_ref(), text.as_ref())).collect();
+    pub fn save(&self, files: Vec<(PathBuf, String)>, at: Wall) -> Result<bool, AcceptedError> {
         folder(&self.path).map_err(|error| self.disk(io::Error::other(error)))?;
         let names = self.list()?;
         if let Some(newest) = names.first()
@@ -104,7 +104,7 @@ impl AcceptedFolder {
         {
             return Ok(false);
         }
-        self.add(&files, at, names.first()).map_err(|source| self.disk(source))?;
+        self.add(files, at, names.first()).map_err(|source| self.disk(source))?;
         for old in self.list()?.iter().skip(ACCEPTED_MAX) {
             fs::remove_dir_all(self.path.join(old)).map_err(|source| self.disk(source))?;
         }
@@ -176,7 +176,7 @@ impl AcceptedFolder {
     }
 
     /// Whether one holds these files and is whole. They are compared piece by piece: zone files are large.
-    fn holds(&self, name: &str, files: &[(&Path, &str)]) -> io::Result<bool> {
+    fn holds(&self, name: &str, files: &[(PathBuf, String)]) -> io::Result<bool> {
         let folder = self.path.join(name);
         let manifest: Manifest = read(&fs::read_to_string(folder.join(MANIFEST_FILE))?).map_err(io::Error::other)?;
         if manifest.files.len() != files.len() {
@@ -192,7 +192,7 @@ impl AcceptedFolder {
     }
 
     /// Written under another name, fsynced, then renamed.
-    fn add(&self, files: &[(&Path, &str)], at: Wall, newest: Option<&String>) -> io::Result<()> {
+    fn add(&self, files: Vec<(PathBuf, String)>, at: Wall, newest: Option<&String>) -> io::Result<()> {
         // A clock that was set back must not put the newest behind the one before.
         let after = newest.and_then(|name| time_of(name)).map_or(0, |last| last + 1);
         let name = name_of(Wall(at.0.max(after)));
@@ -212,15 +212,16 @@ impl AcceptedFolder {
     }
 }
 
-fn fill(folder: &Path, files: &[(&Path, &str)], at: Wall) -> io::Result<()> {
+fn fill(folder: &Path, files: Vec<(PathBuf, String)>, at: Wall) -> io::Result<()> {
     let mut entries = Vec::with_capacity(files.len());
-    for (number, (path, text)) in files.iter().enumerate() {
+    for (number, (path, text)) in files.into_iter().enumerate() {
         let base = path.file_name().map_or_else(|| "file".into(), |name| name.to_string_lossy());
         let name = format!("{number:02}-{base}");
+        let sha256 = sum(&text);
         put(&folder.join(&name), text)?;
-        entries.push(Entry { name, path: path.to_path_buf(), sha256: sum(text) });
+        entries.push(Entry { name, path, sha256 });
     }
-    put(&folder.join(MANIFEST_FILE), &write(&Manifest { v: RECORD_VERSION, at, files: entries }))?;
+    put(&folder.join(MANIFEST_FILE), write(&Manifest { v: RECORD_VERSION, at, files: entries }))?;
     sync_folder(folder)
 }
 
@@ -237,9 +238,10 @@ fn has(mut file: fs::File, mut octets: &[u8]) -> io::Result<bool> {
     }
 }
 
-fn put(path: &Path, text: &str) -> io::Result<()> {
+fn put(path: &Path, text: String) -> io::Result<()> {
     let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
+    drop(text);
     file.sync_all()
 }
 
@@ -272,9 +274,9 @@ mod tests {
         let kept = AcceptedFolder::new(store.path());
         assert_eq!(kept.newest().unwrap().0, None);
         for at in 1..=12 {
-            assert!(kept.save(&files(&format!("n = {at}")), Wall(at)).unwrap());
+            assert!(kept.save(files(&format!("n = {at}")), Wall(at)).unwrap());
         }
-        assert!(!kept.save(&files("n = 12"), Wall(13)).unwrap(), "the same again is not kept twice");
+        assert!(!kept.save(files("n = 12"), Wall(13)).unwrap(), "the same again is not kept twice");
         let names = kept.list().unwrap();
         assert_eq!(
             (names.len(), names[0].as_str(), names[9].as_str()),
@@ -289,8 +291,8 @@ mod tests {
     fn a_clock_that_was_set_back_does_not_hide_the_newest() {
         let store = tempfile::tempdir().unwrap();
         let kept = AcceptedFolder::new(store.path());
-        kept.save(&files("first"), Wall(1000)).unwrap();
-        kept.save(&files("second"), Wall(10)).unwrap();
+        kept.save(files("first"), Wall(1000)).unwrap();
+        kept.save(files("second"), Wall(10)).unwrap();
         let newest = kept.newest().unwrap().0.unwrap();
         assert_eq!((newest.files, newest.at), (files("second"), Wall(10)));
     }
@@ -300,7 +302,7 @@ mod tests {
         let store = tempfile::tempdir().unwrap();
         let kept = AcceptedFolder::new(store.path());
         for at in 1..=3 {
-            kept.save(&files(&format!("n = {at}")), Wall(at)).unwrap();
+            kept.save(files(&format!("n = {at}")), Wall(at)).unwrap();
         }
         fs::write(kept.path.join("1970-01-01T00-00-00.003Z/00-wayshift.toml"), "n = 4").unwrap();
         fs::remove_file(kept.path.join("1970-01-01T00-00-00.002Z").join(MANIFEST_FILE)).unwrap();

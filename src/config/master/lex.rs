@@ -88,10 +88,23 @@ fn read<'t>(text: &'t str, at: &mut usize, entry: &mut Entry<'t>) -> Result<(), 
     }
 }
 
+/// Octets that mean nothing but themselves; most tokens have no others.
+const PLAIN: [bool; 256] = {
+    let (mut plain, mut at) = ([true; 256], 0);
+    let special = b"\\\" \t\r\n;()";
+    while at < special.len() {
+        plain[special[at] as usize] = false;
+        at += 1;
+    }
+    plain
+};
+
 /// Moves behind one token. A quoted part may stand within it, as in `alpn="h2,h3"`.
 fn token(bytes: &[u8], at: &mut usize) -> Result<(), &'static str> {
     let mut quoted = false;
-    while let Some(byte) = bytes.get(*at) {
+    loop {
+        *at += bytes[*at..].iter().take_while(|byte| PLAIN[usize::from(**byte)]).count();
+        let Some(byte) = bytes.get(*at) else { break };
         match byte {
             b'\\' if matches!(bytes.get(*at + 1), None | Some(b'\n' | b'\r')) => {
                 return Err("a backslash is followed by nothing");

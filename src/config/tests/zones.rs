@@ -201,3 +201,35 @@ fn a_zone_file_brings_its_soa_and_ns() {
     assert_eq!(load(""), ["the zone file has no SOA at a.example.", "the zone file has no NS at a.example."]);
     assert_eq!(load("ns = { ns1 = \"192.0.2.1\" }\nsoa = {}\n").len(), 4);
 }
+
+/// A draft keeps records that are read one behind the other together, and others apart.
+#[test]
+fn records_in_any_order_make_the_same_zone() {
+    let names = 0..300;
+    let row = |name: i32, nth: i32| format!("n{name} 60 A 10.{nth}.{}.{}\n", name / 256, name % 256);
+    let ordered: String = names.clone().flat_map(|name| (1..4).map(move |nth| row(name, nth))).collect();
+    let mixed: String = (1..4).flat_map(|nth| (0..300).rev().map(move |name| row(name, nth))).collect();
+    let texts: String = names.map(|name| format!("n{name} 60 TXT \"\" a{name}\n")).collect();
+    let zone = |records: &str| {
+        let head = "@ 60 SOA ns1 admin 1 2 3 4 5\n@ 60 NS ns1\nns1 60 A 192.0.2.53\n";
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("zone"), format!("{head}{records}")).unwrap();
+        zone_of(&format!("[zone.\"a.example\"]\nfile = \"{}\"\n", folder.path().join("zone").display()))
+    };
+    let (one, other) = (zone(&format!("{ordered}{texts}")), zone(&format!("{texts}{mixed}")));
+    assert_eq!(hex(&one, "n299.a.example", kind::A), ["0a01012b", "0a02012b", "0a03012b"]);
+    assert_eq!(hex(&one, "n7.a.example", kind::TXT), ["00026137"]);
+    assert_eq!((one.nodes.len(), one.nodes.records()), (302, 1203));
+    assert!(one == other);
+}
+
+/// An owner that is written as the one before is not read again.
+#[test]
+fn an_owner_is_another_under_another_origin() {
+    let zone = zone_of(
+        "[zone.\"a.example\"]\nns = { ns1 = \"192.0.2.53\" }\nrecords = '''\nwww 60 A 192.0.2.1\nwww 60 A 192.0.2.2\n\
+         $ORIGIN b.a.example.\nwww 60 A 192.0.2.3\n'''\n",
+    );
+    assert_eq!(hex(&zone, "www.a.example", kind::A), ["c0000201", "c0000202"]);
+    assert_eq!(hex(&zone, "www.b.a.example", kind::A), ["c0000203"]);
+}

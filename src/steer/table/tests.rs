@@ -80,3 +80,16 @@ fn the_last_good_set_survives_outage_reload_and_restart() {
         assert_eq!(table.last_good(), good);
     }
 }
+
+#[test]
+fn a_ground_made_ahead_is_used_for_its_own_fleet_alone() {
+    let (old, new) = (world(2).snapshot(), world(3).snapshot());
+    let before = compile(&old, None, &LastGood::new());
+    let ground = compile(&new, None, &LastGood::new()).ground();
+    let after = compile_on(Some(ground.clone()), &new, Some(&before), &LastGood::new());
+    assert!(Arc::ptr_eq(&after.fixed, &ground.fixed) && Arc::ptr_eq(&after.ground().fixed, &ground.fixed));
+    assert_eq!((after.names(), after.services()), (compile(&new, None, &LastGood::new()).names(), 3));
+    let back = compile_on(Some(ground.clone()), &old, Some(&after), &LastGood::new());
+    assert!(!Arc::ptr_eq(&back.fixed, &ground.fixed), "it is of another fleet");
+    assert_eq!((back.names(), back.services()), (before.names(), 2));
+}

@@ -36,11 +36,13 @@ pub(super) struct Draft {
     octets: Vec<u8>,
     owners: Vec<Owner>,
     sets: Vec<Set>,
-    records: Vec<Record>,
+    chunks: Vec<Chunk>,
+    /// How many records there are.
+    records: usize,
     /// The data of each set that has [`LARGE`] records or more.
     large: HashMap<usize, HashSet<Box<[u8]>>>,
     /// From the hash of a name to its place in `owners`; the length is a power of two, at most half is taken.
-    index: Vec<u32>,
+    index: Vec<Spot>,
 }
 
 /// In `index`: nothing; at the end of a list: the end.
@@ -64,17 +66,31 @@ struct Set {
     ttl: u32,
     /// Octets in a message.
     size: u32,
+    /// Its first and its last chunk.
     first: u32,
     last: u32,
     next: u32,
-    /// Where it was first written.
-    place: Place,
+    /// Where it was first written: the file, and from where to where.
+    place: (u32, u32, u32),
 }
 
-struct Record {
-    data: Part,
+/// Records of one set that were read one behind the other, as those of most sets are: of each the length of its data
+/// and the data.
+struct Chunk {
+    from: u32,
+    to: u32,
     next: u32,
 }
+
+/// A place of the index.
+#[derive(Clone, Copy)]
+struct Spot {
+    /// Half of the name's hash: nearly every other name is told by it, and a larger index needs no names.
+    tag: u32,
+    at: u32,
+}
+
+const FREE: Spot = Spot { tag: 0, at: NONE };
 
 /// A name in a draft.
 #[derive(Clone, Copy)]
@@ -124,14 +140,23 @@ impl<'d> SetOf<'d> {
     }
 
     pub(super) fn place(self) -> Place {
-        self.set.place
+        let (file, from, to) = self.set.place;
+        Place { file, from: from as usize, to: to as usize }
     }
 
     pub(super) fn rdata(self) -> impl Iterator<Item = &'d [u8]> {
         let draft = self.draft;
-        let record = |at: u32| draft.records.get(at as usize);
-        let all = std::iter::successors(record(self.set.first), move |last| record(last.next));
-        all.map(|record| draft.part(record.data))
+        let (mut next, mut rest): (u32, &[u8]) = (self.set.first, &[]);
+        std::iter::from_fn(move || {
+            if rest.is_empty() {
+                let chunk = draft.chunks.get(next as usize)?;
+                (next, rest) = (chunk.next, &draft.octets[chunk.from as usize..chunk.to as usize]);
+            }
+            let (length, behind) = rest.split_first_chunk::<2>()?;
+            let (data, behind) = behind.split_at(usize::from(u16::from_be_bytes(*length)));
+            rest = behind;
+            Some(data)
+        })
     }
 }
 
@@ -144,9 +169,10 @@ impl Draft {
             octets: Vec::new(),
             owners: Vec::new(),
             sets: Vec::new(),
-            records: Vec::new(),
+            chunks: Vec::new(),
+            records: 0,
             large: HashMap::new(),
-            index: vec![NONE; 16],
+            index: vec![FREE; 16],
         }
     }
 
@@ -155,7 +181,9 @@ impl Draft {
         self.octets.reserve(passing(text / 2));
         self.owners.reserve(passing(text) / size_of::<Owner>());
         self.sets.reserve(passing(text) / size_of::<Set>());
-        self.records.reserve(passing(text / 2) / size_of::<Record>());
+        self.chunks.reserve(passing(text) / size_of::<Chunk>());
+        // Three records for a name, or the index grows. It grows without the names, so that costs little.
+        self.index = vec![FREE; (text / 64).next_power_of_two().max(16)];
     }
 
     pub(super) fn owners(&self) -> impl Iterator<Item = Named<'_>> {
@@ -182,7 +210,7 @@ impl Draft {
                 let raw = Raw::error("E021", format!("{shown} lies outside the zone {}", self.apex)).at(place, "");
                 return report.add(raw);
             }
-            Err(free) => self.own(owner, free),
+            Err((free, tag)) => self.own(owner, free, tag),
         };
         let (mut set, mut types, mut end) = (self.owners[at].first, 0, NONE);
         while set != NONE && self.sets[set as usize].kind != kind {
@@ -195,9 +223,10 @@ impl Draft {
             let message = format!("{} has more than {TYPES_MAX} types of records", shown(owner));
             return report.add(Raw::error("E027", message).at(place, ""));
         }
-        let first = self.record(rdata);
+        let first = self.chunk(rdata);
         let fresh = small(self.sets.len());
         let size = small(rdata.len() + RECORD_HEAD);
+        let place = (place.file, small(place.from), small(place.to));
         self.sets.push(Set { kind, count: 1, ttl, size, first, last: first, next: NONE, place });
         match self.sets.get_mut(end as usize) {
             Some(before) => before.next = fresh,
@@ -222,10 +251,16 @@ impl Draft {
         if self.has(set, rdata) {
             return;
         }
-        let fresh = self.record(rdata);
+        let last = self.sets[set].last;
+        if self.chunks[last as usize].to as usize == self.octets.len() {
+            self.chunks[last as usize].to = self.record(rdata);
+        } else {
+            let fresh = self.chunk(rdata);
+            self.chunks[last as usize].next = fresh;
+            self.sets[set].last = fresh;
+        }
         let set = &mut self.sets[set];
-        self.records[set.last as usize].next = fresh;
-        (set.last, set.size, set.count) = (fresh, small(grown), set.count + 1);
+        (set.size, set.count) = (small(grown), set.count + 1);
     }
 
     /// Whether a set has this data; of a large one it is known from now on.
@@ -244,7 +279,8 @@ impl Draft {
         let mut order: Vec<Named<'_>> = self.owners().collect();
         // Files are in order already, more or less, which this sort makes use of.
         order.sort_by(|a, b| a.wire().cmp(b.wire()));
-        let octets = self.octets.len() + self.owners.len() + self.records.len() * RECORD_HEAD;
+        // In here each record has two octets for its length.
+        let octets = self.octets.len() + self.owners.len() + self.records * (RECORD_HEAD - 2);
         let mut packing = Packing::with_capacity(self.owners.len(), octets + self.sets.len() * Packing::SET_HEAD);
         for named in order {
             packing.name(named.wire());
@@ -285,54 +321,66 @@ impl Draft {
         u32::from_be_bytes(hash[..4].try_into().expect("a SHA-256 has more than 4 octets")).max(1)
     }
 
-    /// Where a name stands in `owners`, or the free slot of the index for it.
-    fn seek(&self, name: &[u8]) -> Result<usize, usize> {
-        let mut slot = self.slot(name);
+    /// Where a name stands in `owners`, or the free slot of the index for it and its tag.
+    fn seek(&self, name: &[u8]) -> Result<usize, (usize, u32)> {
+        #[expect(clippy::cast_possible_truncation, reason = "half of it is enough")]
+        let tag = NameHash::of(name) as u32;
+        let mut slot = tag as usize & (self.index.len() - 1);
         loop {
-            match self.index[slot] {
-                NONE => return Err(slot),
-                at if self.part(self.owners[at as usize].name) == name => return Ok(at as usize),
-                _ => slot = (slot + 1) & (self.index.len() - 1),
+            let spot = self.index[slot];
+            if spot.at == NONE {
+                return Err((slot, tag));
             }
+            if spot.tag == tag && self.part(self.owners[spot.at as usize].name) == name {
+                return Ok(spot.at as usize);
+            }
+            slot = (slot + 1) & (self.index.len() - 1);
         }
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "masked")]
-    fn slot(&self, name: &[u8]) -> usize {
-        NameHash::of(name) as usize & (self.index.len() - 1)
-    }
-
-    fn own(&mut self, name: &[u8], free: usize) -> usize {
+    fn own(&mut self, name: &[u8], free: usize, tag: u32) -> usize {
         let at = self.owners.len();
-        self.index[free] = small(at);
-        let name = self.keep(name);
-        self.owners.push(Owner { name, first: NONE });
+        self.index[free] = Spot { tag, at: small(at) };
+        let part = Part { at: small(self.octets.len()), length: length(name) };
+        self.octets.extend_from_slice(name);
+        self.owners.push(Owner { name: part, first: NONE });
         if self.owners.len() * 2 > self.index.len() {
-            self.index = vec![NONE; self.index.len() * 2];
-            for at in 0..self.owners.len() {
-                let name = self.part(self.owners[at].name);
-                let free = self.seek(name).expect_err("no name is there twice");
-                self.index[free] = small(at);
+            let larger = vec![FREE; self.index.len() * 2];
+            let taken = std::mem::replace(&mut self.index, larger).into_iter().filter(|spot| spot.at != NONE);
+            for spot in taken {
+                let mut slot = spot.tag as usize & (self.index.len() - 1);
+                while self.index[slot].at != NONE {
+                    slot = (slot + 1) & (self.index.len() - 1);
+                }
+                self.index[slot] = spot;
             }
         }
         at
     }
 
-    fn record(&mut self, data: &[u8]) -> u32 {
-        let data = self.keep(data);
-        self.records.push(Record { data, next: NONE });
-        small(self.records.len() - 1)
+    /// Begins a chunk with a record.
+    fn chunk(&mut self, data: &[u8]) -> u32 {
+        let from = small(self.octets.len());
+        let to = self.record(data);
+        self.chunks.push(Chunk { from, to, next: NONE });
+        small(self.chunks.len() - 1)
     }
 
-    fn keep(&mut self, octets: &[u8]) -> Part {
-        let at = small(self.octets.len());
-        self.octets.extend_from_slice(octets);
-        Part { at, length: u16::try_from(octets.len()).expect("names and data are below 64 KiB") }
+    /// Writes a record behind the last one, and tells where it ends.
+    fn record(&mut self, data: &[u8]) -> u32 {
+        self.octets.extend_from_slice(&length(data).to_be_bytes());
+        self.octets.extend_from_slice(data);
+        self.records += 1;
+        small(self.octets.len())
     }
 
     fn part(&self, part: Part) -> &[u8] {
         &self.octets[part.at as usize..][..usize::from(part.length)]
     }
+}
+
+fn length(octets: &[u8]) -> u16 {
+    u16::try_from(octets.len()).expect("names and data are below 64 KiB")
 }
 
 fn small(number: usize) -> u32 {
