@@ -7,7 +7,7 @@
 mod said;
 mod seats;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc, time::Duration};
 
 pub(super) use self::seats::{Company, Right};
 use self::{said::Said, seats::Seats};
@@ -334,25 +334,25 @@ fn differences<'b>(
     }
     let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
     let mut found = Vec::new();
-    loop {
-        match (old.peek(), new.peek()) {
-            (None, None) => return found,
-            (Some((target, _)), next) if next.is_none_or(|(other, _)| target < other) => {
+    while let (Some((target, was)), Some((other, vote))) = (old.peek(), new.peek()) {
+        match target.cmp(other) {
+            Ordering::Less => {
                 found.push((*target, None));
                 old.next();
             }
-            (held, Some((target, vote))) if held.is_none_or(|(other, _)| target < other) => {
-                found.push((*target, Some(**vote)));
+            Ordering::Greater => {
+                found.push((*other, Some(**vote)));
                 new.next();
             }
-            (Some((_, was)), Some((target, vote))) => {
+            Ordering::Equal => {
                 if was != vote {
                     found.push((*target, Some(**vote)));
                 }
-                old.next();
-                new.next();
+                (old.next(), new.next());
             }
-            (Some(_), None) | (None, Some(_)) => return found,
         }
     }
+    found.extend(old.map(|(target, _)| (target, None)));
+    found.extend(new.map(|(target, vote)| (target, Some(*vote))));
+    found
 }
