@@ -32,7 +32,7 @@ fn main() -> anyhow::Result<()> {
     let with_fleet = report::resident();
     let mut world = World::new(size, fleet);
     let with_nodes = report::resident();
-    let phases = world.run(|phase| eprintln!("{}: {:?}", phase.name, phase.converged));
+    let phases = world.run(|phase| eprint!("{} MiB {}", report::resident(), report::row(size, phase)));
     println!("\n{}\n{}", report::table(size, &phases), report::memory(&world, [before, with_fleet, with_nodes]));
     println!("the bound from a death to the last node's verdict is {:?}", fleet::detection());
     Ok(())

@@ -41,6 +41,8 @@ use crate::{
 pub(super) struct Brakes {
     /// By endpoint.
     conditions: Vec<Condition>,
+    /// The slots that are measured down, as of the last look: ballots tell of them, and they are few of many.
+    down: BTreeSet<usize>,
     /// Measured down, and in force all the same.
     waiting: BTreeMap<EndpointIx, Waiting>,
     /// The same by id while the fleet is replaced.
@@ -76,6 +78,7 @@ impl Brakes {
     pub(super) fn reload(&mut self, slots: &Slots) {
         let fleet = &slots.fleet;
         self.conditions = vec![Condition::default(); fleet.endpoints.len()];
+        self.down.clear();
         self.outages.reload(fleet);
         let ids = std::mem::take(&mut self.ids);
         let waiting = std::mem::take(&mut self.waiting).into_iter();
@@ -161,7 +164,7 @@ impl Controller {
         }
         let mut turned_services = BTreeSet::new();
         for place in touched {
-            let Some(endpoint) = self.slots.list[place].as_ref().map(|slot| slot.endpoint) else { continue };
+            let Some(endpoint) = self.note_down(place) else { continue };
             self.warnings.touch(&self.slots.services[place / 2]);
             if self.note_fall(place, now, work) {
                 turned_services.extend(self.slots.services[place / 2].iter().copied());

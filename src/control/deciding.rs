@@ -291,6 +291,13 @@ impl Controller {
     /// Gives a slot its verdict; whatever else happened to it in this step, it is compared with what was before.
     pub(super) fn put(&mut self, place: usize, mut verdict: Verdict, base: Health, now: Now, work: &mut Work) {
         let Some(slot) = &mut self.slots.list[place] else { return };
+        // Of most that are counted nothing has changed, and nothing had before in this step.
+        if base == slot.base && verdict == slot.verdict && !work.before.contains_key(&place) {
+            let health = slot.in_force(verdict.order.as_ref().map(|(word, _)| *word));
+            if health == verdict.health {
+                return;
+            }
+        }
         let held = (slot.verdict.clone(), std::mem::replace(&mut slot.base, base));
         verdict.health = slot.in_force(verdict.order.as_ref().map(|(word, _)| *word));
         let (before, _) = work.before.entry(place).or_insert(held);

@@ -7,7 +7,7 @@
 mod said;
 mod seats;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc, time::Duration};
 
 pub(super) use self::seats::{Company, Right};
 use self::{said::Said, seats::Seats};
@@ -334,25 +334,65 @@ fn differences<'b>(
     }
     let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
     let mut found = Vec::new();
-    loop {
-        match (old.peek(), new.peek()) {
-            (None, None) => return found,
-            (Some((target, _)), next) if next.is_none_or(|(other, _)| target < other) => {
+    while let (Some((target, was)), Some((other, vote))) = (old.peek(), new.peek()) {
+        match target.cmp(other) {
+            Ordering::Less => {
                 found.push((*target, None));
                 old.next();
             }
-            (held, Some((target, vote))) if held.is_none_or(|(other, _)| target < other) => {
-                found.push((*target, Some(**vote)));
+            Ordering::Greater => {
+                found.push((*other, Some(**vote)));
                 new.next();
             }
-            (Some((_, was)), Some((target, vote))) => {
+            Ordering::Equal => {
                 if was != vote {
                     found.push((*target, Some(**vote)));
                 }
-                old.next();
-                new.next();
+                (old.next(), new.next());
             }
-            (Some(_), None) | (None, Some(_)) => return found,
         }
+    }
+    found.extend(old.map(|(target, _)| (target, None)));
+    found.extend(new.map(|(target, vote)| (target, Some(*vote))));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Family, SubjectId};
+
+    const UP: Vote = Vote::Up { degraded: false, wavers: false };
+
+    fn target(endpoint: &str) -> Target {
+        let subject = SubjectId { endpoint: endpoint.parse().unwrap(), check: "web".parse().unwrap() };
+        Target { subject, family: Family::V4 }
+    }
+
+    fn votes(of: &[(&str, Vote)]) -> Arc<BTreeMap<Target, Vote>> {
+        Arc::new(of.iter().map(|(endpoint, vote)| (target(endpoint), *vote)).collect())
+    }
+
+    #[test]
+    fn what_differs_between_ballots_is_found_whether_they_share_texts_or_not() {
+        let check = |before: &[(&str, Vote)], after: &[(&str, Vote)], expected: &[(&str, Option<Vote>)]| {
+            let expected: Vec<_> = expected.iter().map(|(endpoint, vote)| (target(endpoint), *vote)).collect();
+            let (before, parsed) = (votes(before), votes(after));
+            let mut edited = Arc::clone(&before);
+            let map = Arc::make_mut(&mut edited);
+            map.retain(|target, _| parsed.contains_key(target));
+            map.extend(parsed.iter().map(|(target, vote)| (target.clone(), *vote)));
+            for after in [&parsed, &edited] {
+                let found = differences(&before, after).into_iter().map(|(target, vote)| (target.clone(), vote));
+                assert_eq!(found.collect::<Vec<_>>(), expected, "{before:?} {after:?}");
+            }
+        };
+        check(&[], &[], &[]);
+        check(&[("b", UP)], &[("b", UP)], &[]);
+        check(&[("b", UP)], &[("b", Vote::Down)], &[("b", Some(Vote::Down))]);
+        check(&[("b", UP)], &[("a", UP), ("b", UP), ("c", UP)], &[("a", Some(UP)), ("c", Some(UP))]);
+        check(&[("a", UP), ("b", UP), ("c", UP)], &[("b", UP)], &[("a", None), ("c", None)]);
+        check(&[("a", UP)], &[("b", UP)], &[("a", None), ("b", Some(UP))]);
+        check(&[("b", UP)], &[("a", UP)], &[("a", Some(UP)), ("b", None)]);
     }
 }

@@ -12,21 +12,34 @@ pub const LOCAL_LASTS_MAX: Duration = Duration::from_secs(3600);
 pub const OVERRIDES_MAX: usize = 10_000;
 
 /// `ov_` and a ULID: sortable by creation, readable.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+///
+/// Held as its octets, in the order of the ULID: every verdict has room for two, and a number of 128 bits would make each
+/// of them a third larger.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct OverrideId(ulid::Ulid);
+pub struct OverrideId([u8; 16]);
 
 impl OverrideId {
     /// Wraps a ULID.
     #[must_use]
     pub fn new(ulid: ulid::Ulid) -> Self {
-        Self(ulid)
+        Self(ulid.to_bytes())
+    }
+
+    fn ulid(&self) -> ulid::Ulid {
+        ulid::Ulid::from_bytes(self.0)
+    }
+}
+
+impl fmt::Debug for OverrideId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OverrideId").field(&self.ulid()).finish()
     }
 }
 
 impl fmt::Display for OverrideId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ov_{}", self.0)
+        write!(f, "ov_{}", self.ulid())
     }
 }
 
@@ -39,7 +52,7 @@ impl FromStr for OverrideId {
     type Err = OverrideIdError;
     fn from_str(text: &str) -> Result<Self, OverrideIdError> {
         let ulid = text.strip_prefix("ov_").and_then(|rest| rest.parse().ok());
-        ulid.map(Self).ok_or_else(|| OverrideIdError(text.into()))
+        ulid.map(Self::new).ok_or_else(|| OverrideIdError(text.into()))
     }
 }
 

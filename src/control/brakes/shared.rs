@@ -24,8 +24,7 @@ const OUT_LISTED_MAX: usize = 256;
 impl Brakes {
     /// As the ballot tells it.
     pub(in crate::control) fn state(&self, slots: &Slots) -> BrakeState {
-        let down = slots.list.iter().flatten().map(Box::as_ref);
-        let down = down.filter(|slot: &&Slot| slot.probed.is_some() && is_down(&slot.verdict));
+        let down = self.down.iter().filter_map(|place| slots.list[*place].as_deref());
         let (out, held): (Vec<&Slot>, Vec<&Slot>) = down.partition(|slot| slot.base == Health::Down);
         let targets = |slots: &[&Slot]| -> BTreeSet<_> {
             slots.iter().filter_map(|slot| Some(slot.probed.as_ref()?.target.clone())).collect()
@@ -57,13 +56,23 @@ impl Controller {
         self.brakes.conditions[ix.index()].state == State::Down
     }
 
+    /// Takes down whether a slot is measured down; whose it is.
+    pub(super) fn note_down(&mut self, place: usize) -> Option<EndpointIx> {
+        let slot = self.slots.list[place].as_ref()?;
+        if slot.probed.is_some() && is_down(&slot.verdict) {
+            self.brakes.down.insert(place);
+        } else {
+            self.brakes.down.remove(&place);
+        }
+        Some(slot.endpoint)
+    }
+
     /// How many targets are measured down, where what was taken over asks for it.
     pub(super) fn measured_down(&self) -> usize {
         if self.brakes.taken_over.as_ref().is_none_or(Vec::is_empty) {
             return 0;
         }
-        let slots = self.slots.list.iter().flatten();
-        slots.filter(|slot| slot.probed.is_some() && is_down(&slot.verdict)).count()
+        self.brakes.down.len()
     }
 
     /// What was taken over counts in the step in which the others' votes first do.

@@ -1,7 +1,7 @@
 //! What is held up: the removal budget, outages, the automatic freeze; and what is told of loads and common causes.
 
 use super::*;
-use crate::model::{Action, Addresses, Ballot, Hold, RemovalBudget, SelfTest, Serves, Vote};
+use crate::model::{Action, Addresses, Ballot, Hold, Out, RemovalBudget, SelfTest, Serves, Vote};
 
 /// One failure and it is down, one pass and it is up. Of 40 endpoints 8 may leave within a minute.
 fn quick(endpoints: usize, change: impl FnOnce(&mut crate::model::Parts)) -> Arc<Fleet> {
@@ -22,6 +22,11 @@ fn start(endpoints: usize) -> Node {
 }
 
 fn down(node: &Node) -> Vec<usize> {
+    let slots = &node.controller.slots;
+    let left = slots.list.iter().flatten().filter(|slot| slot.verdict.measured == Health::Down);
+    let left =
+        left.filter(|slot| slot.base == Health::Down).filter_map(|slot| Some(slot.probed.as_ref()?.target.clone()));
+    assert_eq!(node.controller.brakes.state(slots).out, Out::These(left.collect()), "as ballots tell it");
     of(node, |verdict| verdict.health == Health::Down)
 }
 

@@ -269,10 +269,13 @@ impl Voters {
     pub(in crate::control) fn voices(&self, slot: usize, own: Option<Vote>, voices: &mut Vec<Voice>) {
         voices.clear();
         voices.extend_from_slice(&self.seats.regions);
-        voices.extend(self.seats.own.map(|seat| seat.says(own)));
         let others = self.said.of(slot).iter();
-        voices.extend(others.filter_map(|(number, vote)| Some(self.seats.of(*number)?.says(Some(*vote)))));
-        voices.sort_unstable_by_key(|voice| voice.region);
+        let others = others.filter_map(|(number, vote)| Some(self.seats.of(*number)?.says(Some(*vote))));
+        // Few speak of a slot, and the regions are in order.
+        for voice in self.seats.own.map(|seat| seat.says(own)).into_iter().chain(others) {
+            let at = voices.partition_point(|before| before.region <= voice.region);
+            voices.insert(at, voice);
+        }
     }
 
     /// The region whose voice ours is part of.

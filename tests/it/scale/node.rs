@@ -1,6 +1,11 @@
 //! A node of the large fleet: a real controller, its probes by a heap of times, and the scribe of its ballots.
 
-use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use nix::sys::{
     resource::{UsageWho, getrusage},
@@ -53,7 +58,8 @@ pub(super) struct Node {
     wake_at: Option<Mono>,
     duties: Arc<Duties>,
     tempi: Arc<Tempi>,
-    probes: Vec<Option<Probe>>,
+    /// By the number of the target's subject.
+    probes: HashMap<u32, Probe>,
     due: BinaryHeap<Reverse<(u64, u32, u32, bool)>>,
     scribe: Scribe,
 }
@@ -91,7 +97,7 @@ impl Node {
             wake_at: None,
             duties: Arc::default(),
             tempi: Arc::default(),
-            probes: vec![None; fleet.subjects.len()],
+            probes: HashMap::new(),
             due: BinaryHeap::new(),
         };
         (node, step)
@@ -158,13 +164,13 @@ impl Node {
         for (ix, target) in fleet.targets() {
             let duty = self.duties.get(&target.subject.endpoint);
             let mine = duty.is_none_or(|duty| duty.is_mine());
-            let held = &mut self.probes[ix.index()];
-            if mine && held.is_none() {
+            let at = ix.index() as u32;
+            if mine && !self.probes.contains_key(&at) {
                 let phase = duty.and_then(|duty| duty.phase(&target, INTERVAL)).unwrap_or_default();
-                *held = Some(Probe { target, turn: 0, started: t });
-                self.due.push(Reverse((t + ms(phase), ix.index() as u32, 0, true)));
+                self.probes.insert(at, Probe { target, turn: 0, started: t });
+                self.due.push(Reverse((t + ms(phase), at, 0, true)));
             } else if !mine {
-                *held = None;
+                self.probes.remove(&at);
             }
         }
     }
@@ -174,7 +180,7 @@ impl Node {
         let fleet = Arc::clone(&self.controller.snapshot().fleet);
         for (target, tempo) in self.tempi.iter().filter(|(target, tempo)| before.get(target) != Some(tempo)) {
             let Some(subject) = fleet.find_subject(&target.subject) else { continue };
-            let Some(probe) = &mut self.probes[subject.index()] else { continue };
+            let Some(probe) = self.probes.get_mut(&(subject.index() as u32)) else { continue };
             if matches!(tempo, Tempo::Recheck | Tempo::Undecided) {
                 probe.turn += 1;
                 let at = (probe.started + ms(RECHECK)).max(t);
@@ -187,7 +193,7 @@ impl Node {
         let fleet = Arc::clone(&self.controller.snapshot().fleet);
         let now = self.now(t);
         while let Some(Reverse((at, ix, turn, starts))) = self.due.pop_if_due(t) {
-            let Some(probe) = &mut self.probes[ix as usize] else { continue };
+            let Some(probe) = self.probes.get_mut(&ix) else { continue };
             if probe.turn != turn {
                 continue;
             }
@@ -219,7 +225,7 @@ impl Node {
 
     /// How many targets it probes.
     pub(super) fn probed(&self) -> usize {
-        self.probes.iter().flatten().count()
+        self.probes.len()
     }
 }
 

@@ -3,7 +3,7 @@
 //! What nodes of one machine share here and each has for itself in reality: the fleet, and ballots' votes, which readers
 //! put together from what is written. The second is measured apart, with the store's own reader.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, thread, time::Duration};
 
 use wayshift::{
     control::{Input, Step},
@@ -71,6 +71,38 @@ enum Letter {
     Presence(usize, Presence),
 }
 
+/// What a node did within a tick.
+struct Done {
+    step: Step,
+    took: u64,
+    writes: Writes,
+}
+
+/// All that nodes meet within a tick. It is the same for all of them, so that several threads may see to it: what a node
+/// says reaches the others with the next tick at the earliest, and is gathered in their order.
+struct Around<'w> {
+    t: u64,
+    dead: &'w [bool],
+    returning: &'w [bool],
+    cut: Option<usize>,
+    letters: &'w [Letter],
+    subjects: &'w [SubjectIx],
+}
+
+/// Does it for each of these, by as many threads as the machine has; what came of it, in order.
+fn each<T: Send, R: Send>(of: &mut [T], act: impl Fn(usize, &mut T) -> R + Sync) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = of.len().div_ceil(threads).max(1);
+    let act = &act;
+    thread::scope(|scope| {
+        let part = |(part, items): (usize, &mut [T])| -> Vec<R> {
+            items.iter_mut().enumerate().map(|(at, item)| act(part * share + at, item)).collect()
+        };
+        let parts: Vec<_> = of.chunks_mut(share).enumerate().map(|items| scope.spawn(move || part(items))).collect();
+        parts.into_iter().flat_map(|part| part.join().expect("it ends without a panic")).collect()
+    })
+}
+
 /// What was measured so far.
 struct Told<F> {
     phases: Vec<Phase>,
@@ -119,10 +151,15 @@ impl World {
             second: (0, Writes::default()),
             ballots: BTreeMap::new(),
         };
-        for node in 0..size.nodes {
-            let (node_started, step) = Node::start(identity(node), &world.fleet, &memory, 0);
-            world.nodes.push(node_started);
-            world.take(node, &step);
+        let fleet = Arc::clone(&world.fleet);
+        let mut started: Vec<_> = each(&mut vec![(); size.nodes], |node, ()| {
+            let (mut started, step) = Node::start(identity(node), &fleet, &memory, 0);
+            let writes = started.follow(&step, 0);
+            (started, step, writes)
+        });
+        for (node, (started, step, writes)) in started.drain(..).enumerate() {
+            world.nodes.push(started);
+            world.take(node, &step, writes);
         }
         world
     }
@@ -172,9 +209,10 @@ impl World {
 
         for node in (0..self.nodes.len()).step_by(10) {
             let memory = self.nodes[node].memory(self.t);
-            let (started, step) = Node::start(identity(node), &self.fleet, &memory, self.t);
+            let (mut started, step) = Node::start(identity(node), &self.fleet, &memory, self.t);
+            let writes = started.follow(&step, self.t);
             self.nodes[node] = started;
-            self.take(node, &step);
+            self.take(node, &step, writes);
         }
         self.pass(Duration::from_secs(2));
         self.until(|world| {
@@ -196,8 +234,7 @@ impl World {
     }
 
     fn is_down(&self, node: usize, endpoint: usize) -> bool {
-        let verdict = &self.nodes[node].controller.snapshot().verdicts[self.subjects[endpoint].index() * 2];
-        verdict.as_ref().is_some_and(|verdict| verdict.health == Health::Down)
+        is_down(&self.nodes[node], self.subjects[endpoint])
     }
 
     /// Whether all nodes have the truth, and answer the same.
@@ -234,17 +271,23 @@ impl World {
         self.t += self.size.tick;
         let [now, next] = std::mem::take(&mut self.mail);
         self.mail = [next, Vec::new()];
-        self.deliver(now);
+        let around = Around {
+            t: self.t,
+            dead: &self.dead,
+            returning: &self.returning,
+            cut: self.cut,
+            letters: if self.away { &[] } else { &now },
+            subjects: &self.subjects,
+        };
+        let done = each(&mut self.nodes, |node, held| (around.turn(node, held), around.wrong(held)));
         let mut second = Writes::default();
-        for node in 0..self.nodes.len() {
-            let from = region_of_node(node);
-            let (dead, cut) = (&self.dead, self.cut == Some(from));
-            let reaches = |endpoint: usize| !dead[endpoint] && (!cut || region_of_endpoint(endpoint) == from);
-            let Some((step, took)) = self.nodes[node].turn(self.t, reaches) else { continue };
+        for (node, (done, wrong)) in done.into_iter().enumerate() {
+            self.phase.wrong = wrong.max(self.phase.wrong);
+            let Some(Done { step, took, writes }) = done else { continue };
             self.phase.took += took;
             self.phase.longest = self.phase.longest.max(took);
             self.phase.steps += 1;
-            second.add(self.take(node, &step));
+            second.add(self.take(node, &step, writes));
         }
         if self.second.1.transactions == 0 || self.t.is_multiple_of(1_000) {
             self.second.1 = Writes::default();
@@ -253,28 +296,10 @@ impl World {
         if self.phase.busiest.octets < self.second.1.octets {
             self.phase.busiest = self.second.1;
         }
-        self.look();
-    }
-
-    /// A tick or two later, to all that are not cut off; its own comes back to a node as well.
-    fn deliver(&mut self, letters: Vec<Letter>) {
-        if self.away {
-            return;
-        }
-        for node in (0..self.nodes.len()).filter(|node| self.cut != Some(region_of_node(*node))) {
-            let inbox = &mut self.nodes[node].inbox;
-            inbox.extend(letters.iter().map(|letter| match letter {
-                Letter::Ballot(ballot) => Input::Heard(ballot.clone()),
-                Letter::Presence(from, presence) if *from == node => Input::Echo { sequence: presence.sequence },
-                Letter::Presence(_, presence) => Input::Present(presence.clone()),
-            }));
-        }
     }
 
     /// What a step says goes to the store.
-    fn take(&mut self, node: usize, step: &Step) -> Writes {
-        let t = self.t;
-        let writes = self.nodes[node].follow(step, t);
+    fn take(&mut self, node: usize, step: &Step, writes: Writes) -> Writes {
         if self.away || self.cut == Some(region_of_node(node)) {
             return Writes::default();
         }
@@ -290,18 +315,6 @@ impl World {
         writes
     }
 
-    /// Nothing that is alive goes down anywhere, whoever is cut off.
-    fn look(&mut self) {
-        for node in 0..self.nodes.len() {
-            if !std::mem::take(&mut self.nodes[node].moved) {
-                continue;
-            }
-            let alive = |endpoint: &usize| !self.dead[*endpoint] && !self.returning[*endpoint];
-            let wrong = (0..self.dead.len()).filter(alive).filter(|endpoint| self.is_down(node, *endpoint)).count();
-            self.phase.wrong = wrong.max(self.phase.wrong);
-        }
-    }
-
     /// What one node holds of all others' ballots, as the store's reader keeps it.
     pub(super) fn read_all(&self) -> Vec<(Reading, Ballot)> {
         let read = |ballot: &Ballot| {
@@ -314,4 +327,36 @@ impl World {
         };
         self.ballots.values().map(read).collect()
     }
+}
+
+impl Around<'_> {
+    /// A node reads its letters, unless it is cut off; its own come back to it as well. It probes, decides, and writes.
+    fn turn(&self, node: usize, held: &mut Node) -> Option<Done> {
+        let from = region_of_node(node);
+        let cut = self.cut == Some(from);
+        let letters = if cut { &[] } else { self.letters };
+        held.inbox.extend(letters.iter().map(|letter| match letter {
+            Letter::Ballot(ballot) => Input::Heard(ballot.clone()),
+            Letter::Presence(from, presence) if *from == node => Input::Echo { sequence: presence.sequence },
+            Letter::Presence(_, presence) => Input::Present(presence.clone()),
+        }));
+        let reaches = |endpoint: usize| !self.dead[endpoint] && (!cut || region_of_endpoint(endpoint) == from);
+        let (step, took) = held.turn(self.t, reaches)?;
+        let writes = held.follow(&step, self.t);
+        Some(Done { step, took, writes })
+    }
+
+    /// Nothing that is alive goes down anywhere, whoever is cut off: how many did, if anything has changed.
+    fn wrong(&self, held: &mut Node) -> usize {
+        if !std::mem::take(&mut held.moved) {
+            return 0;
+        }
+        let alive = |endpoint: &usize| !self.dead[*endpoint] && !self.returning[*endpoint];
+        (0..self.dead.len()).filter(alive).filter(|endpoint| is_down(held, self.subjects[*endpoint])).count()
+    }
+}
+
+fn is_down(node: &Node, subject: SubjectIx) -> bool {
+    let verdict = &node.controller.snapshot().verdicts[subject.index() * 2];
+    verdict.as_ref().is_some_and(|verdict| verdict.health == Health::Down)
 }
