@@ -238,15 +238,16 @@ impl Seen {
     fn look_on(&mut self, now: Mono, rollout: &Rollout, around: &Around<'_>) -> Vec<Act> {
         let age = self.age(now);
         let canary = around.peers.iter().find(|peer| peer.node == rollout.canary && peer.heard);
-        let odd = rollout.stage == Stage::Watched && canary.is_some_and(|canary| canary.fleet != Some(rollout.fleet));
-        self.odd = if odd { self.odd.or(Some(now)) } else { None };
         let life = |canary: &Peer| rollout.boot.is_some() && canary.boot != rollout.boot;
+        // What was heard last may be from before it began, and of its life before.
+        let is_odd = |canary: &Peer| canary.fleet != Some(rollout.fleet) || life(canary);
+        let odd = rollout.stage == Stage::Watched && canary.is_some_and(is_odd);
+        self.odd = if odd { self.odd.or(Some(now)) } else { None };
         let amiss = match (rollout.stage, canary) {
             (Stage::Asked, _) if APPLY_WITHIN + GRACE <= age => Some("it was not applied in time"),
             (Stage::Watched, _) if rollout.watch + GRACE <= age => Some("it has not said how it went"),
-            (Stage::Watched, Some(canary)) if life(canary) => Some("it was started anew"),
-            (Stage::Watched, Some(_)) if self.odd.is_some_and(|since| LAG <= now.since(since)) => {
-                Some("it has another configuration in force")
+            (Stage::Watched, Some(canary)) if self.odd.is_some_and(|since| LAG <= now.since(since)) => {
+                Some(if life(canary) { "it was started anew" } else { "it has another configuration in force" })
             }
             (Stage::Watched, None) if LAG <= age => Some("it is not heard any more"),
             (Stage::Asked | Stage::Watched | Stage::Spreading | Stage::Done | Stage::RolledBack, _) => None,
