@@ -348,7 +348,8 @@ fn differences<'b>(
                 if was != vote {
                     found.push((*target, Some(**vote)));
                 }
-                (old.next(), new.next());
+                old.next();
+                new.next();
             }
         }
     }
@@ -381,7 +382,7 @@ mod tests {
             let mut edited = Arc::clone(&before);
             let map = Arc::make_mut(&mut edited);
             map.retain(|target, _| parsed.contains_key(target));
-            parsed.iter().for_each(|(target, vote)| drop(map.insert(target.clone(), *vote)));
+            map.extend(parsed.iter().map(|(target, vote)| (target.clone(), *vote)));
             for after in [&parsed, &edited] {
                 let found = differences(&before, after).into_iter().map(|(target, vote)| (target.clone(), vote));
                 assert_eq!(found.collect::<Vec<_>>(), expected, "{before:?} {after:?}");
