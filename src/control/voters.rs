@@ -348,7 +348,8 @@ fn differences<'b>(
                 if was != vote {
                     found.push((*target, Some(**vote)));
                 }
-                (old.next(), new.next());
+                old.next();
+                new.next();
             }
         }
     }
