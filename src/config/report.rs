@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 
 use super::{
     problem::{PROBLEMS_MAX, Problem, Problems, Severity, Spot},
-    text::Lines,
+    text::{Lines, tame},
 };
 
 /// A range of octets in one of the loaded texts.
@@ -138,14 +138,14 @@ impl Report {
     }
 
     fn resolve(&self, raw: Raw) -> Problem {
-        let places = raw.at.into_iter().map(|(place, label)| self.spot(place, label)).collect();
+        let places = raw.at.into_iter().map(|(place, label)| self.spot(place, tame(label))).collect();
         Problem {
             severity: raw.severity,
             code: raw.code,
-            message: raw.message,
+            message: tame(raw.message),
             places,
-            notes: raw.notes,
-            hint: raw.hint,
+            notes: raw.notes.into_iter().map(tame).collect(),
+            hint: raw.hint.map(tame),
         }
     }
 

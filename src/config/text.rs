@@ -86,6 +86,15 @@ pub(super) fn floor(text: &str, mut at: usize) -> usize {
     at
 }
 
+/// A text for people in which words of a file may stand; its own line breaks stay.
+pub(super) fn tame(text: String) -> String {
+    let kept = |c: char| c == '\n' || !c.is_control();
+    if text.chars().all(kept) {
+        return text;
+    }
+    text.chars().map(|c| if kept(c) { c } else { harmless(c) }).collect()
+}
+
 /// Control characters could move the cursor or colour the terminal.
 fn harmless(c: char) -> char {
     if c.is_control() && c != '\t' { '\u{fffd}' } else { c }

@@ -331,6 +331,15 @@ fn problems_beyond_the_bound_are_counted() {
     assert!(problems.summary().starts_with(&format!("{} errors", PROBLEMS_MAX + 20)), "{}", problems.summary());
 }
 
+/// TOML can write any character; what is shown of it moves no cursor and colours nothing.
+#[test]
+fn what_a_file_says_is_shown_harmless() {
+    for text in ["[dns]\nlisten = [\"\\u001b[31m\\u0007\"]\n", "[dns]\n\"\\u0007x\" = 1\n"] {
+        let shown = load_text("x.toml", &with(text), &none).unwrap_err().render(false);
+        assert!(!shown.chars().any(|c| c.is_control() && c != '\n') && shown.contains('\u{fffd}'), "{shown:?}");
+    }
+}
+
 #[test]
 fn lints_warn_and_do_not_refuse() {
     let text = with(
